@@ -1,0 +1,132 @@
+"""Existence: log-odds with support credit, evidence that saturates by viewpoint, and persistence learned from this home.
+
+Persistence follows the idea of the persistence filter (Rosen, Mason, Leonard 2016): between looks an object survives with
+probability exp(-rate * dt); the rate per class is a Gamma posterior over the moves this robot has seen.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from robomem.clock import NS_PER_S
+from robomem.geometry import Float
+
+MAX_LOG_ODDS = 5.3  # r = 0.995: nothing is ever so sure that a clear look at its empty place could not undo it
+MIN_LOG_ODDS = -6.0
+# What all frames of one viewpoint may add in total. Misses and confusions of a detector are correlated by object and viewpoint:
+# without these caps ten missed frames from one doorway delete a real cup.
+CELL_HIT_CAP = 2.2
+CELL_MISS_CAP = 1.4  # detector silent, depth undecided
+CELL_EMPTY_CAP = 3.4  # the ray went through where it stood
+REPEAT_DISCOUNT = 0.3
+
+
+def log_odds(r: float) -> float:
+    """log(r / (1 - r)), clamped to the range existence may take."""
+    r = min(max(r, 1e-6), 1 - 1e-6)
+    return min(max(math.log(r / (1 - r)), MIN_LOG_ODDS), MAX_LOG_ODDS)
+
+
+def probability(odds: float) -> float:
+    """r of log-odds."""
+    return 1.0 / (1.0 + math.exp(-odds))
+
+
+def missed(r: float, p_detect: float) -> float:
+    """r' = r (1 - p_D) / (1 - r p_D): missed detection of a labelled Bernoulli track (Reuter et al. 2014)."""
+    return r * (1 - p_detect) / max(1 - r * p_detect, 1e-9)
+
+
+ViewCell = tuple[int, int, int]
+
+
+def view_cell(camera_xyz: Float, object_xyz: Float, cell_m: float, cell_rad: float) -> ViewCell:
+    """Which viewpoint on the object this is: bearing and elevation in steps of `cell_rad`, distance in steps of 2 `cell_m`."""
+    d = np.asarray(camera_xyz, float) - np.asarray(object_xyz, float)
+    flat = math.hypot(d[0], d[1])
+    bearing = math.floor(math.atan2(d[1], d[0]) / cell_rad)
+    return bearing, math.floor(math.atan2(d[2], flat) / cell_rad), math.floor(math.hypot(flat, d[2]) / (2 * cell_m))
+
+
+@dataclass
+class Evidence:
+    """What each viewpoint has already said about one track."""
+
+    hits: dict[ViewCell, float] = field(default_factory=dict)
+    misses: dict[ViewCell, float] = field(default_factory=dict)
+    empties: dict[ViewCell, float] = field(default_factory=dict)
+    max_cells: int = 64
+
+    def seen_from(self, cell: ViewCell) -> bool:
+        """True if this viewpoint has counted as a sighting."""
+        return cell in self.hits
+
+    def hit(self, cell: ViewCell, weight: float) -> float:
+        """Log-odds that one more detection from `cell` adds; it also clears what the same viewpoint's misses had used up."""
+        used = self.hits.get(cell, 0.0)
+        add = min(weight if used == 0 else weight * REPEAT_DISCOUNT, CELL_HIT_CAP - used)
+        add = max(add, 0.0)
+        self._put(self.hits, cell, used + add)
+        self.misses.pop(cell, None)
+        self.empties.pop(cell, None)
+        return add
+
+    def miss(self, cell: ViewCell, p_detect: float) -> float:
+        """Log-odds (<= 0) that one more silence of the detector from `cell` adds."""
+        return self._charge(self.misses, cell, math.log(max(1 - p_detect, 1e-3)), CELL_MISS_CAP)
+
+    def empty(self, cell: ViewCell, share: float) -> float:
+        """Log-odds (<= 0) of seeing through `share` of the object's own surface from `cell`."""
+        change = self._charge(self.empties, cell, math.log(max(1 - 0.9 * share, 1e-3)), CELL_EMPTY_CAP)
+        if change < 0:
+            self.hits.pop(cell, None)  # the viewpoint changed its mind: a later sighting from it is news
+        return change
+
+    def _charge(self, book: dict[ViewCell, float], cell: ViewCell, change: float, cap: float) -> float:
+        used = book.get(cell, 0.0)
+        add = max(change, -(cap - used))
+        add = min(add, 0.0)
+        if add < 0:
+            self._put(book, cell, used - add)
+        return add
+
+    def _put(self, book: dict[ViewCell, float], cell: ViewCell, value: float) -> None:
+        if cell not in book and len(book) >= self.max_cells:
+            book.pop(next(iter(book)))  # oldest viewpoint first: dicts keep insertion order
+        book[cell] = value
+
+
+class MoveRates:
+    """Moves per hour of each class: Gamma(a, b) with the prior mean of the ontology and the weight of one prior move.
+
+    rate = (1 + moves seen) / (prior interval + hours watched)
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, list[float]] = {}
+
+    def watched(self, label: str, hours: float, moves: int = 0) -> None:
+        """Book `hours` of an object of this class being followed, with `moves` of it."""
+        row = self._seen.setdefault(label, [0.0, 0.0])
+        row[0] += max(hours, 0.0)
+        row[1] += moves
+
+    def rate_per_h(self, label: str, prior_interval_h: float) -> float:
+        """Posterior mean rate, 1/h."""
+        hours, moves = self._seen.get(label, (0.0, 0.0))
+        return (1.0 + moves) / (prior_interval_h + hours)
+
+    def survival(self, label: str, prior_interval_h: float, dt_ns: int) -> float:
+        """Probability that an object of this class was not moved within `dt_ns`."""
+        return math.exp(-self.rate_per_h(label, prior_interval_h) * max(dt_ns, 0) / NS_PER_S / 3600.0)
+
+    def to_json(self) -> dict[str, list[float]]:
+        """Plain values, for a snapshot."""
+        return {k: list(v) for k, v in self._seen.items()}
+
+    def load_json(self, rows: dict[str, list[float]]) -> None:
+        """Replace what was learned by a snapshot's."""
+        self._seen = {str(k): [float(v[0]), float(v[1])] for k, v in rows.items()}

@@ -1,0 +1,86 @@
+"""Extended things (furniture): one view shows a side, so the box grows from voxels that several frames agree on."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+VOXEL_M = 0.05
+MAX_VOXELS = 6000
+_ANGLES = np.deg2rad(np.arange(0.0, 90.0, 3.0))
+_OFFSET = 1 << 20
+
+
+def _pack(points: NDArray[np.floating]) -> NDArray[np.int64]:
+    """One int64 per occupied voxel of Float[k, 3] points (m)."""
+    ijk = np.floor(np.asarray(points, np.float64) / VOXEL_M).astype(np.int64) + _OFFSET
+    return np.unique((ijk[:, 0] << 42) | (ijk[:, 1] << 21) | ijk[:, 2])
+
+
+def _unpack(keys: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Voxel centres Float64[k, 3], m."""
+    mask = (1 << 21) - 1
+    ijk = np.stack([keys >> 42, (keys >> 21) & mask, keys & mask], axis=1) - _OFFSET
+    return (ijk + 0.5) * VOXEL_M
+
+
+def best_yaw(xy: NDArray[np.float64]) -> float:
+    """Yaw in [0, pi/2) of the tightest rectangle around Float64[k, 2] points, by percentiles (a stray point turns nothing)."""
+    if len(xy) > 600:
+        xy = xy[:: len(xy) // 600 + 1]
+    c, s = np.cos(_ANGLES), np.sin(_ANGLES)
+    u = xy[:, :1] * c + xy[:, 1:] * s
+    v = -xy[:, :1] * s + xy[:, 1:] * c
+    spread = [np.subtract(*np.percentile(a, (98, 2), axis=0)) for a in (u, v)]
+    area = (spread[0] + VOXEL_M) * (spread[1] + VOXEL_M)
+    # An upright box seen on one side only is a line: any rectangle along it has no area, so the sum of sides breaks the tie.
+    return float(_ANGLES[int(np.argmin(area + 0.02 * (spread[0] + spread[1])))])
+
+
+class VoxelBody:
+    """Voxels of one extended object with the number of frames that saw each."""
+
+    def __init__(self) -> None:
+        self.keys = np.zeros(0, np.int64)
+        self.counts = np.zeros(0, np.int32)
+        self.frames = 0
+        self._fitted = 0
+
+    def add(self, points: NDArray[np.floating]) -> None:
+        """Count one frame's surface points Float[k, 3] (map frame, m)."""
+        if len(points) == 0:
+            return
+        keys, inverse = np.unique(np.concatenate([self.keys, _pack(points)]), return_inverse=True)
+        counts = np.zeros(len(keys), np.int32)
+        counts[inverse[: len(self.keys)]] = self.counts
+        counts[inverse[len(self.keys) :]] += 1
+        if len(keys) > MAX_VOXELS:
+            keep = np.sort(np.argsort(-counts, kind="stable")[:MAX_VOXELS])
+            keys, counts = keys[keep], counts[keep]
+        self.keys, self.counts = keys, counts
+        self.frames += 1
+
+    def grown(self) -> bool:
+        """True if enough was added since the last `box` that it is worth fitting again."""
+        return self.frames <= 6 or self.frames >= 1.15 * self._fitted
+
+    def points(self) -> NDArray[np.float64]:
+        """Centres Float64[k, 3] (m) of voxels that enough frames agree on."""
+        least = 1 if self.frames < 4 else max(2, round(0.04 * self.frames))
+        keep = self.counts >= min(least, int(self.counts.max(initial=1)))
+        return _unpack(self.keys[keep])
+
+    def box(self, on_floor: bool) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+        """Centre Float64[3] (m), size Float64[3] (m), yaw (rad) of the body; `on_floor` extends it down to z = 0."""
+        self._fitted = self.frames
+        p = self.points()
+        yaw = best_yaw(p[:, :2])
+        c, s = np.cos(yaw), np.sin(yaw)
+        local = np.stack([p[:, 0] * c + p[:, 1] * s, -p[:, 0] * s + p[:, 1] * c, p[:, 2]], axis=1)
+        low, high = np.percentile(local, (1, 99), axis=0)
+        low, high = low - VOXEL_M / 4, high + VOXEL_M / 4
+        if on_floor and low[2] < 1.0:
+            low[2] = 0.0
+        mid = (low + high) / 2
+        center = np.array([mid[0] * c - mid[1] * s, mid[0] * s + mid[1] * c, mid[2]])
+        return center, np.maximum(high - low, 0.02), yaw

@@ -1,0 +1,162 @@
+"""Particle kernels: float32, one thread, noise from a pool drawn once.
+
+`parallel=True` costs a 15 ms floor per call on a busy two-core machine, so nothing here uses it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+F32 = NDArray[np.float32]
+POOL_SIZE = 1 << 16
+
+
+class NoisePool:
+    """Standard normals drawn once, read from random offsets.
+
+    Drawing dominates a small particle filter. A pool of 65,536 read at uniformly random offsets has the moments and the
+    Kolmogorov-Smirnov distance of fresh draws, and draws of one call are distinct (tests/belief/test_particles.py).
+    """
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+        self._pool = rng.standard_normal(POOL_SIZE).astype(np.float32)
+
+    def normal(self, shape: tuple[int, ...]) -> F32:
+        """Float32[shape] of standard normals."""
+        n = int(np.prod(shape))
+        if n > POOL_SIZE // 2:
+            return self._rng.standard_normal(shape).astype(np.float32)
+        start = int(self._rng.integers(0, POOL_SIZE - n))
+        return self._pool[start : start + n].reshape(shape).copy()
+
+
+@njit(cache=True)
+def normalise_log_weights(log_weights: F32) -> F32:  # pragma: no cover - compiled
+    """Log-weights Float32[P] shifted so that their exponentials sum to one; uniform if none is finite."""
+    top = -np.inf
+    for value in log_weights:
+        if value > top:
+            top = value
+    out = np.empty_like(log_weights)
+    if not math.isfinite(top):
+        out[:] = -math.log(log_weights.shape[0])
+        return out
+    total = 0.0
+    for value in log_weights:
+        total += math.exp(value - top)
+    shift = top + math.log(total)
+    for i in range(log_weights.shape[0]):
+        out[i] = max(log_weights[i] - shift, -60.0)
+    return out
+
+
+@njit(cache=True)
+def weigh_position(particles: F32, log_weights: F32, z: F32, precision: F32) -> F32:  # pragma: no cover - compiled
+    """log w' = log w - 1/2 (x - z)^T R^-1 (x - z), normalised.
+
+    Args:
+        particles: Float32[P, 3] map frame, m.  log_weights: Float32[P].
+        z: Float32[3] observed centre, m.  precision: Float32[3, 3] R^-1, 1/m^2.
+    """
+    out = log_weights.copy()
+    for i in range(particles.shape[0]):
+        dx, dy, dz = particles[i, 0] - z[0], particles[i, 1] - z[1], particles[i, 2] - z[2]
+        q = (dx * (precision[0, 0] * dx + precision[0, 1] * dy + precision[0, 2] * dz)
+             + dy * (precision[1, 0] * dx + precision[1, 1] * dy + precision[1, 2] * dz)
+             + dz * (precision[2, 0] * dx + precision[2, 1] * dy + precision[2, 2] * dz))
+        out[i] -= 0.5 * q
+    return normalise_log_weights(out)
+
+
+@njit(cache=True)
+def effective_sample_size(log_weights: F32) -> float:  # pragma: no cover - compiled
+    """1 / sum w^2 of normalised log-weights."""
+    total = 0.0
+    for value in log_weights:
+        w = math.exp(value)
+        total += w * w
+    return 1.0 / total if total > 0 else 0.0
+
+
+@njit(cache=True)
+def systematic_resample(log_weights: F32, u: float) -> NDArray[np.int64]:  # pragma: no cover - compiled
+    """Indices Int64[P] by systematic resampling with one uniform `u` in [0, 1): counts differ from P w by less than one."""
+    n = log_weights.shape[0]
+    out = np.empty(n, np.int64)
+    cumulative = math.exp(log_weights[0])
+    i = 0
+    for k in range(n):
+        position = (k + u) / n
+        while cumulative < position and i < n - 1:
+            i += 1
+            cumulative += math.exp(log_weights[i])
+        out[k] = i
+    return out
+
+
+@njit(cache=True)
+def weighted_mean_cov(particles: F32, log_weights: F32) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # pragma: no cover - compiled
+    """Mean Float64[3] (m) and covariance Float64[3, 3] (m^2) of a weighted cloud."""
+    mean = np.zeros(3)
+    cov = np.zeros((3, 3))
+    total = 0.0
+    for i in range(particles.shape[0]):
+        w = math.exp(log_weights[i])
+        total += w
+        for a in range(3):
+            mean[a] += w * particles[i, a]
+    mean /= max(total, 1e-30)
+    for i in range(particles.shape[0]):
+        w = math.exp(log_weights[i]) / max(total, 1e-30)
+        for a in range(3):
+            for b in range(3):
+                cov[a, b] += w * (particles[i, a] - mean[a]) * (particles[i, b] - mean[b])
+    return mean, cov
+
+
+@njit(cache=True)
+def look_through(particles: F32, shape: F32, R: F32, t: F32, intrinsics: F32, depth: F32, margin: float,
+                 thickness: float, stride: int) -> F32:  # pragma: no cover - compiled
+    """What the depth image says of one track: per particle the share of its surface samples that are seen empty, supported, occluded.
+
+    A sample is *seen empty* if the measured depth is beyond it by more than `margin`, *occluded* if something is nearer than the
+    object's own thickness allows, *supported* between; the rest (outside the image, behind the camera, no measurement) is unseen.
+
+    Args:
+        particles: Float32[P, 3] box centres, map frame, m.  shape: Float32[S, 3] surface samples relative to the centre, m.
+        R, t: rotation Float32[3, 3] and translation Float32[3] of `T_camera_map`.  intrinsics: Float32[4] fx, fy, cx, cy.
+        depth: Float32[h, w] m, 0 = no measurement.  margin, thickness: m.  stride: use every stride-th sample.
+
+    Returns:
+        Float32[P, 3] shares (empty, supported, occluded); they sum to at most one.
+    """
+    h, w = depth.shape
+    out = np.zeros((particles.shape[0], 3), np.float32)
+    used = (shape.shape[0] + stride - 1) // stride
+    for p in range(particles.shape[0]):
+        for s in range(0, shape.shape[0], stride):
+            x, y, z = particles[p, 0] + shape[s, 0], particles[p, 1] + shape[s, 1], particles[p, 2] + shape[s, 2]
+            cz = R[2, 0] * x + R[2, 1] * y + R[2, 2] * z + t[2]
+            if cz < 0.15:
+                continue
+            u = intrinsics[0] * (R[0, 0] * x + R[0, 1] * y + R[0, 2] * z + t[0]) / cz + intrinsics[2]
+            v = intrinsics[1] * (R[1, 0] * x + R[1, 1] * y + R[1, 2] * z + t[1]) / cz + intrinsics[3]
+            if u < 0 or v < 0 or u >= w or v >= h:
+                continue
+            d = depth[int(v), int(u)]
+            if d <= 0:
+                continue
+            if d > cz + margin:
+                out[p, 0] += 1
+            elif d < cz - margin - thickness:
+                out[p, 2] += 1
+            else:
+                out[p, 1] += 1
+        for k in range(3):
+            out[p, k] /= used
+    return out

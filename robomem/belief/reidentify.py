@@ -1,0 +1,110 @@
+"""Identity: is the newcomer the thing that went missing, and are two tracks one thing?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from robomem.belief.association import similarity
+from robomem.belief.track import Track
+from robomem.geometry import box_iou
+
+if TYPE_CHECKING:
+    from robomem.belief.tracker import Tracker
+
+CONVINCING = 0.5  # nats in favour of "the same thing" over "another one of its kind"
+
+
+def same_thing_score(tracker: Tracker, a: Track, b: Track) -> float:
+    """Log evidence (nats) that two tracks are one thing, from label, colour, appearance and size; -inf if impossible."""
+    if a.kind != b.kind or a.kind == "agent":
+        return -math.inf
+    pa, pb = a.labels.probabilities(), b.labels.probabilities()
+    shared = sum(p * pb.get(label, 0.0) for label, p in pa.items())
+    if shared < 0.2:
+        return -math.inf
+    score = math.log(shared) + 0.6
+    ca, cb = a.color(), b.color()
+    if ca and cb:
+        score += 0.8 if ca == cb else -1.5
+    if a.embedding.size and a.embedding.shape == b.embedding.shape:
+        score += 3.0 * (similarity(a.embedding, b.embedding) - 0.8)
+    sa, sb = (float(np.max(tracker.table.size[t.row])) for t in (a, b))
+    return score - 1.5 * max(0.0, abs(math.log(max(sa, 0.01) / max(sb, 0.01))) - 0.3)
+
+
+def best_old_track(tracker: Tracker, track: Track, among: tuple[str, ...], born_after: int | None = None) -> Track | None:
+    """The track with one of the statuses `among` that `track` most convincingly is, or None.
+
+    Furniture is never re-identified over a distance: two equal chairs are two chairs. How likely a move is enters through the
+    class's move interval: what is moved once in years needs better evidence.
+    """
+    if track.kind != "object":
+        return None
+    interval = tracker.ontology.prior(track.labels.best()).moves_every_h
+    threshold = CONVINCING + 0.25 * max(0.0, math.log(interval / 48.0))
+    best: tuple[float, Track] | None = None
+    for other in tracker.tracks.values():
+        if other is track or other.status not in among or not other.confirmed_once:
+            continue
+        if born_after is not None and other.first_seen_ns <= born_after:
+            continue
+        score = same_thing_score(tracker, track, other)
+        if score > threshold and (best is None or score > best[0]):
+            best = (score, other)
+    return best[1] if best else None
+
+
+def absorb(tracker: Tracker, keep: Track, twin: Track, take_place: bool) -> None:
+    """Fold `twin` into `keep`, whose id lives on; with `take_place` the twin's position is the newer truth."""
+    table = tracker.table
+    if take_place:
+        table.copy_row(twin.row, keep.row)
+        keep.status, keep.evidence, keep.body, keep.anchor = "confirmed", twin.evidence, twin.body, twin.anchor.copy()
+        keep.states.update(twin.states)
+    elif keep.body is not None and twin.body is not None:
+        keep.body.add(twin.body.points())
+    elif twin.support > keep.support:
+        table.copy_row(twin.row, keep.row)
+    table.odds[keep.row] = max(table.odds[keep.row], table.odds[twin.row])
+    for name, weight in twin.colors.items():
+        keep.colors[name] = keep.colors.get(name, 0.0) + weight
+    if twin.embedding.size:
+        keep.note_embedding(twin.embedding, twin.embedding_weight)
+    keep.support += twin.support
+    keep.hits += twin.hits
+    keep.confirmed_once = keep.confirmed_once or twin.confirmed_once
+    keep.first_seen_ns = min(keep.first_seen_ns, twin.first_seen_ns)
+    if twin.last_seen_ns >= keep.last_seen_ns:
+        keep.last_seen_ns, keep.last_camera = twin.last_seen_ns, twin.last_camera
+    keep.last_evidence_ns = max(keep.last_evidence_ns, twin.last_evidence_ns)
+    tracker.remove_alias_source(twin, keep.id)
+
+
+def duplicate_pairs(tracker: Tracker, tracks: list[Track]) -> Iterator[tuple[Track, Track]]:
+    """Pairs (older, younger) that stand in one place and could bear one name: two views of one thing."""
+    table = tracker.table
+    for i, a in enumerate(tracks):
+        for b in tracks[i + 1 :]:
+            if a.kind != b.kind or a.kind == "agent":
+                continue
+            pa, pb = a.table_box(table), b.table_box(table)
+            apart = float(np.linalg.norm(pa[0] - pb[0]))
+            if apart > 0.5 * float(np.linalg.norm(pa[1]) + np.linalg.norm(pb[1])):
+                continue
+            related = tracker.ontology.related(a.labels.best(), b.labels.best())
+            iou = box_iou(*pa, *pb)
+            small = a.kind == "object" and apart < 0.35 * float(max(pa[1].max(), pb[1].max()))
+            inside = a.kind == "furniture" and _contained(pa, pb) > 0.7
+            if (related and (iou > 0.25 or small or inside)) or iou > 0.6:
+                yield (a, b) if (a.confirmed_once, -a.first_seen_ns, -a.id) >= (b.confirmed_once, -b.first_seen_ns, -b.id) else (b, a)
+
+
+def _contained(a: tuple[np.ndarray, np.ndarray, float], b: tuple[np.ndarray, np.ndarray, float]) -> float:
+    """Share of the smaller box's volume that lies in the other."""
+    iou = box_iou(*a, *b)
+    va, vb = float(np.prod(a[1])), float(np.prod(b[1]))
+    return iou * (va + vb) / (1 + iou) / max(min(va, vb), 1e-9)

@@ -1,0 +1,96 @@
+"""Visibility: what one depth image can and does say about each track, seen or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robomem.belief.particles import look_through
+from robomem.belief.track import SAMPLES, TrackTable
+from robomem.config import BeliefConfig
+from robomem.geometry import inverse
+from robomem.perception.frame import RgbdFrame
+
+HEALTHY_SHARE = 0.25  # absence counts as evidence only on frames with at least this share of valid depth
+POSE_SIGMA_M = 0.012  # localisation error that a depth comparison has to forgive
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """One track against one depth image.
+
+    Attributes:
+        empty, supported, occluded: Float32[P] share of surface samples per particle.
+        pixels: own pixels it would cover if unoccluded.
+        distance_m: from the camera.
+        margin_m: depth difference that counted as "beyond".
+        decisive: True if the thing is thick enough for depth alone to tell presence from absence.
+    """
+
+    empty: NDArray[np.float32]
+    supported: NDArray[np.float32]
+    occluded: NDArray[np.float32]
+    pixels: float
+    distance_m: float
+    margin_m: float
+    decisive: bool
+
+
+class Viewer:
+    """The camera of one frame, ready to be asked about many tracks."""
+
+    def __init__(self, frame: RgbdFrame, config: BeliefConfig, sigma_z_at_1m: float) -> None:
+        T = inverse(frame.T_map_camera)
+        self._R, self._t = T[:3, :3], T[:3, 3]
+        self._R32, self._t32 = self._R.astype(np.float32), self._t.astype(np.float32)
+        k = frame.intrinsics
+        self._k = k
+        self._k32 = np.array([k.fx, k.fy, k.cx, k.cy], np.float32)
+        self._depth = np.ascontiguousarray(frame.depth_m)
+        self._config, self._sigma = config, sigma_z_at_1m
+        self.camera = frame.T_map_camera[:3, 3]
+        self.healthy = frame.valid_share >= HEALTHY_SHARE
+
+    def in_view(self, means: NDArray[np.float64], radii: NDArray[np.float64], range_m: float) -> NDArray[np.bool_]:
+        """Bool[n]: could any part of spheres Float64[n, 3] with radii Float64[n] (m) be in the image within `range_m`?"""
+        p = means @ self._R.T + self._t
+        z = np.maximum(p[:, 2], 0.05)
+        k = self._k
+        u, v = k.fx * p[:, 0] / z + k.cx, k.fy * p[:, 1] / z + k.cy
+        pad = k.fx * radii / z
+        inside = (u > -pad) & (u < k.width + pad) & (v > -pad) & (v < k.height + pad)
+        return (p[:, 2] > 0.1) & (p[:, 2] - radii < range_m) & inside
+
+    def look(self, table: TrackTable, row: int, spread: bool) -> Glimpse:
+        """Compare one track with the depth image; `spread` uses every particle with few samples, else few with every sample."""
+        mean, size = table.mean[row], table.size[row]
+        distance = float(np.linalg.norm(mean - self.camera))
+        # The margin comes from the sensor at that range and the thing's own height above what is behind it: a fixed one is
+        # blind to a book on a table, and too tight for noise at four metres.
+        need = 3 * self._sigma * distance**2 + POSE_SIGMA_M
+        thin = float(min(size[2], max(size[0], size[1])))
+        margin = min(self._config.depth_margin_m, max(need, 0.4 * thin)) if thin < 0.5 else max(need, self._config.depth_margin_m)
+        stride = 4 if spread else 1
+        shares = look_through(table.positions[row], table.shape[row], self._R32, self._t32, self._k32, self._depth,
+                              margin, float(min(size[0], size[1])), stride)
+        z = max(distance, 0.3)
+        pixels = self._k.fx * self._k.fy * float(np.max(size[:2])) * float(size[2] + 0.3 * np.min(size[:2])) / (z * z)
+        return Glimpse(shares[:, 0], shares[:, 1], shares[:, 2], pixels, distance, margin, thin > 1.8 * margin)
+
+
+def surface_samples(points: NDArray[np.floating], center: NDArray[np.floating], size: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Float32[SAMPLES, 3] points of a surface relative to its box centre (m), taken evenly and kept off the box's rim and foot.
+
+    The rim flickers with the mask's edge and the foot touches the support, which is there whether the thing is or not.
+    """
+    relative = np.asarray(points, np.float64) - center
+    half = np.maximum(np.asarray(size, np.float64) / 2, 1e-3)
+    core = (np.abs(relative[:, :2]) < 0.9 * np.linalg.norm(half[:2])).all(axis=1) & (relative[:, 2] > -0.5 * half[2])
+    chosen = relative[core] if np.count_nonzero(core) >= 6 else relative
+    if len(chosen) == 0:
+        chosen = np.zeros((1, 3))
+    order = np.argsort(chosen[:, 2], kind="stable")
+    pick = order[np.linspace(0, len(order) - 1, SAMPLES).astype(int)]
+    return chosen[pick].astype(np.float32)

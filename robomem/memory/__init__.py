@@ -1,0 +1,1 @@
+"""Memory: tiers over one store, recall with abstention, questions in English."""

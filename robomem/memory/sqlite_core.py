@@ -1,0 +1,239 @@
+"""Transactions, group commit, ids, sealed rows and quarantine: the part of the SQLite store that knows no record type."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from robomem.clock import Clock
+from robomem.errors import StoreError
+from robomem.memory.database import WAL_RESET_BUG, Database, Row
+from robomem.memory.lock import WriterLock
+from robomem.memory.schema import SCHEMA_VERSION, check_ours, migrate
+from robomem.memory.table import SEALED, Table
+
+
+class SqliteCore:
+    """One open database with group commit.
+
+    Writes collect in one transaction that is committed `commit_interval_s` of real time after it began (the disk does not know
+    simulated time), by whichever comes first: the next write, `flush()`, or a small committer thread. All calls may come from any thread.
+
+    Args:
+        path: file or ":memory:".
+        clock: stamps for the epoch and for quarantined rows.
+        read_only: never writes; any number of these may be open beside one writer.
+        monotonic_s: real time in seconds, for the group commit.
+
+    Raises:
+        StoreLockedError: another process (or object) has it open for writing.
+        StoreError: unreadable, foreign or newer.
+    """
+
+    def __init__(self, path: str, clock: Clock, read_only: bool = False, commit_interval_s: float = 0.1, engine: str | None = None,
+                 seed: int = 0, monotonic_s: Callable[[], float] = time.monotonic) -> None:
+        self.path, self.read_only, self._clock = str(path), read_only, clock
+        self._interval_s, self._monotonic_s = commit_interval_s, monotonic_s
+        self._guard = threading.RLock()
+        self._began_s: float | None = None  # None: no transaction is open
+        self._dirty = threading.Event()
+        self._closing = False
+        self._fault: StoreError | None = None
+        self.bad_rows = 0  # rows refused for their checksum since this was opened
+        self._lock = None if read_only or self.path == ":memory:" else WriterLock(self.path)
+        try:
+            self.database = Database(self.path, read_only, engine)
+            try:
+                self._prepare(seed)
+            except BaseException:
+                self.database.close()
+                raise
+        except BaseException:
+            if self._lock:
+                self._lock.release()
+            raise
+        self._committer = threading.Thread(target=self._commit_lingering, name="robomem-commit", daemon=True)
+        if not read_only:
+            self._committer.start()
+
+    def _prepare(self, seed: int) -> None:
+        version = check_ours(self.database)
+        if self.read_only:
+            return
+        run = self.database.execute
+        run("PRAGMA secure_delete = ON")
+        run("PRAGMA journal_mode = WAL")
+        run("PRAGMA synchronous = FULL")
+        run("PRAGMA mmap_size = 0")
+        run("PRAGMA cache_size = -8192")
+        migrate(self.database, version)
+        if not self.get_meta("epoch_ns"):
+            epoch = self._clock.now_ns()
+            map_id = np.random.default_rng((seed, epoch)).bytes(8).hex()
+            for key, value in (("epoch_ns", str(epoch)), ("map_id", map_id), ("embedder_id", ""), ("next_id", "1")):
+                self.put_meta(key, value)
+        self.put_meta("schema_version", str(SCHEMA_VERSION))
+        self.flush()
+
+    # -- transactions
+
+    def begin(self) -> None:
+        """Open the group's transaction if none is open.
+
+        Raises:
+            StoreError: read-only, or the committer met a fault since the last call.
+        """
+        if self.read_only:
+            raise StoreError(f"{self.path}: is open read-only; open it for writing to change it")
+        if self._fault:
+            fault, self._fault = self._fault, None
+            raise fault
+        if self._began_s is None:
+            self.database.execute("BEGIN IMMEDIATE")
+            self._began_s = self._monotonic_s()
+            self._dirty.set()
+        elif self._monotonic_s() - self._began_s >= self._interval_s:
+            self._commit()
+            self.begin()
+
+    def _commit(self) -> None:
+        if self._began_s is not None:
+            self.drain()
+            self.database.execute("COMMIT")
+            self._began_s = None
+            self._dirty.clear()
+
+    def drain(self) -> None:
+        """Write what a subclass keeps back until the commit."""
+
+    def _commit_lingering(self) -> None:
+        while not self._closing:
+            self._dirty.wait()
+            time.sleep(self._interval_s)
+            with self._guard:
+                try:
+                    if not self._closing:
+                        self._commit()
+                except StoreError as error:  # told to the next writer: a thread has nobody to raise to
+                    self._fault = error
+                    self._dirty.clear()
+
+    def flush(self) -> None:
+        """Everything put so far is on the disk when this returns.
+
+        Raises:
+            StoreError: it could not be written.
+        """
+        with self._guard:
+            if self._fault:
+                self.begin()
+            self._commit()
+
+    def close(self) -> None:
+        """Flush, close the file and let the next writer in."""
+        with self._guard:
+            if self._closing:
+                return
+            try:
+                self.flush()
+            finally:
+                self._closing = True
+                self._dirty.set()
+                self.database.close()
+                if self._lock:
+                    self._lock.release()
+
+    # -- rows
+
+    def put(self, table: Table, rows: Iterable[Row]) -> None:
+        """Insert or replace rows (values in column order; the checksum is added)."""
+        with self._guard:
+            self.begin()
+            self.database.executemany(table.insert, [table.seal(row) for row in rows])
+
+    def rows(self, table: Table, where: str = "", args: Sequence[Any] = ()) -> list[Row]:
+        """The sound rows of `table` under an SQL condition; a damaged one is quarantined and left out."""
+        with self._guard:
+            out = self.database.execute(f"{table.select} {where}", args)
+            bad = [row for row in out if not table.sound(row)]
+            if not bad:
+                return out
+            for row in bad:
+                self.quarantine(table, row, "checksum differs")
+            return [row for row in out if table.sound(row)]
+
+    def remove(self, table: Table, where: str, args: Sequence[Any] = ()) -> None:
+        """Delete rows under an SQL condition."""
+        with self._guard:
+            self.begin()
+            self.database.execute(f"DELETE FROM {table.name} {where}", args)
+
+    def quarantine(self, table: Table, row: Row, reason: str) -> None:
+        """Count a damaged row and, when this is the writer, move it where it can do no harm."""
+        with self._guard:
+            self.bad_rows += 1
+            if self.read_only:
+                return
+            self.begin()
+            self.database.execute("INSERT INTO quarantine (source, reason, content, stamp_ns) VALUES (?, ?, ?, ?)",
+                                  (table.name, reason, repr(row)[:4000], self._clock.now_ns()))
+            self.database.execute(table.delete, table.key_of(row))
+
+    # -- notes and ids
+
+    def get_meta(self, key: str, default: str = "") -> str:
+        """One of the store's own notes."""
+        with self._guard:
+            found = self.database.execute("SELECT value FROM meta WHERE key = ?", (key,))
+            return found[0][0] if found else default
+
+    def put_meta(self, key: str, value: str) -> None:
+        """Write one note."""
+        with self._guard:
+            self.begin()
+            self.database.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
+
+    def lease_ids(self, n: int) -> int:
+        """First of `n` ids nobody else has or will have; on the disk when this returns.
+
+        Raises:
+            StoreError: the counter is damaged, or the store is read-only.
+        """
+        with self._guard:
+            text = self.get_meta("next_id")
+            if not text.isdigit() or n < 1:
+                raise StoreError(f"{self.path}: cannot lease {n} ids, the counter reads {text!r}; run verify()")
+            self.put_meta("next_id", str(int(text) + n))
+            self.flush()
+            return int(text)
+
+    def count(self, table: Table) -> int:
+        """Rows in a table, damaged ones included."""
+        with self._guard:
+            return self.database.execute(f"SELECT count(*) FROM {table.name}")[0][0]
+
+    def backup(self, path: str) -> None:
+        """Copy everything put so far into another file, which is a complete database of its own."""
+        with self._guard:
+            if not self.read_only:
+                self.flush()
+            self.database.backup(path)
+
+    def health(self) -> dict[str, Any]:
+        """Engine, versions, rows per table and what is wrong (plain JSON values)."""
+        with self._guard:
+            version = self.database.version
+            warnings = []
+            if WAL_RESET_BUG[0] <= version <= WAL_RESET_BUG[1]:
+                warnings.append(f"SQLite {'.'.join(map(str, version))} has the WAL-reset bug (mended in 3.51.3); install apsw")
+            return {
+                "path": self.path, "read_only": self.read_only, "engine": self.database.engine, "sqlite": ".".join(map(str, version)),
+                "schema_version": self.database.execute("PRAGMA user_version")[0][0], "map_id": self.get_meta("map_id"),
+                "rows": {table.name: self.count(table) for table in SEALED}, "bad_rows": self.bad_rows,
+                "quarantined": self.database.execute("SELECT count(*) FROM quarantine")[0][0],
+                "uncommitted": self._began_s is not None, "fault": str(self._fault or ""), "warnings": warnings,
+            }

@@ -1,0 +1,309 @@
+"""The embedded store: every record type over SQLite."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from robomem.clock import Clock
+from robomem.memory import records, table
+from robomem.memory.records import Correction, Lesson, Stay, StoredObservation
+from robomem.memory.sqlite_core import SqliteCore
+from robomem.memory.store import Located, WordKind
+from robomem.types import Episode, Event, ObjectView, Observations
+
+CHUNK_BYTES = 1 << 20  # a snapshot array is kept in pieces of this size
+WORD_CODES: dict[WordKind, int] = {"object": 0, "episode": 1, "lesson": 2}  # rowid in `words` is id * 8 + code
+EVICT_SHARE = 100  # a full observation table makes room for 1/100 of itself at a time
+
+
+class SqliteStore(SqliteCore):
+    """`Store` over one SQLite file; see SqliteCore for transactions and arguments.
+
+    Args:
+        max_observations: hard bound of the observation table.
+    """
+
+    def __init__(self, path: str, clock: Clock, max_observations: int = 200_000, **options: Any) -> None:
+        self._max_observations = max_observations
+        self._objects: dict[int, Located] = {}
+        self._objects_version: int | None = None  # data_version the cache was read at; None: not read yet
+        self._late_objects: dict[int, Located] = {}
+        self._late_stays: dict[int, Stay] = {}
+        self._words_of: dict[int, str] = {}
+        self._world_crc: dict[str, int] = {}
+        self._aliases: dict[int, int] = {}
+        super().__init__(path, clock, **options)
+        self._epoch_ns = int(self.get_meta("epoch_ns", "0"))
+        self._observations = self.count(table.OBSERVATIONS)
+        self._aliases = {row[0]: row[1] for row in self.rows(table.ALIASES)}
+
+    def drain(self) -> None:
+        """Write the objects and stays held back: a thing in view changes every frame, but only its last row of a group is written."""
+        if self._late_objects:
+            late, self._late_objects = self._late_objects, {}
+            self.database.executemany(table.OBJECTS.insert, [table.OBJECTS.seal(records.object_row(*row)) for row in late.values()])
+            for view, _ in late.values():
+                self._index_object(view)
+        if self._late_stays:
+            stays, self._late_stays = self._late_stays, {}
+            self.database.executemany(table.HISTORY.insert, [table.HISTORY.seal(records.stay_row(stay)) for stay in stays.values()])
+
+    # -- objects and their history
+
+    def put_objects(self, rows: Iterable[Located]) -> None:
+        """Replace the current rows of some objects."""
+        with self._guard:
+            self.begin()
+            self.objects()
+            for view, place in rows:
+                self._late_objects[view.id] = self._objects[view.id] = (view, place)
+
+    def objects(self) -> Mapping[int, Located]:
+        """Every object, by id, with the place it was last at; read once by the writer, again by a reader when the file changed."""
+        with self._guard:
+            if self.read_only:
+                version = self.database.execute("PRAGMA data_version")[0][0]
+            else:
+                version = 0
+            if self._objects_version != version:
+                self._objects_version = version
+                self._objects = {row[0]: records.object_of(row) for row in self.rows(table.OBJECTS, "ORDER BY id")}
+            return self._objects
+
+    def _index_object(self, view: ObjectView) -> None:
+        words = f"{view.color} {view.label}".strip()
+        if self._words_of.get(view.id) != words:
+            self._words_of[view.id] = words
+            self._put_words(view.id, "object", words)
+
+    def put_stays(self, stays: Iterable[Stay]) -> None:
+        """Write stays, new or updated."""
+        with self._guard:
+            self.begin()
+            self._late_stays.update((stay.id, stay) for stay in stays)
+
+    def stays(self, object_id: int | None = None, at_ns: int | None = None, open_only: bool = False) -> list[Stay]:
+        """Stays by object and start; `at_ns` keeps those begun by then and not known to have ended before."""
+        with self._guard:
+            if self._late_stays:
+                self.begin()
+                self.drain()
+            tests, args = ["1"], []
+            if object_id is not None:
+                tests, args = [*tests, "object_id = ?"], [*args, object_id]
+            if at_ns is not None:
+                tests, args = [*tests, "from_ns <= ?", "(to_ns IS NULL OR to_ns >= ?)"], [*args, at_ns, at_ns]
+            if open_only:
+                tests.append("to_ns IS NULL")
+            where = f"WHERE {' AND '.join(tests)} ORDER BY object_id, from_ns, id"
+            return [records.stay_of(row) for row in self.rows(table.HISTORY, where, args)]
+
+    # -- observations
+
+    def put_observations(self, observations: Observations, ids: NDArray[np.int64], object_ids: NDArray[np.int64]) -> None:
+        """Write one frame's observations; the oldest make room when the budget is full."""
+        n = len(observations)
+        if n == 0:
+            return
+        with self._guard:
+            self.begin()
+            if self._observations + n > self._max_observations:
+                self._evict_observations(n)
+            rows = records.observation_rows(observations, ids, object_ids)[-self._max_observations:]
+            self.database.executemany(table.OBSERVATIONS.insert, [table.OBSERVATIONS.seal(row) for row in rows])
+            t = self._seconds(observations.stamp_ns)
+            self.database.executemany("INSERT OR REPLACE INTO observation_boxes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                                      [(r[0], r[5], r[5], r[6], r[6], r[7], r[7], t, t) for r in rows])
+            self._observations += len(rows)
+
+    def _seconds(self, stamp_ns: int) -> float:
+        return (stamp_ns - self._epoch_ns) * 1e-9
+
+    def _evict_observations(self, incoming: int) -> None:
+        """Make room: oldest first, sparing both ends of every stay unless nothing else is left."""
+        self.drain()
+        want = min(self._observations, max(incoming, self._max_observations // EVICT_SHARE))
+        spared = ("AND id NOT IN (SELECT first_observation FROM history UNION SELECT last_observation FROM history)", "")
+        for keep in spared:
+            chosen = self.database.execute(f"SELECT id FROM observations WHERE 1 {keep} ORDER BY stamp_ns, id LIMIT ?", (want,))
+            self._delete_observations([row[0] for row in chosen])
+            want -= len(chosen)
+            if self._observations + incoming <= self._max_observations:
+                return
+
+    def _delete_observations(self, ids: Sequence[int]) -> None:
+        self.database.executemany("DELETE FROM observations WHERE id = ?", [(i,) for i in ids])
+        self.database.executemany("DELETE FROM observation_boxes WHERE id = ?", [(i,) for i in ids])
+        self._observations = self.count(table.OBSERVATIONS)
+
+    def observations_of(self, object_id: int, from_ns: int, to_ns: int, k: int) -> list[StoredObservation]:
+        """The newest `k` observations of one object within [from_ns, to_ns]."""
+        where = "WHERE object_id = ? AND stamp_ns BETWEEN ? AND ? ORDER BY stamp_ns DESC, id DESC LIMIT ?"
+        return [records.observation_of(row) for row in self.rows(table.OBSERVATIONS, where, (object_id, from_ns, to_ns, k))]
+
+    def observations_near(self, center: ArrayLike, radius_m: float, from_ns: int, to_ns: int, k: int) -> list[StoredObservation]:
+        """Up to `k` observations within `radius_m` and [from_ns, to_ns], nearest first (R*Tree first, exact distance and time after)."""
+        c = np.asarray(center, np.float64)
+        bounds = [v for axis in c for v in (float(axis) - radius_m, float(axis) + radius_m)]
+        pad = 1e-6 * (abs(self._seconds(to_ns)) + abs(self._seconds(from_ns))) + 1e-3  # the tree keeps float32
+        where = ("WHERE id IN (SELECT id FROM observation_boxes WHERE x1 >= ? AND x0 <= ? AND y1 >= ? AND y0 <= ? AND z1 >= ? AND z0 <= ?"
+                 " AND t1 >= ? AND t0 <= ?)")
+        rows = self.rows(table.OBSERVATIONS, where, (*bounds, self._seconds(from_ns) - pad, self._seconds(to_ns) + pad))
+        found = [records.observation_of(row) for row in rows if from_ns <= row[2] <= to_ns]
+        ranked = sorted((float(np.linalg.norm(o.position - c)), o.id, o) for o in found)
+        return [o for distance, _, o in ranked if distance <= radius_m][:k]
+
+    # -- events, episodes, lessons, words
+
+    def put_events(self, rows: Iterable[tuple[Event, str, str]]) -> None:
+        """Write events with the rooms they left and reached."""
+        self.put(table.EVENTS, [records.event_row(*row) for row in rows])
+
+    def events(self, since_ns: int, until_ns: int, room: str = "", label: str = "", object_id: int | None = None) -> list[Event]:
+        """Events within [since_ns, until_ns] in time order."""
+        tests, args = ["stamp_ns BETWEEN ? AND ?"], [since_ns, until_ns]
+        for test, values in (("? IN (room_from, room_to)", [room]), ("label = ?", [label])):
+            if values[0]:
+                tests, args = [*tests, test], [*args, *values]
+        if object_id is not None:
+            tests, args = [*tests, "object_id = ?"], [*args, object_id]
+        return [records.event_of(row) for row in self.rows(table.EVENTS, f"WHERE {' AND '.join(tests)} ORDER BY stamp_ns, id", args)]
+
+    def put_episode(self, episode: Episode, limit: int) -> None:
+        """Write an episode and its words; beyond `limit` the oldest go."""
+        with self._guard:
+            self.put(table.EPISODES, [records.episode_row(episode)])
+            self._put_words(episode.id, "episode", f"{episode.instruction} {episode.summary} {episode.outcome}")
+            for (old,) in self.database.execute("SELECT id FROM episodes ORDER BY end_ns DESC, id DESC LIMIT -1 OFFSET ?", (limit,)):
+                self.remove(table.EPISODES, "WHERE id = ?", (old,))
+                self._put_words(old, "episode", "")
+
+    def episodes(self, ids: Sequence[int] | None = None, newest: int | None = None) -> list[Episode]:
+        """Episodes by id, or the `newest` many, newest first."""
+        where, args = "WHERE 1", []
+        if ids is not None:
+            where, args = f"WHERE id IN ({', '.join('?' * len(ids))})", list(ids)
+        where += " ORDER BY end_ns DESC, id DESC LIMIT ?"
+        return [records.episode_of(row) for row in self.rows(table.EPISODES, where, (*args, -1 if newest is None else newest))]
+
+    def put_lesson(self, lesson: Lesson) -> None:
+        """Write one version of a lesson and the words of its current text."""
+        with self._guard:
+            self.put(table.LESSONS, [records.lesson_row(lesson)])
+            self._put_words(lesson.id, "lesson", "" if lesson.removed else lesson.text)
+
+    def lesson_versions(self, lesson_id: int | None = None) -> list[Lesson]:
+        """Every version kept, by id and version."""
+        where, args = ("", ()) if lesson_id is None else ("WHERE id = ?", (lesson_id,))
+        return [records.lesson_of(row) for row in self.rows(table.LESSONS, f"{where} ORDER BY id, version", args)]
+
+    def drop_lesson_version(self, lesson_id: int, version: int) -> None:
+        """Take back one version; the words follow the newest one left."""
+        with self._guard:
+            self.remove(table.LESSONS, "WHERE id = ? AND version = ?", (lesson_id, version))
+            left = self.lesson_versions(lesson_id)
+            self._put_words(lesson_id, "lesson", left[-1].text if left and not left[-1].removed else "")
+
+    def _put_words(self, ident: int, kind: WordKind, text: str) -> None:
+        """Index `text` under a record; an empty text takes the record out of the index."""
+        rowid = ident * 8 + WORD_CODES[kind]
+        self.begin()
+        self.database.execute("DELETE FROM words WHERE rowid = ?", (rowid,))
+        if text.strip():
+            self.database.execute("INSERT INTO words (rowid, body) VALUES (?, ?)", (rowid, text))
+
+    def search_words(self, text: str, kind: WordKind, k: int) -> list[tuple[int, float]]:
+        """(id, rank >= 0, best first) of records of one kind that hold any word of `text` (stemmed; BM25)."""
+        words = re.findall(r"\w+", text.lower())[:64]
+        if not words:
+            return []
+        query = " OR ".join(f'"{word}"' for word in words)  # quoted: no word can be taken for FTS5 syntax
+        with self._guard:
+            if self._late_objects:
+                self.begin()
+                self.drain()
+            found = self.database.execute("SELECT rowid / 8, -rank FROM words WHERE words MATCH ? AND rowid % 8 = ? ORDER BY rank, rowid LIMIT ?",
+                                          (query, WORD_CODES[kind], k))
+        return [(ident, max(0.0, rank)) for ident, rank in found]
+
+    # -- corrections and aliases
+
+    def put_correction(self, correction: Correction) -> None:
+        """Remember what a user said about an object."""
+        self.put(table.CORRECTIONS, [records.correction_row(correction)])
+
+    def corrections(self) -> dict[int, Correction]:
+        """All corrections by object."""
+        return {row[0]: records.correction_of(row) for row in self.rows(table.CORRECTIONS)}
+
+    def put_alias(self, old: int, target: int, stamp_ns: int) -> None:
+        """From now on `old` means `target`."""
+        if old != target:
+            self.put(table.ALIASES, [(old, target, stamp_ns)])
+            self._aliases[old] = target
+
+    def resolve(self, object_id: int) -> int:
+        """The id that `object_id` goes by now; a ring of aliases (which a damaged file could hold) ends at the id asked about."""
+        seen = {object_id}
+        current = object_id
+        while current in self._aliases:
+            current = self._aliases[current]
+            if current in seen:
+                return object_id
+            seen.add(current)
+        return current
+
+    # -- graph and world model
+
+    def put_graph(self, nodes: Iterable[Any], relations: Iterable[Any], stamp_ns: int) -> None:
+        """Write nodes and relations of the scene graph (its Node and Relation) as known at `stamp_ns`."""
+        self.put(table.NODES, [
+            (int(n.id), int(n.from_ns), n.to_ns, n.layer, n.label, *(float(v) for v in n.position), *(float(v) for v in n.size),
+             float(n.yaw_rad), records.to_json(dict(n.attributes)), stamp_ns) for n in nodes])
+        self.put(table.RELATIONS, [
+            (int(r.subject), r.predicate, int(r.object), int(r.from_ns), r.to_ns, float(r.probability), stamp_ns) for r in relations])
+
+    def graph_rows(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """All nodes and relations as dicts with the fields of Node and Relation."""
+        nodes = [{"id": r[0], "from_ns": r[1], "to_ns": r[2], "layer": r[3], "label": r[4], "position": list(r[5:8]), "size": list(r[8:11]),
+                  "yaw_rad": r[11], "attributes": json.loads(r[12])} for r in self.rows(table.NODES, "ORDER BY id, from_ns")]
+        relations = [{"subject": r[0], "predicate": r[1], "object": r[2], "from_ns": r[3], "to_ns": r[4], "probability": r[5]}
+                     for r in self.rows(table.RELATIONS, "ORDER BY subject, predicate, object, from_ns")]
+        return nodes, relations
+
+    def put_world(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Write the world model's snapshot; unchanged arrays cost a checksum."""
+        with self._guard:
+            self.begin()
+            for name in self._world_crc.keys() - arrays.keys():
+                self.remove(table.WORLD_STATE, "WHERE name = ?", (name,))
+                del self._world_crc[name]
+            for name, array in arrays.items():
+                stream = io.BytesIO()
+                np.lib.format.write_array(stream, np.asarray(array), allow_pickle=False)
+                data = stream.getvalue()
+                crc = table.WORLD_STATE.crc((name, 0, data))
+                if self._world_crc.get(name) != crc:
+                    self._world_crc[name] = crc
+                    parts = [(name, part, data[at:at + CHUNK_BYTES]) for part, at in enumerate(range(0, len(data), CHUNK_BYTES))]
+                    self.remove(table.WORLD_STATE, "WHERE name = ? AND part >= ?", (name, len(parts)))
+                    self.put(table.WORLD_STATE, parts)
+
+    def world(self) -> dict[str, NDArray[Any]]:
+        """The last snapshot; empty if there is none or any part of it is damaged (a half-restored world would be worse than none)."""
+        with self._guard:
+            before = self.bad_rows
+            parts: dict[str, bytes] = {}
+            for name, _, data, _ in self.rows(table.WORLD_STATE, "ORDER BY name, part"):
+                parts[name] = parts.get(name, b"") + data
+            if self.bad_rows > before:
+                return {}
+            self._world_crc.update({name: 0 for name in parts if name not in self._world_crc})
+            return {name: np.lib.format.read_array(io.BytesIO(data), allow_pickle=False) for name, data in parts.items()}

@@ -1,0 +1,127 @@
+"""What the tiers ask of a store; SQLite is the one behind it, and a test may pass any other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from robomem.memory.records import Correction, Lesson, PlaceWords, Stay, StoredObservation
+from robomem.types import Episode, Event, ObjectView, Observations
+
+WordKind = Literal["object", "episode", "lesson"]
+Located = tuple[ObjectView, PlaceWords]
+
+
+class Store(Protocol):
+    """Rows in, rows out. Times are ns, lengths m, map frame. A row that fails its checksum is never returned."""
+
+    def lease_ids(self, n: int) -> int:
+        """First of `n` ids nobody else has or will have; durable when this returns."""
+        ...
+
+    def get_meta(self, key: str, default: str = "") -> str:
+        """One value of the store's own notes (epoch_ns, map_id, ...)."""
+        ...
+
+    def put_meta(self, key: str, value: str) -> None:
+        """Write one note."""
+        ...
+
+    def put_objects(self, rows: Iterable[Located]) -> None:
+        """Replace the current rows of some objects."""
+        ...
+
+    def objects(self) -> Mapping[int, Located]:
+        """Every object ever confirmed or tentative, by id, with the place it was last at."""
+        ...
+
+    def put_stays(self, stays: Iterable[Stay]) -> None:
+        """Write stays, new or updated."""
+        ...
+
+    def stays(self, object_id: int | None = None, at_ns: int | None = None, open_only: bool = False) -> list[Stay]:
+        """Stays by object and start; `at_ns` keeps those begun by then and not known to have ended before."""
+        ...
+
+    def put_observations(self, observations: Observations, ids: NDArray[np.int64], object_ids: NDArray[np.int64]) -> None:
+        """Write one frame's observations; the oldest make room when the budget is full."""
+        ...
+
+    def observations_of(self, object_id: int, from_ns: int, to_ns: int, k: int) -> list[StoredObservation]:
+        """The newest `k` observations of one object within [from_ns, to_ns]."""
+        ...
+
+    def observations_near(self, center: ArrayLike, radius_m: float, from_ns: int, to_ns: int, k: int) -> list[StoredObservation]:
+        """Up to `k` observations within `radius_m` and [from_ns, to_ns], nearest first."""
+        ...
+
+    def put_events(self, rows: Iterable[tuple[Event, str, str]]) -> None:
+        """Write events with the rooms they left and reached."""
+        ...
+
+    def events(self, since_ns: int, until_ns: int, room: str = "", label: str = "", object_id: int | None = None) -> list[Event]:
+        """Events within [since_ns, until_ns] in time order."""
+        ...
+
+    def put_episode(self, episode: Episode, limit: int) -> None:
+        """Write an episode and its words; beyond `limit` the oldest go."""
+        ...
+
+    def episodes(self, ids: Sequence[int] | None = None, newest: int | None = None) -> list[Episode]:
+        """Episodes by id, or the `newest` many, newest first."""
+        ...
+
+    def put_lesson(self, lesson: Lesson) -> None:
+        """Write one version of a lesson and the words of its current text."""
+        ...
+
+    def lesson_versions(self, lesson_id: int | None = None) -> list[Lesson]:
+        """Every version kept, by id and version."""
+        ...
+
+    def drop_lesson_version(self, lesson_id: int, version: int) -> None:
+        """Take back one version."""
+        ...
+
+    def search_words(self, text: str, kind: WordKind, k: int) -> list[tuple[int, float]]:
+        """(id, rank >= 0, best first) of records of one kind that hold any word of `text`."""
+        ...
+
+    def put_correction(self, correction: Correction) -> None:
+        """Remember what a user said about an object."""
+        ...
+
+    def corrections(self) -> dict[int, Correction]:
+        """All corrections by object."""
+        ...
+
+    def put_alias(self, old: int, target: int, stamp_ns: int) -> None:
+        """From now on `old` means `target`."""
+        ...
+
+    def resolve(self, object_id: int) -> int:
+        """The id that `object_id` goes by now."""
+        ...
+
+    def put_graph(self, nodes: Iterable[Any], relations: Iterable[Any], stamp_ns: int) -> None:
+        """Write nodes and relations of the scene graph (its Node and Relation) as known at `stamp_ns`."""
+        ...
+
+    def graph_rows(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """All nodes and relations as dicts with the fields of Node and Relation."""
+        ...
+
+    def put_world(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Write the world model's snapshot; unchanged arrays cost nothing."""
+        ...
+
+    def world(self) -> dict[str, NDArray[Any]]:
+        """The last snapshot, empty if there is none or a part of it is damaged."""
+        ...
+
+    def flush(self) -> None:
+        """Everything put so far is on the disk when this returns."""
+        ...

@@ -1,0 +1,72 @@
+"""A table whose every row carries a CRC32 of itself, so that a flipped bit is never read back as a fact."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from robomem.memory.database import Row
+
+
+@dataclass(frozen=True)
+class Table:
+    """Name and columns (without `crc`, the last one) and the statements made from them.
+
+    Attributes:
+        key: the columns that name one row; they lead `columns`.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[str, ...]
+    insert: str = field(init=False)
+    select: str = field(init=False)
+    delete: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        names = ", ".join(self.columns)
+        put(self, "insert", f"INSERT OR REPLACE INTO {self.name} ({names}, crc) VALUES ({', '.join('?' * (len(self.columns) + 1))})")
+        put(self, "select", f"SELECT {names}, crc FROM {self.name}")
+        put(self, "delete", f"DELETE FROM {self.name} WHERE {' AND '.join(f'{name} IS ?' for name in self.key)}")
+
+    def seal(self, values: Row) -> Row:
+        """`values` (in column order, SQLite's own types) with their CRC32 at the end, ready for `insert`."""
+        return (*values, self.crc(values))
+
+    def crc(self, values: Row) -> int:
+        """CRC32 of a row; `repr` of int, float, str, bytes and None is exact and the same after a round trip."""
+        return zlib.crc32(repr((self.name, *values)).encode("utf-8", "surrogatepass"))
+
+    def sound(self, row: Row) -> bool:
+        """True if a row as selected still is the row as sealed."""
+        return row[-1] == self.crc(row[:-1])
+
+    def key_of(self, row: Row) -> Row:
+        """The key values of a row."""
+        return row[: len(self.key)]
+
+
+
+def _columns(text: str) -> tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())
+
+
+OBJECTS = Table("objects", ("id",), _columns(
+    "id label label_probs x y z covariance sx sy sz yaw existence status states first_ns last_ns support color kind embedding "
+    "place_id place room_id room"))
+HISTORY = Table("history", ("id",), _columns(
+    "id object_id from_ns seen_ns to_ns x y z spread place_id place room_id room existence sightings first_observation last_observation"))
+OBSERVATIONS = Table("observations", ("id",), _columns("id object_id stamp_ns label score x y z sx sy sz yaw color pixels embedding"))
+EVENTS = Table("events", ("id",), _columns("id stamp_ns kind object_id label before after evidence belief room_from room_to"))
+RELATIONS = Table("relations", ("subject", "predicate", "object", "from_ns"), _columns(
+    "subject predicate object from_ns to_ns probability recorded_ns"))
+NODES = Table("nodes", ("id", "from_ns"), _columns("id from_ns to_ns layer label x y z sx sy sz yaw attributes recorded_ns"))
+EPISODES = Table("episodes", ("id",), _columns("id instruction start_ns end_ns outcome summary steps cost"))
+LESSONS = Table("lessons", ("id", "version"), _columns("id version text source support stamp_ns removed"))
+CORRECTIONS = Table("corrections", ("object_id",), _columns("object_id label x y z stamp_ns"))
+WORLD_STATE = Table("world_state", ("name", "part"), _columns("name part data"))
+ALIASES = Table("aliases", ("id",), _columns("id target stamp_ns"))
+
+SEALED = (OBJECTS, HISTORY, OBSERVATIONS, EVENTS, RELATIONS, NODES, EPISODES, LESSONS, CORRECTIONS, WORLD_STATE, ALIASES)

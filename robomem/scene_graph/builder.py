@@ -1,0 +1,201 @@
+"""The builder: what the tracker changed becomes nodes, relations, stays and events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robomem.belief.tracker import Changes, Tracker
+from robomem.config import GraphConfig
+from robomem.ids import IdAllocator
+from robomem.ontology import Ontology
+from robomem.scene_graph.events import EventLog
+from robomem.scene_graph.graph import Node, SceneGraph
+from robomem.scene_graph.relations import supports
+from robomem.types import Event, ObjectView
+
+FURNITURE_GROWS_M = 1.0  # a box that grows by new views shifts its centre by less than this; beyond, it was moved
+
+
+class GraphBuilder:
+    """Keeps one scene graph in step with one tracker."""
+
+    def __init__(self, graph: SceneGraph, tracker: Tracker, ids: IdAllocator, config: GraphConfig, ontology: Ontology) -> None:
+        self.graph, self.tracker, self.config, self.ontology = graph, tracker, config, ontology
+        self._log = EventLog(ids)
+        self._ids = ids
+        self.building = ids.next()
+        self.robot = ids.next()
+        origin = np.zeros(3)
+        graph.put(Node(self.building, "building", "home", origin, origin))
+        graph.put(Node(self.robot, "agent", "robot", origin, np.array([0.5, 0.5, 1.3])))
+
+    def furniture(self) -> list[ObjectView]:
+        """Confirmed furniture as believed now."""
+        views = (self.tracker.view(n.id) for n in self.graph.nodes("furniture"))
+        return [v for v in views if v is not None]
+
+    def update(self, stamp_ns: int, changes: Changes, evidence: dict[int, tuple[int, ...]]) -> tuple[Event, ...]:
+        """Fold one frame's changes into the graph and return the events.
+
+        Args:
+            evidence: object id -> observation ids of this frame.
+        """
+        for kept, absorbed in changes.merged:
+            self._merge(stamp_ns, kept, absorbed, evidence.get(kept, ()))
+        for i in changes.confirmed:
+            self._appear(stamp_ns, i, evidence.get(i, ()))
+        for i, before, after in changes.moved:
+            self._move(stamp_ns, i, before, after, evidence.get(i, ()))
+        for i in changes.gone:
+            self._go(stamp_ns, i, evidence.get(i, ()))
+        for i in changes.returned:
+            self._appear(stamp_ns, i, evidence.get(i, ()), again=True)
+        for i, name, old, new in changes.states:
+            self._state(stamp_ns, i, name, old, new, evidence.get(i, ()))
+        furniture = self.furniture()
+        for i in sorted(changes.touched):
+            self._refresh(stamp_ns, i, furniture, evidence.get(i, ()))
+        return self._log.collect()
+
+    def held(self, stamp_ns: int, object_id: int, holding: bool) -> tuple[Event, ...]:
+        """The robot took the object, or let go of it where it is believed to be."""
+        view = self.tracker.view(object_id)
+        if view is None or self.graph.node(view.id) is None:
+            return ()
+        before = {"position": view.position.round(4).tolist(), "place": self.graph.describe(view.id)}
+        if holding:
+            self.graph.end(view.id, stamp_ns)
+            self.graph.end_stay(view.id, stamp_ns)
+            self.graph.relate(view.id, "held_by", self.robot, 1.0, stamp_ns)
+            after: dict[str, Any] = {"held_by": "robot"}
+            self._log.add(stamp_ns, "relation_changed", view.id, before, after, (), view.existence, view.label)
+        else:
+            self.graph.end(view.id, stamp_ns, ("held_by",))
+            self._place(stamp_ns, view)
+            self._log.add(stamp_ns, "moved", view.id, {"held_by": "robot"}, self._where(view), (), view.existence, view.label)
+        return self._log.collect()
+
+    def _place(self, stamp_ns: int, view: ObjectView) -> None:
+        self.graph.begin_stay(view.id, stamp_ns, view.position)
+        track = self.tracker.tracks.get(view.id)
+        if track is not None:
+            track.anchor = view.position.copy()
+        self._refresh(stamp_ns, view.id, self.furniture(), ())
+
+    # -- one change each ---------------------------------------------------------------------------------------------
+
+    def _where(self, view: ObjectView) -> dict[str, Any]:
+        up = self.graph.parent(view.id)
+        return {"position": view.position.round(4).tolist(), "place": self.graph.describe(view.id), "place_id": up[0] if up else None}
+
+    def _appear(self, stamp_ns: int, i: int, evidence: tuple[int, ...], again: bool = False) -> None:
+        view = self.tracker.view(i)
+        if view is None:
+            return
+        self._put(view, stamp_ns)
+        self.graph.begin_stay(view.id, stamp_ns if again else view.first_seen_ns, view.position)
+        self._attach(stamp_ns, view, self.furniture(), evidence, quiet=True)
+        self._log.add(stamp_ns, "appeared", view.id, {"again": True} if again else {}, self._where(view), evidence, view.existence, view.label)
+
+    def _move(self, stamp_ns: int, i: int, before: NDArray[np.float64], after: NDArray[np.float64], evidence: tuple[int, ...]) -> None:
+        view = self.tracker.view(i)
+        if view is None:
+            return
+        old = {"position": np.round(before, 4).tolist(), **self._last_place(view.id)}
+        self.graph.end(view.id, stamp_ns)
+        self._put(view, stamp_ns)
+        self.graph.begin_stay(view.id, stamp_ns, after)
+        self._attach(stamp_ns, view, self.furniture(), evidence, quiet=True)
+        self._log.add(stamp_ns, "moved", view.id, old, self._where(view), evidence, view.existence, view.label)
+
+    def _last_place(self, i: int) -> dict[str, Any]:
+        held = [r for r in self.graph.relations_of(i) if r.predicate in ("on", "inside")]
+        if not held:
+            return {}
+        last = max(held, key=lambda r: (r.to_ns is None, r.to_ns or 0, r.from_ns))
+        return {"place": self.graph.describe(i, at_ns=last.from_ns), "place_id": last.object}
+
+    def _go(self, stamp_ns: int, i: int, evidence: tuple[int, ...]) -> None:
+        view = self.tracker.view(i)
+        if view is None or self.graph.node(i) is None:
+            return
+        before = self._where(view)
+        self.graph.gone(i, stamp_ns)
+        self._log.add(stamp_ns, "removed", i, before, {}, evidence, view.existence, view.label)
+
+    def _state(self, stamp_ns: int, i: int, name: str, old: str, new: str, evidence: tuple[int, ...]) -> None:
+        view = self.tracker.view(i)
+        if view is not None and self.graph.node(i) is not None:
+            self._log.add(stamp_ns, "state_changed", i, {name: old}, {name: new}, evidence, view.existence, view.label)
+
+    def _merge(self, stamp_ns: int, kept: int, absorbed: int, evidence: tuple[int, ...]) -> None:
+        known = self.graph.node(absorbed)
+        self.graph.alias(absorbed, kept, stamp_ns)
+        if known is not None:
+            self._log.add(stamp_ns, "merged", kept, {"id": absorbed}, {"id": kept}, evidence, 1.0, known.label)
+
+    # -- refreshing --------------------------------------------------------------------------------------------------
+
+    def _put(self, view: ObjectView, stamp_ns: int) -> None:
+        old = self.graph.node(view.id)
+        attributes = {"existence": round(view.existence, 4), "status": view.status, "color": view.color,
+                      "states": {k: v[0] for k, v in view.states.items()}, "support": view.support}
+        start = old.from_ns if old is not None else view.first_seen_ns
+        end = stamp_ns if view.status in ("missing", "removed") else None
+        layer = {"furniture": "furniture", "agent": "agent"}.get(view.kind, "object")
+        if old is not None and end is not None:
+            end = old.to_ns if old.to_ns is not None else end
+        self.graph.put(Node(view.id, layer, view.label, view.position, view.size, view.yaw_rad, attributes, start, end))
+
+    def _refresh(self, stamp_ns: int, i: int, furniture: list[ObjectView], evidence: tuple[int, ...]) -> None:
+        """Bring one known node up to date: attributes, its holder, and a move that happened within the gate."""
+        view = self.tracker.view(i)
+        if view is None or self.graph.node(view.id) is None:
+            return
+        self._put(view, stamp_ns)
+        track = self.tracker.tracks[view.id]
+        if view.status not in ("confirmed", "occluded") or view.kind == "agent":
+            return
+        limit = FURNITURE_GROWS_M if view.kind == "furniture" else self.config.moved_m
+        if float(np.linalg.norm(view.position - track.anchor)) > limit:
+            self._move(stamp_ns, view.id, track.anchor.copy(), view.position, evidence)
+            track.anchor = view.position.copy()
+            return
+        if view.kind == "furniture":
+            track.anchor = view.position.copy()
+        self.graph.refine_stay(view.id, view.position)
+        if view.kind == "object":
+            self._attach(stamp_ns, view, furniture, evidence, quiet=False)
+
+    def _attach(self, stamp_ns: int, view: ObjectView, furniture: list[ObjectView], evidence: tuple[int, ...], quiet: bool) -> None:
+        """Say what holds an object, with hysteresis: a new holder must be likely and the old one unlikely."""
+        if view.kind != "object":
+            return
+        track = self.tracker.tracks[view.id]
+        cloud = self.tracker.table.positions[track.row]
+        weights = np.exp(self.tracker.table.log_weights[track.row].astype(np.float64))
+        found = supports(cloud, weights / weights.sum(), float(view.size[2]), [f for f in furniture if f.id != view.id], self.ontology)
+        old = self.graph.parent(view.id)
+        by_holder = {(s.holder, s.predicate): s.probability for s in found}
+        if old is not None and old[1] in ("on", "inside") and by_holder.get(old, 0.0) > 0.3:
+            self.graph.relate(view.id, old[1], old[0], by_holder[old], stamp_ns)
+            return
+        if not found or found[0].probability < 0.5:
+            if old is not None and old[1] in ("on", "inside"):
+                self.graph.end(view.id, stamp_ns, ("on", "inside"))
+            return
+        best = found[0]
+        before = self.graph.describe(view.id)
+        self.graph.end(view.id, stamp_ns, ("on", "inside", "part_of"))
+        start = stamp_ns if old is not None else max(view.first_seen_ns, self._stay_start(view.id, stamp_ns))
+        self.graph.relate(view.id, best.predicate, best.holder, best.probability, start)
+        if old is not None and not quiet and old[1] in ("on", "inside") and old[0] != best.holder:
+            self._log.add(stamp_ns, "relation_changed", view.id, {"place": before, "place_id": old[0]}, self._where(view), evidence,
+                          view.existence, view.label)
+
+    def _stay_start(self, i: int, default: int) -> int:
+        stays = self.graph.stays.get(i)
+        return stays[-1].from_ns if stays else default

@@ -1,0 +1,278 @@
+"""The scene graph: layered nodes, relations and stays with validity intervals, and the graph at any past time."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LAYERS = ("building", "room", "place", "furniture", "object", "agent")
+HOLDS = ("on", "inside", "held_by", "part_of")  # predicates that say where something is
+
+
+@dataclass(frozen=True)
+class Node:
+    """One thing or region. `to_ns` is None while it is there; position and size in m, map frame."""
+
+    id: int
+    layer: str
+    label: str
+    position: NDArray[np.float64]
+    size: NDArray[np.float64]
+    yaw_rad: float = 0.0
+    attributes: dict[str, Any] = field(default_factory=dict)
+    from_ns: int = 0
+    to_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class Relation:
+    """`subject predicate object` with its probability, valid in [from_ns, to_ns)."""
+
+    subject: int
+    predicate: str
+    object: int
+    probability: float
+    from_ns: int
+    to_ns: int | None = None
+
+    def holds_at(self, at_ns: int | None) -> bool:
+        """True if it holds at `at_ns` (None: now)."""
+        if at_ns is None:
+            return self.to_ns is None
+        return self.from_ns <= at_ns and (self.to_ns is None or at_ns < self.to_ns)
+
+
+@dataclass(frozen=True)
+class Stay:
+    """One uninterrupted time at one position (Float64[3], m)."""
+
+    from_ns: int
+    to_ns: int | None
+    position: NDArray[np.float64]
+
+
+class SceneGraph:
+    """Nodes, relations, stays and merge aliases. Parallel relations between one pair are normal."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[int, Node] = {}
+        self._relations: dict[int, list[Relation]] = defaultdict(list)  # by subject
+        self._members: dict[int, set[int]] = defaultdict(set)  # object -> subjects
+        self.stays: dict[int, list[Stay]] = defaultdict(list)
+        self.aliases: dict[int, int] = {}
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def resolve(self, node_id: int) -> int:
+        """The id a merged id now goes by."""
+        while node_id in self.aliases:
+            node_id = self.aliases[node_id]
+        return node_id
+
+    def node(self, node_id: int) -> Node | None:
+        """A node by id or alias, present or past."""
+        return self._nodes.get(self.resolve(node_id))
+
+    def nodes(self, layer: str | None = None, at_ns: int | None = None) -> list[Node]:
+        """Nodes by id that exist now (or did at `at_ns`), of one layer or all."""
+        out = []
+        for i in sorted(self._nodes):
+            n = self._nodes[i]
+            if layer is None or n.layer == layer:
+                present = n.to_ns is None if at_ns is None else self._present(n, at_ns)
+                if present:
+                    out.append(n)
+        return out
+
+    def all_nodes(self) -> list[Node]:
+        """Every node ever, by id."""
+        return [self._nodes[i] for i in sorted(self._nodes)]
+
+    def _present(self, n: Node, at_ns: int) -> bool:
+        stays = self.stays.get(n.id)
+        if not stays:
+            return n.from_ns <= at_ns and (n.to_ns is None or at_ns < n.to_ns)
+        return any(s.from_ns <= at_ns and (s.to_ns is None or at_ns < s.to_ns) for s in stays)
+
+    def position_at(self, node_id: int, at_ns: int) -> NDArray[np.float64] | None:
+        """Where a node was at `at_ns` (Float64[3], m), None if it was not there."""
+        node_id = self.resolve(node_id)
+        for stay in reversed(self.stays.get(node_id, [])):
+            if stay.from_ns <= at_ns and (stay.to_ns is None or at_ns < stay.to_ns):
+                return stay.position
+        n = self._nodes.get(node_id)
+        return n.position if n is not None and not self.stays.get(node_id) and self._present(n, at_ns) else None
+
+    def relations(self, subject: int | None = None, predicate: str | None = None, object: int | None = None,
+                  at_ns: int | None = None) -> list[Relation]:
+        """Relations that hold now (or at `at_ns`) and match what is given."""
+        if subject is not None:
+            pool: Iterable[Relation] = self._relations.get(self.resolve(subject), ())
+        elif object is not None:
+            members = self._members.get(self.resolve(object), set())
+            pool = (r for s in sorted(members) for r in self._relations.get(s, ()))
+        else:
+            pool = (r for s in sorted(self._relations) for r in self._relations[s])
+        target = self.resolve(object) if object is not None else None
+        return [r for r in pool if r.holds_at(at_ns) and (predicate is None or r.predicate == predicate)
+                and (target is None or r.object == target)]
+
+    def relations_of(self, subject: int) -> list[Relation]:
+        """Every relation a subject ever had, past ones too."""
+        return list(self._relations.get(self.resolve(subject), ()))
+
+    def all_relations(self) -> list[Relation]:
+        """Every relation ever, past ones too."""
+        return [r for s in sorted(self._relations) for r in self._relations[s]]
+
+    def parent(self, node_id: int, at_ns: int | None = None) -> tuple[int, str] | None:
+        """(node, predicate) that most likely holds this node, None if nothing does."""
+        best = max((r for r in self.relations(subject=node_id, at_ns=at_ns) if r.predicate in HOLDS),
+                   key=lambda r: (r.predicate != "part_of", r.probability, -r.object), default=None)
+        return (best.object, best.predicate) if best else None
+
+    def room_of(self, node_id: int, at_ns: int | None = None) -> int | None:
+        """Id of the room a node is in, through whatever holds it."""
+        for _ in range(8):
+            n = self.node(node_id)
+            if n is None:
+                return None
+            if n.layer == "room":
+                return n.id
+            up = self.parent(node_id, at_ns)
+            if up is None:
+                return None
+            node_id = up[0]
+        return None
+
+    def describe(self, node_id: int, at_ns: int | None = None) -> str:
+        """Where it is, in words: "on the counter in the kitchen"."""
+        words = []
+        up = self.parent(node_id, at_ns)
+        room = self.room_of(node_id, at_ns)
+        if up is not None:
+            holder = self.node(up[0])
+            if holder is not None and holder.layer in ("furniture", "object"):
+                words.append(f"{'in' if up[1] == 'inside' else 'on'} the {holder.label}")
+            elif up[1] == "held_by":
+                words.append("in the robot's gripper")
+        place = self.node(room) if room is not None else None
+        if place is not None:
+            words.append(f"in the {place.label}")
+        return " ".join(words)
+
+    def at(self, stamp_ns: int) -> SceneGraph:
+        """The graph as it was believed to be at a past time: nodes, places and relations that held then."""
+        out = SceneGraph()
+        out.aliases = dict(self.aliases)
+        for n in self.nodes(at_ns=stamp_ns):
+            where = self.position_at(n.id, stamp_ns)
+            out.put(dataclasses.replace(n, position=n.position if where is None else where, to_ns=None))
+        for r in self.all_relations():
+            if r.holds_at(stamp_ns) and r.subject in out._nodes and r.object in out._nodes:
+                out.relate(r.subject, r.predicate, r.object, r.probability, r.from_ns)
+        return out
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
+    def put(self, node: Node) -> None:
+        """Add a node or replace the one with its id."""
+        self._nodes[node.id] = node
+
+    def relate(self, subject: int, predicate: str, object: int, probability: float, from_ns: int) -> None:
+        """Open a relation, or refresh its probability if it already holds."""
+        rows = self._relations[subject]
+        for i, r in enumerate(rows):
+            if r.to_ns is None and r.predicate == predicate and r.object == object:
+                rows[i] = dataclasses.replace(r, probability=probability)
+                return
+        self.add_relation(Relation(subject, predicate, object, probability, from_ns))
+
+    def add_relation(self, relation: Relation) -> None:
+        """Append a relation as it is, past or present."""
+        self._relations[relation.subject].append(relation)
+        self._members[relation.object].add(relation.subject)
+
+    def end(self, subject: int, stamp_ns: int, predicates: tuple[str, ...] | None = None, keep: int | None = None) -> None:
+        """Close the open relations of a subject (of these predicates, except to `keep`)."""
+        rows = self._relations.get(subject, [])
+        for i, r in enumerate(rows):
+            if r.to_ns is None and (predicates is None or r.predicate in predicates) and r.object != keep:
+                rows[i] = dataclasses.replace(r, to_ns=stamp_ns)
+
+    def begin_stay(self, node_id: int, stamp_ns: int, position: NDArray[np.float64]) -> None:
+        """The node stands at `position` (m) from now on; a stay still open ends."""
+        self.end_stay(node_id, stamp_ns)
+        self.stays[node_id].append(Stay(stamp_ns, None, np.asarray(position, float).copy()))
+        self._set_to(node_id, None)
+
+    def refine_stay(self, node_id: int, position: NDArray[np.float64]) -> None:
+        """A better estimate (m) of where the present stay is."""
+        stays = self.stays.get(node_id)
+        if stays and stays[-1].to_ns is None:
+            stays[-1] = dataclasses.replace(stays[-1], position=np.asarray(position, float).copy())
+
+    def end_stay(self, node_id: int, stamp_ns: int) -> None:
+        """The node is no longer where it stood."""
+        stays = self.stays.get(node_id)
+        if stays and stays[-1].to_ns is None:
+            stays[-1] = dataclasses.replace(stays[-1], to_ns=stamp_ns)
+
+    def gone(self, node_id: int, stamp_ns: int) -> None:
+        """End a node's stay, relations and presence."""
+        self.end_stay(node_id, stamp_ns)
+        self.end(node_id, stamp_ns)
+        self._set_to(node_id, stamp_ns)
+
+    def _set_to(self, node_id: int, to_ns: int | None) -> None:
+        n = self._nodes.get(node_id)
+        if n is not None and n.to_ns != to_ns:
+            self._nodes[node_id] = dataclasses.replace(n, to_ns=to_ns)
+
+    def alias(self, absorbed: int, into: int, stamp_ns: int) -> None:
+        """`absorbed` is the same as `into` from now on; what it held is held by `into`."""
+        for r in self.relations(object=absorbed):
+            self.end(r.subject, stamp_ns, (r.predicate,))
+            self.relate(r.subject, r.predicate, into, r.probability, stamp_ns)
+        self._nodes.pop(absorbed, None)
+        self._relations.pop(absorbed, None)
+        self.stays.pop(absorbed, None)
+        self.aliases[absorbed] = into
+
+    def forget(self, ids: set[int]) -> None:
+        """Remove nodes, their relations, stays and aliases without a trace."""
+        for i in ids:
+            self._nodes.pop(i, None)
+            self._relations.pop(i, None)
+            self._members.pop(i, None)
+            self.stays.pop(i, None)
+        for s in list(self._relations):
+            self._relations[s] = [r for r in self._relations[s] if r.object not in ids]
+        self.aliases = {a: b for a, b in self.aliases.items() if a not in ids and b not in ids}
+
+    # -- interchange -------------------------------------------------------------------------------------------------
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values; see `interchange.to_json`."""
+        from robomem.scene_graph.interchange import to_json
+
+        return to_json(self)
+
+    @staticmethod
+    def from_json(data: dict[str, Any]) -> SceneGraph:
+        """A graph from `to_json`'s values."""
+        from robomem.scene_graph.interchange import from_json
+
+        return from_json(data)
+
+    def to_networkx(self) -> Any:
+        """A networkx.MultiDiGraph of what holds now, layer and attributes on the nodes, predicate as edge key."""
+        from robomem.scene_graph.interchange import to_networkx
+
+        return to_networkx(self)

@@ -1,0 +1,228 @@
+"""OccupancyGrid: where a robot can stand, where it cannot, and what nobody has seen, from depth images.
+
+A cell keeps log-odds in seven height slabs instead of one number, so that a ray that passes under a table top does not erase
+the table, and walls (seen above 1.25 m) can be told from furniture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from robomem.errors import InvalidInputError
+from robomem.perception.frame import RgbdFrame
+from robomem.scene_graph import grid_kernels as kernels
+
+State = Literal["free", "occupied", "unknown"]
+_STATES: tuple[State, ...] = ("unknown", "free", "occupied")
+_LAYERS = {"log": np.int8, "seen": np.int8, "nearest": np.float32, "first_hit": np.float32, "last_hit": np.float32,
+           "transient": np.uint8, "state": np.uint8}
+
+
+class OccupancyGrid:
+    """A 2-D map of a floor at z = 0 that grows as it is seen.
+
+    Rows run along y, columns along x; cell [i, j] covers origin + cell_m * ([j, j+1], [i, i+1]).
+
+    Args:
+        cell_m: cell size, m.
+        max_range_m: depth beyond makes no obstacle (noise grows with range) and carves no free space.
+        max_side_m: a frame that would make the map longer than this is refused.
+        forget_s: something briefly seen in known empty space (a person walking by) is dropped after this long unseen.
+    """
+
+    def __init__(self, cell_m: float = 0.05, max_range_m: float = 4.5, max_side_m: float = 150.0, forget_s: float = 30.0) -> None:
+        if not 0.01 <= cell_m <= 0.5:
+            raise InvalidInputError(f"occupancy grid: cell_m must be in 0.01..0.5 m, got {cell_m}")
+        self.cell_m = float(cell_m)
+        self.max_range_m = float(max_range_m)
+        self.max_side_m = float(max_side_m)
+        self.forget_s = float(forget_s)
+        self.origin: tuple[float, float] = (0.0, 0.0)
+        self.updates = 0
+        self._start_ns: int | None = None
+        self._now_s = 0.0
+        self._expired_s = 0.0
+        self._layers: dict[str, NDArray[Any]] = {
+            name: np.zeros((kernels.SLABS, 0, 0) if name == "log" else (0, 0), dtype) for name, dtype in _LAYERS.items()
+        }
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        rows, cols = self._layers["state"].shape
+        return rows, cols
+
+    @property
+    def free(self) -> NDArray[np.bool_]:
+        """Bool[rows, cols]: floor seen or rays passed low over it, and nothing stands there."""
+        return self._layers["state"] == kernels.FREE
+
+    @property
+    def occupied(self) -> NDArray[np.bool_]:
+        """Bool[rows, cols]: something between 0.10 and 1.60 m above the floor, or over it like a table top."""
+        return self._layers["state"] == kernels.OCCUPIED
+
+    @property
+    def unknown(self) -> NDArray[np.bool_]:
+        """Bool[rows, cols]: never seen well enough to say."""
+        return self._layers["state"] == kernels.UNKNOWN
+
+    @property
+    def tall(self) -> NDArray[np.bool_]:
+        """Bool[rows, cols]: something reaches 1.25 m or higher: walls, and furniture as high as a wall cabinet."""
+        return (self._layers["log"][kernels.FIRST_TALL_SLAB :] >= kernels.LOG_OCCUPIED).any(axis=0)
+
+    @property
+    def slabs(self) -> NDArray[np.int8]:
+        """Int8[7, rows, cols] log-odds (steps of 0.1) per height slab; read only."""
+        view = self._layers["log"].view()
+        view.flags.writeable = False
+        return view
+
+    @property
+    def nearest_view_m(self) -> NDArray[np.float32]:
+        """Float32[rows, cols]: the least depth (m) at which a surface in the cell was ever seen; 99 = never."""
+        return self._layers["nearest"]
+
+    def to_cell(self, xy: ArrayLike) -> NDArray[np.int64]:
+        """Int64[..., 2] (row, column) of points Float[..., 2] (m, map frame); may lie off the grid."""
+        p = (np.asarray(xy, np.float64)[..., :2] - self.origin) / self.cell_m
+        return np.floor(p[..., ::-1] + 1e-9).astype(np.int64)
+
+    def to_xy(self, ij: ArrayLike) -> NDArray[np.float64]:
+        """Float64[..., 2] centre (m, map frame) of cells Int[..., 2] (row, column)."""
+        return (np.asarray(ij, np.float64)[..., ::-1] + 0.5) * self.cell_m + self.origin
+
+    def contains(self, ij: ArrayLike) -> NDArray[np.bool_]:
+        """Bool[...]: which cells (row, column) lie on the grid."""
+        cells = np.asarray(ij)
+        return ((cells >= 0) & (cells < self.shape)).all(axis=-1)
+
+    def state(self, x: float, y: float) -> State:
+        """What is known of a point (m, map frame); off the grid is unknown."""
+        cell = self.to_cell((x, y))
+        return _STATES[int(self._layers["state"][cell[0], cell[1]])] if self.contains(cell) else "unknown"
+
+    def update(self, frame: RgbdFrame, ignore: NDArray[np.bool_] | None = None) -> None:
+        """Fold one depth image in.
+
+        Args:
+            frame: depth and pose in the map frame.
+            ignore: Bool[h, w] pixels to leave out, e.g. masks of people.
+
+        Raises:
+            InvalidInputError: the frame lies so far away that the map would exceed `max_side_m`.
+
+        Cost: about 2 ms at 320x240 and little more at 640x480, since pixels are subsampled to some 160 columns.
+        """
+        k, T = frame.intrinsics, np.ascontiguousarray(frame.T_map_camera)
+        depth = np.where(ignore, np.float32(0), frame.depth_m) if ignore is not None else frame.depth_m
+        camera = (float(k.fx), float(k.fy), float(k.cx), float(k.cy), T, self.max_range_m)
+        stride = max(1, round(k.width / 160))
+        bounds = kernels.frame_bounds(depth, stride, *camera)
+        self._grow(bounds, frame.camera)
+        window, corner = self._window(bounds)
+        rows, cols = window[0].stop - window[0].start, window[1].stop - window[1].start
+        hits, floor = np.zeros((kernels.SLABS, rows, cols), np.uint16), np.zeros((rows, cols), np.uint16)
+        near = np.full((rows, cols), kernels.NEVER_M)
+        place = (corner[0], corner[1], self.cell_m, kernels.SLAB_OF_HEIGHT)
+        kernels.count_endpoints(depth, stride, *camera, *place, hits, floor, near)
+        passed, low_pass = np.zeros((kernels.SLABS, rows, cols), np.uint8), np.zeros((rows, cols), np.uint8)
+        du, dv = 2 * stride, 3 * stride  # rays for free space; the offsets differ from frame to frame to fill the gaps between columns
+        kernels.carve(depth, du, dv, (self.updates * stride) % du, (self.updates * stride) % dv, *camera, *place, passed, low_pass)
+        self._tick(frame.stamp_ns)
+        layers = [self._layers[name][(..., *window)] for name in _LAYERS]
+        kernels.fold_in(hits, floor, near, passed, low_pass, np.float32(self._now_s), *layers)
+        self.updates += 1
+        if self._now_s - self._expired_s >= 5.0:
+            self.expire(frame.stamp_ns)
+
+    def mark_free(self, xy: ArrayLike, radius_m: float) -> None:
+        """Note that a robot stands at xy (m): unknown cells of its disc are free. Cells held for occupied stay so."""
+        x, y = (float(v) for v in np.asarray(xy, float)[:2])
+        bounds = (x - radius_m, y - radius_m, x + radius_m, y + radius_m)
+        self._grow(bounds, "robot footprint")
+        window, _ = self._window(bounds)
+        state, seen = self._layers["state"][window], self._layers["seen"][window]
+        rows, cols = np.mgrid[window]
+        centres = self.to_xy(np.stack([rows, cols], axis=-1))
+        disc = (np.hypot(centres[..., 0] - x, centres[..., 1] - y) <= radius_m) & (state == kernels.UNKNOWN)
+        state[disc], seen[disc] = kernels.FREE, kernels.SEEN_FREE
+
+    def expire(self, now_ns: int) -> int:
+        """Drop what was seen only briefly in space known to be empty and not since; returns the number of cells freed."""
+        self._tick(now_ns)
+        self._expired_s = self._now_s
+        log, transient, state = self._layers["log"], self._layers["transient"], self._layers["state"]
+        age, span = self._now_s - self._layers["last_hit"], self._layers["last_hit"] - self._layers["first_hit"]
+        due = (transient != 0) & (age > self.forget_s)
+        brief = due & (span < self.forget_s / 3)
+        for s in range(kernels.SLABS):
+            log[s][brief & ((transient >> s) & 1 == 1)] = -kernels.MISS_NEAR
+        transient[due] = 0
+        gone = brief & (state == kernels.OCCUPIED) & (log[: kernels.OBSTACLE_SLABS].max(axis=0) < kernels.LOG_OCCUPIED)
+        state[gone] = np.where(self._layers["seen"][gone] >= kernels.SEEN_FREE, kernels.FREE, kernels.UNKNOWN)
+        return int(gone.sum())
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Everything needed to go on later, as arrays of plain dtypes."""
+        out = {name: layer.copy() for name, layer in self._layers.items()}
+        out["frame"] = np.array([self.cell_m, *self.origin, self.max_range_m, self.max_side_m, self.forget_s, self._now_s, self._expired_s])
+        out["counters"] = np.array([self.updates, -1 if self._start_ns is None else self._start_ns], np.int64)
+        return out
+
+    @classmethod
+    def restore(cls, arrays: Mapping[str, NDArray[Any]]) -> OccupancyGrid:
+        """The grid of a `snapshot()`.
+
+        Raises:
+            InvalidInputError: arrays are missing or their shapes disagree.
+        """
+        missing = [name for name in (*_LAYERS, "frame", "counters") if name not in arrays]
+        shapes = {np.shape(arrays[name])[-2:] for name in _LAYERS if name in arrays}
+        if missing or len(shapes) != 1 or np.shape(arrays["log"])[:1] != (kernels.SLABS,):
+            raise InvalidInputError(f"occupancy grid: not a snapshot: missing {missing}, layer shapes {sorted(shapes)}; was it written by robomem?")
+        frame, counters = np.asarray(arrays["frame"], float), np.asarray(arrays["counters"], np.int64)
+        grid = cls(*(float(frame[i]) for i in (0, 3, 4, 5)))
+        grid.origin = (float(frame[1]), float(frame[2]))
+        grid._now_s, grid._expired_s = float(frame[6]), float(frame[7])
+        grid.updates, grid._start_ns = int(counters[0]), None if counters[1] < 0 else int(counters[1])
+        grid._layers = {name: np.array(arrays[name], dtype) for name, dtype in _LAYERS.items()}
+        return grid
+
+    def _tick(self, stamp_ns: int) -> None:
+        """Advance the grid's own seconds (float32 layers would not hold absolute nanoseconds); a stamp that goes back stands still."""
+        if self._start_ns is None:
+            self._start_ns = int(stamp_ns)
+        self._now_s = max(self._now_s, (int(stamp_ns) - self._start_ns) * 1e-9)
+
+    def _window(self, bounds: tuple[float, float, float, float]) -> tuple[tuple[slice, slice], tuple[float, float]]:
+        """Slices of the cells that cover bounds plus one cell around, and the corner (x, y) of the first."""
+        low, high = self.to_cell(bounds[:2]) - 1, self.to_cell(bounds[2:]) + 2
+        corner = self.to_xy(low) - self.cell_m / 2
+        return (slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))), (float(corner[0]), float(corner[1]))
+
+    def _grow(self, bounds: tuple[float, float, float, float], who: str) -> None:
+        """Make the layers cover bounds (m) plus two cells, in steps of a metre."""
+        rows, cols = self.shape
+        if rows == 0:
+            self.origin = (float(np.floor(bounds[0])), float(np.floor(bounds[1])))
+        step = round(1.0 / self.cell_m)
+        low, high = self.to_cell(bounds[:2]) - 2, self.to_cell(bounds[2:]) + 3
+        before = [max(0, -(int(v) // step)) * step for v in np.minimum(low, 0)]
+        after = [max(0, -((n - int(v)) // step)) * step for v, n in zip(high, (rows, cols), strict=True)]
+        if not (any(before) or any(after)):
+            return
+        new = (rows + before[0] + after[0], cols + before[1] + after[1])
+        if max(new) * self.cell_m > self.max_side_m:
+            raise InvalidInputError(f"{who}: frame at ({bounds[0]:.0f}, {bounds[1]:.0f}) m would make the map {max(new) * self.cell_m:.0f} m long, "
+                                    f"limit {self.max_side_m:.0f} m; is the pose in the map frame and in metres?")
+        pad = ((before[0], after[0]), (before[1], after[1]))
+        for name, layer in self._layers.items():
+            fill = kernels.NEVER_M if name == "nearest" else 0
+            self._layers[name] = np.pad(layer, ((0, 0), *pad) if name == "log" else pad, constant_values=fill)
+        self.origin = (self.origin[0] - before[1] * self.cell_m, self.origin[1] - before[0] * self.cell_m)

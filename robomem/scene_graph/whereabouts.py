@@ -1,0 +1,178 @@
+"""Whereabouts: where something not in sight may be, from this home's history, common sense and every look that did not show it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robomem.belief.particles import look_through
+from robomem.belief.tracker import Tracker
+from robomem.geometry import inverse, yaw_matrix
+from robomem.ontology import Ontology
+from robomem.perception.frame import RgbdFrame
+from robomem.scene_graph.graph import SceneGraph
+from robomem.types import ObjectView, PlaceProbability
+
+SPOTS = 16  # points per surface whose last clear look is remembered
+CLEAR_RANGE_M = 3.2  # a small thing further away may go unnoticed
+CLEAR_RECALL = 0.85  # P(a small thing in a spot clearly looked at is noticed)
+ELSEWHERE = 0.08  # prior weight of "nowhere I know"
+PRIOR_STAYS = 1.5  # how many observed stays the common-sense prior is worth
+ANYWHERE = 0.12  # weight of a surface that common sense does not name
+
+
+@dataclass
+class Surface:
+    """Spots (Float64[SPOTS, 3], m) of one piece of furniture, and when each was last clearly seen (Int64[SPOTS] ns, -1 never)."""
+
+    spots: NDArray[np.float64]
+    seen_ns: NDArray[np.int64] = field(default_factory=lambda: np.full(SPOTS, -1, np.int64))
+    inside_ns: int = -1
+    size: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
+
+
+class Whereabouts:
+    """Remembers looks at surfaces and turns them into place probabilities."""
+
+    def __init__(self, tracker: Tracker, graph: SceneGraph, ontology: Ontology) -> None:
+        self.tracker, self.graph, self.ontology = tracker, graph, ontology
+        self.surfaces: dict[int, Surface] = {}
+        self.gone_ns: dict[int, int] = {}  # object -> when its place was found empty
+
+    def look(self, frame: RgbdFrame, furniture: list[ObjectView]) -> None:
+        """Note which spots of which surfaces this frame shows clearly."""
+        T = inverse(frame.T_map_camera)
+        R, t = T[:3, :3].astype(np.float32), T[:3, 3].astype(np.float32)
+        k = frame.intrinsics
+        k32 = np.array([k.fx, k.fy, k.cx, k.cy], np.float32)
+        eye = frame.T_map_camera[:3, 3]
+        for f in furniture:
+            if float(np.linalg.norm(f.position[:2] - eye[:2])) > CLEAR_RANGE_M + float(np.linalg.norm(f.size[:2])) / 2:
+                continue
+            if not self.ontology.prior(f.label).surface:
+                continue
+            surface = self._surface(f)
+            spots = surface.spots.astype(np.float32)
+            shares = look_through(spots, np.zeros((1, 3), np.float32), R, t, k32, frame.depth_m, 0.05, 0.0, 1)
+            near = np.linalg.norm(surface.spots - eye, axis=1) < CLEAR_RANGE_M
+            clear = near & (shares[:, 0] + shares[:, 1] > 0.5)
+            surface.seen_ns[clear] = frame.stamp_ns
+
+    def _surface(self, f: ObjectView) -> Surface:
+        known = self.surfaces.get(f.id)
+        if known is not None and np.abs(known.size - f.size).max() < 0.10:
+            return known
+        surface = Surface(self._spots(f), size=f.size.copy())
+        if known is not None:
+            surface.seen_ns, surface.inside_ns = known.seen_ns, known.inside_ns
+        self.surfaces[f.id] = surface
+        return surface
+
+    def _spots(self, f: ObjectView) -> NDArray[np.float64]:
+        """Even spots just above what was seen as the top of each column of voxels; box top where there are none."""
+        u = np.linspace(-0.38, 0.38, 4)
+        grid = np.array([[a, b] for a in u for b in u]) * f.size[:2]
+        xy = f.position[:2] + grid @ yaw_matrix(f.yaw_rad)[:2, :2].T
+        top = np.full(SPOTS, f.position[2] + f.size[2] / 2)
+        track = self.tracker.tracks.get(f.id)
+        if track is not None and track.body is not None and len(track.body.keys) > 20:
+            voxels = track.body.points()
+            for i in range(SPOTS):
+                close = np.abs(voxels[:, :2] - xy[i]).max(axis=1) < 0.12
+                if close.any():
+                    top[i] = voxels[close, 2].max()
+        return np.column_stack([xy, top + 0.05])
+
+    def note_searched(self, place_id: int, stamp_ns: int) -> None:
+        """The robot looked into (an opened) place and saw all of it."""
+        surface = self.surfaces.get(self.graph.resolve(place_id))
+        if surface is not None:
+            surface.inside_ns = stamp_ns
+
+    def looked_ns(self, place_id: int) -> int | None:
+        """When most of a surface was last seen clearly, None if never."""
+        surface = self.surfaces.get(place_id)
+        if surface is None:
+            return None
+        stamp = int(np.median(surface.seen_ns))
+        return stamp if stamp >= 0 else None
+
+    # -- probabilities -----------------------------------------------------------------------------------------------
+
+    def distribution(self, label: str, object_id: int | None, stamp_ns: int, furniture: list[ObjectView]) -> list[PlaceProbability]:
+        """Where a thing of this label (this object, if known) is if it is not where it was last seen; sums to less than one.
+
+        weight(place) = stays seen there + PRIOR_STAYS * common sense, times the chance that it escaped every look at the place.
+        """
+        rows: list[PlaceProbability] = []
+        stays = self._stays(object_id)
+        prior = self.ontology.prior(label)
+        sense = {f.id: prior.at.get(f.label, 0.0) + ANYWHERE for f in furniture}
+        total = sum(sense.values()) or 1.0
+        count = sum(stays.values())
+        for f in furniture:
+            p = self.ontology.prior(f.label)
+            if not (p.surface or p.container):
+                continue
+            weight = (stays.get(f.id, 0.0) + PRIOR_STAYS * sense[f.id] / total) / (count + PRIOR_STAYS)
+            why = f"seen there {stays[f.id]:g} times before" if stays.get(f.id) else ("usual for its kind" if prior.at.get(f.label) else "any surface")
+            shares = [("on", 0.5 if p.container else 1.0)] if p.surface else []
+            shares += [("inside", 0.5 if p.surface else 1.0)] if p.container else []
+            for relation, share in shares:
+                escaped = self._escaped(f.id, relation, object_id, label, stamp_ns)
+                rows.append(self._row(f, relation, weight * share * escaped, why))
+        mass = sum(r.probability for r in rows) + ELSEWHERE
+        scaled = [r for r in rows if r.probability > 0]
+        scaled.sort(key=lambda r: (-r.probability, r.place_id, r.relation))
+        return [_scaled(r, 1.0 / mass) for r in scaled]
+
+    def _row(self, f: ObjectView, relation: str, probability: float, why: str) -> PlaceProbability:
+        room = self.graph.room_of(f.id)
+        name = self.graph.node(room) if room is not None else None
+        open_state = f.states.get("open", ("false", 1.0))[0] == "true"
+        surface = self.surfaces.get(f.id)
+        height = float(np.median(surface.spots[:, 2])) if surface is not None else float(f.position[2] + f.size[2] / 2)
+        position = np.array([f.position[0], f.position[1], height if relation == "on" else f.position[2]])
+        return PlaceProbability(f.id, f.label, name.label if name else "", position, probability, relation,
+                                relation == "inside" and self.ontology.prior(f.label).openable, open_state, self.looked_ns(f.id), why)
+
+    def _stays(self, object_id: int | None) -> dict[int, float]:
+        """How often the object was seen to stay at each holder, its present stay left out."""
+        out: dict[int, float] = {}
+        if object_id is None:
+            return out
+        for r in self.graph.relations_of(object_id):
+            if r.predicate in ("on", "inside") and r.to_ns is not None:
+                out[r.object] = out.get(r.object, 0.0) + 1.0
+        return out
+
+    def _escaped(self, place_id: int, relation: str, object_id: int | None, label: str, stamp_ns: int) -> float:
+        """P(no look so far would have shown it | it is there now).
+
+        A look before the thing arrived says nothing. Of an object found gone, the move happened some time between its last
+        sighting and that look, so an earlier look counts by the share of that span before it; of one only known by label, by
+        how rarely its kind moves.
+        """
+        surface = self.surfaces.get(place_id)
+        if surface is None:
+            return 1.0
+        stamps = surface.seen_ns if relation == "on" else np.array([surface.inside_ns])
+        seen = stamps >= 0
+        if not seen.any():
+            return 1.0
+        track = self.tracker.tracks.get(object_id) if object_id is not None else None
+        if track is not None:
+            start = track.last_seen_ns
+            end = max(self.gone_ns.get(track.id, stamp_ns), start + 1)
+            present = np.clip((stamps - start) / (end - start), 0.0, 1.0)
+        else:
+            rate = self.tracker.rates.rate_per_h(label, self.ontology.prior(label).moves_every_h)
+            present = np.exp(-rate * np.maximum(stamp_ns - stamps, 0) / 3.6e12)
+        return float(np.mean(1.0 - CLEAR_RECALL * np.where(seen, present, 0.0)))
+
+
+def _scaled(row: PlaceProbability, factor: float) -> PlaceProbability:
+    return PlaceProbability(row.place_id, row.label, row.room, row.position, row.probability * factor, row.relation, row.container,
+                            row.is_open, row.looked_ns, row.why)

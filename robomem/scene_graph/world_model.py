@@ -1,0 +1,226 @@
+"""The world model: perception, belief and scene graph of one robot in one process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robomem.belief.tracker import Changes, Tracker
+from robomem.clock import NS_PER_S
+from robomem.config import RobomemConfig
+from robomem.errors import InvalidInputError
+from robomem.ids import IdAllocator
+from robomem.ontology import Ontology, default_ontology
+from robomem.perception.frame import RgbdFrame
+from robomem.perception.lifting import Lifter
+from robomem.scene_graph.builder import GraphBuilder
+from robomem.scene_graph.graph import SceneGraph
+from robomem.scene_graph.occupancy import OccupancyGrid
+from robomem.scene_graph.room_layer import RoomLayer
+from robomem.scene_graph.whereabouts import Whereabouts
+from robomem.types import Detections, Event, ObjectView, Observations, PlaceProbability
+
+ROOMS_EVERY_S = 6.0
+SCATTER_SHARE = 0.7  # of a missing object's particles go to likely places; the rest stay where it was last seen
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """What one frame changed.
+
+    Attributes:
+        object_ids: Int64[n] the object of each observation, -1 for none.
+        changed: ids whose stored row is out of date.
+        stage_ms: CPU milliseconds per stage.
+    """
+
+    stamp_ns: int
+    events: tuple[Event, ...]
+    observations: Observations
+    observation_ids: NDArray[np.int64]
+    object_ids: NDArray[np.int64]
+    changed: tuple[int, ...]
+    stage_ms: Mapping[str, float]
+
+
+class WorldModel:
+    """What is where, how sure, since when, kept current frame by frame.
+
+    Args:
+        config: all settings.  ids: object, node, event and observation ids.  rng: the only source of randomness.
+    """
+
+    def __init__(self, config: RobomemConfig, ids: IdAllocator, rng: np.random.Generator, ontology: Ontology | None = None) -> None:
+        self.config, self.ids = config, ids
+        self.ontology = ontology or default_ontology()
+        self.lifter = Lifter(config.perception)
+        self.tracker = Tracker(config.belief, config.perception, ids.next, rng, self.ontology)
+        self.graph = SceneGraph()
+        self.grid = OccupancyGrid(config.graph.grid_m)
+        self.builder = GraphBuilder(self.graph, self.tracker, ids, config.graph, self.ontology)
+        self.rooms = RoomLayer(self.graph, self.grid, ids, config.graph, self.ontology, self.builder.building)
+        self.whereabouts = Whereabouts(self.tracker, self.graph, self.ontology)
+        self.stamp_ns = 0
+        self._rng = rng
+        self._rooms_ns = -(10**18)
+
+    # -- one frame ---------------------------------------------------------------------------------------------------
+
+    def step(self, frame: RgbdFrame, detections: Detections | None) -> FrameResult:
+        """Fold one frame in. `None`: no detector ran; `Detections.empty()`: it ran and named nothing.
+
+        Raises:
+            InvalidInputError: the stamp is older than the last frame's.
+        """
+        if frame.stamp_ns < self.stamp_ns:
+            raise InvalidInputError(f"{frame.camera}: stamp {frame.stamp_ns} is {(self.stamp_ns - frame.stamp_ns) / NS_PER_S:.3f} s older than the "
+                                    "last frame; sort the stream, or open a new memory if the clock was reset")
+        marks = [("start", time.process_time())]
+        lifted = self.lifter.lift(frame, detections) if detections is not None else None
+        marks.append(("perception", time.process_time()))
+        changes = self.tracker.step(frame, lifted)
+        marks.append(("belief", time.process_time()))
+        self.stamp_ns = frame.stamp_ns
+        obs = lifted if lifted is not None else Observations.empty(frame.stamp_ns)
+        observation_ids = np.array(self.ids.take(len(obs)), np.int64)
+        evidence: dict[int, tuple[int, ...]] = {}
+        for obs_id, object_id in zip(observation_ids.tolist(), changes.object_ids.tolist(), strict=True):
+            evidence[object_id] = (*evidence.get(object_id, ()), obs_id)
+        self.grid.update(frame)
+        self.whereabouts.look(frame, self.builder.furniture())
+        marks.append(("grid", time.process_time()))
+        for i in (*changes.gone, *(a for a, _, _ in changes.moved)):
+            self.whereabouts.gone_ns[i] = frame.stamp_ns
+        events = self.builder.update(frame.stamp_ns, changes, evidence)
+        self._keep_rooms(frame.stamp_ns, events)
+        for i in changes.gone:
+            self._scatter(i)
+        marks.append(("graph", time.process_time()))
+        stage_ms = {name: 1000 * (t - marks[k][1]) for k, (name, t) in enumerate(marks[1:])}
+        return FrameResult(frame.stamp_ns, events, obs, observation_ids, changes.object_ids, self._changed(changes), stage_ms)
+
+    def _changed(self, changes: Changes) -> tuple[int, ...]:
+        ids = changes.touched | set(changes.gone) | {i for i, _, _ in changes.moved}
+        return tuple(sorted(i for i in ids if i in self.tracker.tracks))
+
+    def _keep_rooms(self, stamp_ns: int, events: tuple[Event, ...]) -> None:
+        if stamp_ns - self._rooms_ns > ROOMS_EVERY_S * NS_PER_S:
+            self._rooms_ns = stamp_ns
+            self.rooms.update(stamp_ns)
+            return
+        for e in events:
+            node = self.graph.node(e.object_id)
+            if e.kind in ("appeared", "moved") and node is not None:
+                self.rooms.attach(node.id, node.position, stamp_ns)
+
+    def refresh_rooms(self) -> None:
+        """Segment and name the rooms and rebuild the places now (it is done every few seconds of itself)."""
+        self.rooms.update(self.stamp_ns)
+        self.rooms.update_places(self.stamp_ns)
+
+    # -- questions ---------------------------------------------------------------------------------------------------
+
+    def objects(self) -> list[ObjectView]:
+        """Every track, furniture, agents and removed ones too; `place` is filled from the graph."""
+        return [self._placed(v) for v in self.tracker.views()]
+
+    def object(self, object_id: int) -> ObjectView | None:
+        """One track by id or alias."""
+        view = self.tracker.view(object_id)
+        return self._placed(view) if view is not None else None
+
+    def _placed(self, view: ObjectView) -> ObjectView:
+        up = self.graph.parent(view.id)
+        if up is not None:
+            object.__setattr__(view, "place", up[0])  # the view was made for us a moment ago; nobody else holds it
+        return view
+
+    def location_belief(self, query: int | str, stamp_ns: int) -> list[PlaceProbability]:
+        """Where an object (id) or a kind of object (label) may be at `stamp_ns`; sums to at most one, the rest is "elsewhere"."""
+        furniture = self.builder.furniture()
+        if isinstance(query, str):
+            return self.whereabouts.distribution(self.ontology.canonical(query), None, stamp_ns, furniture)
+        view = self.object(query)
+        if view is None:
+            return []
+        others = self.whereabouts.distribution(view.label, view.id, stamp_ns, furniture)
+        if view.status in ("missing", "removed"):
+            return others
+        stays = self.tracker.rates.survival(view.label, self.ontology.prior(view.label).moves_every_h, stamp_ns - view.last_seen_ns)
+        here = view.existence * stays
+        rows = [PlaceProbability(r.place_id, r.label, r.room, r.position, r.probability * (1 - here), r.relation, r.container, r.is_open,
+                                 r.looked_ns, r.why) for r in others]
+        up = self.graph.parent(view.id)
+        holder = self.graph.node(up[0]) if up else None
+        room = self.graph.room_of(view.id)
+        name = self.graph.node(room) if room is not None else None
+        first = PlaceProbability(holder.id if holder else view.id, holder.label if holder else view.label, name.label if name else "",
+                                 view.position, here, up[1] if up and up[1] in ("on", "inside") else "on", False, False, view.last_seen_ns, "last seen there")
+        return [first, *rows]
+
+    # -- what others know better -------------------------------------------------------------------------------------
+
+    def set_held(self, object_id: int, T_map_gripper: NDArray[np.float64] | None) -> tuple[Event, ...]:
+        """The gripper took the object (its pose, Float64[4, 4]) or, with None, let it go where it was last held."""
+        track = self.tracker.tracks[self.tracker.resolve(object_id)]
+        was = track.status == "held"
+        self.tracker.set_held(object_id, T_map_gripper)
+        if was == (T_map_gripper is not None):
+            return ()
+        events = self.builder.held(self.stamp_ns, track.id, T_map_gripper is not None)
+        self._keep_rooms(self.stamp_ns, events)
+        return events
+
+    def note_searched(self, place_id: int, stamp_ns: int) -> None:
+        """The inside of a place was looked at and seen."""
+        self.whereabouts.note_searched(place_id, stamp_ns)
+
+    def note_state(self, object_id: int, name: str, value: str) -> None:
+        """A state the robot knows because it made it so ("open", "true")."""
+        track = self.tracker.tracks.get(self.tracker.resolve(object_id))
+        if track is not None:
+            track.states[name] = {value: 0.97, **{k: 0.03 for k in track.states.get(name, {}) if k != value}}
+
+    def forget(self, ids: list[int]) -> None:
+        """Remove tracks and nodes without a trace."""
+        self.tracker.forget(ids)
+        self.graph.forget(set(ids))
+        for i in ids:
+            self.whereabouts.surfaces.pop(i, None)
+            self.whereabouts.gone_ns.pop(i, None)
+
+    def _scatter(self, object_id: int) -> None:
+        """Reinvigorate a missing object's particles over the places where it could be now."""
+        track = self.tracker.tracks.get(object_id)
+        if track is None or track.kind != "object":
+            return
+        rows = self.location_belief(object_id, self.stamp_ns)
+        weights = np.array([r.probability for r in rows])
+        if weights.sum() <= 0:
+            return
+        n = round(SCATTER_SHARE * self.config.belief.particles)
+        cloud = self.tracker.table.positions[track.row].copy()
+        pick = self._rng.choice(len(rows), n, p=weights / weights.sum())
+        for k, i in enumerate(pick):
+            surface = self.whereabouts.surfaces.get(rows[i].place_id)
+            spot = surface.spots[self._rng.integers(len(surface.spots))] if surface is not None else rows[i].position
+            cloud[k] = spot + self._rng.normal(0, 0.04, 3) * (1, 1, 0.2)
+        self.tracker.scatter(object_id, cloud)
+
+    # -- durability --------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, NDArray[np.generic]]:
+        """Everything needed to go on after a restart, as plain arrays."""
+        from robomem.scene_graph.snapshot import pack
+
+        return pack(self)
+
+    def restore(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        """Become what a snapshot says."""
+        from robomem.scene_graph.snapshot import unpack
+
+        unpack(self, arrays)
