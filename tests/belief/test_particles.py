@@ -1,0 +1,100 @@
+"""Particle kernels against their definitions, fresh draws and filterpy."""
+
+from __future__ import annotations
+
+import numpy as np
+from filterpy.monte_carlo import systematic_resample as filterpy_resample
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy import stats
+
+from robomem.belief.particles import (
+    NoisePool,
+    effective_sample_size,
+    look_through,
+    normalise_log_weights,
+    systematic_resample,
+    weigh_position,
+    weighted_mean_cov,
+)
+
+weights = hnp.arrays(np.float32, st.integers(2, 80), elements=st.floats(-40, 10, width=32))
+
+
+@given(weights)
+def test_normalised_weights_sum_to_one(log_weights: np.ndarray) -> None:
+    assert np.isclose(np.exp(normalise_log_weights(log_weights).astype(float)).sum(), 1.0, atol=1e-4)
+
+
+def test_a_hopeless_cloud_becomes_uniform() -> None:
+    out = normalise_log_weights(np.full(4, -np.inf, np.float32))
+    assert np.allclose(np.exp(out), 0.25)
+
+
+@settings(max_examples=60)
+@given(weights, st.floats(0, 0.999))
+def test_systematic_counts_differ_from_expectation_by_less_than_one(log_weights: np.ndarray, u: float) -> None:
+    log_weights = normalise_log_weights(log_weights)
+    w = np.exp(log_weights.astype(float))
+    counts = np.bincount(systematic_resample(log_weights, u), minlength=len(w))
+    assert (np.abs(counts - len(w) * w / w.sum()) < 1 + 1e-2).all()
+
+
+def test_resampling_agrees_with_filterpy_on_the_counts() -> None:
+    rng = np.random.default_rng(3)
+    w = rng.dirichlet(np.ones(200))
+    ours = np.bincount(systematic_resample(np.log(w).astype(np.float32), 0.5), minlength=200)
+    theirs = np.bincount(filterpy_resample(w), minlength=200)
+    assert np.abs(ours - theirs).max() <= 1
+
+
+def test_effective_sample_size_of_known_weights() -> None:
+    assert np.isclose(effective_sample_size(np.log(np.full(50, 0.02)).astype(np.float32)), 50, rtol=1e-3)
+    assert np.isclose(effective_sample_size(normalise_log_weights(np.array([0, -60, -60], np.float32))), 1, rtol=1e-3)
+
+
+def test_the_pool_is_as_normal_as_fresh_draws() -> None:
+    pool = NoisePool(np.random.default_rng(0))
+    drawn = np.concatenate([pool.normal((100, 3)).ravel() for _ in range(60)])
+    assert stats.kstest(drawn, "norm").statistic < 0.02
+    assert abs(drawn.mean()) < 0.03 and abs(drawn.std() - 1) < 0.03
+    assert len(np.unique(pool.normal((1000,)))) > 990
+    assert pool.normal((40_000,)).shape == (40_000,)
+
+
+def test_weighing_is_the_gaussian_likelihood() -> None:
+    rng = np.random.default_rng(1)
+    cloud = rng.normal(0, 0.1, (300, 3)).astype(np.float32)
+    cov = np.diag([0.01, 0.02, 0.005])
+    z = np.array([0.05, 0.0, -0.02], np.float32)
+    ours = weigh_position(cloud, np.zeros(300, np.float32), z, np.linalg.inv(cov).astype(np.float32))
+    expected = stats.multivariate_normal(z, cov).logpdf(cloud)
+    expected -= np.log(np.exp(expected).sum())
+    assert np.allclose(ours, expected, atol=1e-2)
+
+
+def test_posterior_mean_matches_kalman_on_a_linear_problem() -> None:
+    rng = np.random.default_rng(2)
+    prior_var, r = 0.04, 0.01
+    cloud = rng.normal(0, np.sqrt(prior_var), (20_000, 3)).astype(np.float32)
+    z = np.array([0.2, -0.1, 0.1], np.float32)
+    mean, cov = weighted_mean_cov(cloud, weigh_position(cloud, np.zeros(len(cloud), np.float32), z, (np.eye(3) / r).astype(np.float32)))
+    gain = prior_var / (prior_var + r)
+    assert np.allclose(mean, gain * z, atol=0.01)
+    assert np.allclose(np.diag(cov), (1 - gain) * prior_var, rtol=0.15)
+
+
+def _look(depth: float, z: float = 2.0, margin: float = 0.05, thickness: float = 0.1) -> tuple[float, ...]:
+    image = np.full((20, 20), depth, np.float32)
+    k = np.array([20, 20, 10, 10], np.float32)
+    eye, zero = np.eye(3, dtype=np.float32), np.zeros(3, np.float32)
+    share = look_through(np.array([[0, 0, z]], np.float32), np.zeros((1, 3), np.float32), eye, zero, k, image, margin, thickness, 1)
+    return tuple(share[0].tolist())
+
+
+def test_what_a_depth_says_of_a_point_at_two_metres() -> None:
+    table = {3.0: (1, 0, 0), 2.03: (0, 1, 0), 1.9: (0, 1, 0), 1.5: (0, 0, 1), 0.0: (0, 0, 0)}
+    for depth, expected in table.items():
+        assert _look(depth) == expected, depth
+    assert _look(3.0, z=-1.0) == (0, 0, 0)
