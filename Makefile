@@ -1,6 +1,6 @@
 # What a newcomer types. Every target sets up what it needs first; a second run skips what is done.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench doctor lock clean distclean
+.PHONY: help setup demo test check bench doctor lock config clean distclean
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -34,10 +34,13 @@ bench: $(READY)  ## the benchmarks in their short form (BENCHMARKS="frame map de
 	@for name in $(BENCHMARKS); do $(BIN)/robomem bench $$name --quick $(ARGS) || exit 1; done
 
 doctor: $(READY)  ## what is installed, what is missing, which command mends it
-	@$(BIN)/robomem doctor
+	@$(BIN)/python -m robomem.doctor
 
 lock: $(READY)  ## write requirements.lock anew
 	@$(BIN)/python scripts/lock.py
+
+config: $(READY)  ## write config/robomem.yaml from the code's defaults
+	@$(BIN)/python scripts/config.py
 
 clean:  ## remove caches and results, keep .venv
 	rm -rf out build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -42,7 +42,7 @@ EXTRAS = {
     "thor": ["ai2thor==5.0.0", "procthor>=0.0.1.dev2"],
     "ros": ROS,
     "test": TEST,  # by this name colcon chooses pytest
-    "dev": [*TEST, "onnx>=1.16", "pyright[nodejs]>=1.1.390", "ruff>=0.9"],
+    "dev": [*TEST, "onnx>=1.16", "pyright[nodejs]>=1.1.390", "ruff>=0.9", "setuptools>=70.1"],
 }
 
 setup(
@@ -59,7 +59,7 @@ setup(
     package_data={"robomem": ["data/*.yaml", "weights/**/*"], "robomem_sim": ["data/**/*"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/" + NAME]),
-        ("share/" + NAME, ["package.xml"]),
+        ("share/" + NAME, ["package.xml", "requirements.lock"]),
         ("share/" + NAME + "/launch", sorted(map(str, Path("launch").glob("*.launch.py")))),
         ("share/" + NAME + "/config", sorted(map(str, Path("config").glob("*.yaml")))),
     ],

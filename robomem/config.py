@@ -76,6 +76,15 @@ class PlanningConfig:
     llm_model: str = ""
     llm_timeout_s: float = 20.0
     llm_max_tokens: int = 1024
+    on_ambiguous: str = "ask"  # "ask" ends with one question, "best" takes the likeliest and says so
+    pick_retries: int = 2  # looks and grasps after the first failed one
+    leg_m: float = 2.0  # a drive is cut into legs of this length; memory is asked between them
+    drive_mps: float = 0.4  # for expected costs: average speed with turns
+    glance_s: float = 3.0  # for expected costs: turning to a place and looking
+    open_s: float = 12.0  # for expected costs: opening and closing a container
+    glance_detects: float = 0.85  # P(a thing that is there is seen by one look at its place)
+    find_value_s: float = 3000.0  # what finding a thing is worth, in robot seconds: decides when to stop looking
+    safety_file: str = ""  # empty = the packaged safety.yaml
 
 
 @dataclass(frozen=True)

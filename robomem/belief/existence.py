@@ -18,8 +18,9 @@ MAX_LOG_ODDS = 5.3  # r = 0.995: nothing is ever so sure that a clear look at it
 MIN_LOG_ODDS = -6.0
 # What all frames of one viewpoint may add in total. Misses and confusions of a detector are correlated by object and viewpoint:
 # without these caps ten missed frames from one doorway delete a real cup.
-CELL_HIT_CAP = 2.2
+CELL_HIT_CAP = 3.0
 CELL_MISS_CAP = 1.4  # detector silent, depth undecided
+CELL_DOUBT_CAP = 0.25  # detector silent though depth shows that something of the shape stands there
 CELL_EMPTY_CAP = 3.4  # the ray went through where it stood
 REPEAT_DISCOUNT = 0.3
 
@@ -74,9 +75,9 @@ class Evidence:
         self.empties.pop(cell, None)
         return add
 
-    def miss(self, cell: ViewCell, p_detect: float) -> float:
-        """Log-odds (<= 0) that one more silence of the detector from `cell` adds."""
-        return self._charge(self.misses, cell, math.log(max(1 - p_detect, 1e-3)), CELL_MISS_CAP)
+    def miss(self, cell: ViewCell, p_detect: float, cap: float = CELL_MISS_CAP) -> float:
+        """Log-odds (<= 0) that one more silence of the detector from `cell` adds; a viewpoint's silences never add more than `cap`."""
+        return self._charge(self.misses, cell, math.log(max(1 - p_detect, 1e-3)), cap)
 
     def empty(self, cell: ViewCell, share: float) -> float:
         """Log-odds (<= 0) of seeing through `share` of the object's own surface from `cell`."""
@@ -87,8 +88,7 @@ class Evidence:
 
     def _charge(self, book: dict[ViewCell, float], cell: ViewCell, change: float, cap: float) -> float:
         used = book.get(cell, 0.0)
-        add = max(change, -(cap - used))
-        add = min(add, 0.0)
+        add = min(max(change, used - cap), 0.0)
         if add < 0:
             self._put(book, cell, used - add)
         return add

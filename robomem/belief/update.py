@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from robomem.belief.existence import CELL_MISS_CAP, MAX_LOG_ODDS, MIN_LOG_ODDS, log_odds, missed, probability, view_cell
+from robomem.belief.existence import CELL_DOUBT_CAP, CELL_MISS_CAP, MAX_LOG_ODDS, MIN_LOG_ODDS, log_odds, missed, probability, view_cell
 from robomem.belief.extended import VoxelBody
 from robomem.belief.particles import effective_sample_size, normalise_log_weights, systematic_resample, weigh_position, weighted_mean_cov
 from robomem.belief.track import Track
@@ -122,10 +122,19 @@ def _hit_extended(tracker: Tracker, track: Track, obs: Observations, j: int) -> 
     track.body.add(obs.points[j])
     if len(track.body.keys) < 8 or not track.body.grown():
         return
-    table.mean[r], table.size[r], table.yaw[r] = track.body.box(on_floor=tracker.ontology.known(track.labels.best()))
+    table.mean[r], table.size[r], table.yaw[r] = track.body.box(_stands_on_floor(tracker, track))
     table.cov[r] = np.eye(3) * 0.03**2
     _cloud(tracker, r, table.mean[r], table.cov[r])
     table.shape[r] = surface_samples(track.body.points(), table.mean[r], table.size[r])
+
+
+def _stands_on_floor(tracker: Tracker, track: Track) -> bool:
+    """Tables and cupboards reach the floor even if only their top was seen; of a chair's height only what was seen is claimed."""
+    label = track.labels.best()
+    if not tracker.ontology.known(label):
+        return False
+    lowest = float(track.body.points()[:, 2].min(initial=9.0)) if track.body is not None else 9.0
+    return lowest < 0.35 or tracker.ontology.prior(label).size_m >= 1.0
 
 
 def _hit_size(tracker: Tracker, track: Track, obs: Observations, j: int, weight: float) -> None:
@@ -207,9 +216,9 @@ def miss(tracker: Tracker, track: Track, viewer: Viewer, detector_ran: bool) -> 
     change = track.evidence.empty(cell, empty) if empty > 0.3 else 0.0
     if detector_ran:
         p_detect = share * recall_of(glimpse.pixels * share, glimpse.distance_m, tracker.perception.max_range_m)
-        if glimpse.decisive and empty < 0.3:
-            p_detect *= 0.35  # depth could have told and says something stands there: the silence is the detector's
-        change += track.evidence.miss(cell, min(p_detect, 1 - math.exp(-CELL_MISS_CAP)))
+        # Support credit: where depth could have told and shows the thing's shape, the silence is the detector's.
+        stands = glimpse.decisive and float(weights @ glimpse.supported) > 0.5 * share
+        change += track.evidence.miss(cell, 0.3 * p_detect if stands else p_detect, CELL_DOUBT_CAP if stands else CELL_MISS_CAP)
     if change == 0.0:
         return False
     table.odds[r] = max(table.odds[r] + change, MIN_LOG_ODDS)

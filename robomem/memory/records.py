@@ -16,12 +16,17 @@ from robomem.types import Episode, Event, ObjectView, Observations
 
 @dataclass(frozen=True)
 class PlaceWords:
-    """Where something is, in words and ids: "on the counter in the kitchen", held by node `place_id`, in room node `room_id`."""
+    """Where something is: held ("on the counter") by node `place_id`, in room node `room_id`, which is called `room` today."""
 
     place_id: int | None = None
-    words: str = ""
+    holder: str = ""
     room_id: int | None = None
     room: str = ""
+
+    @property
+    def words(self) -> str:
+        """"on the counter in the kitchen"."""
+        return " ".join(part for part in (self.holder, f"in the {self.room}" if self.room else "") if part)
 
 
 @dataclass(frozen=True)
@@ -157,7 +162,7 @@ def object_row(view: ObjectView, place: PlaceWords) -> Row:
     return (int(view.id), view.label, to_json({k: float(p) for k, p in view.label_probs.items()}), x, y, z, _blob(view.covariance, np.float64),
             sx, sy, sz, float(view.yaw_rad), float(view.existence), view.status, to_json(states), int(view.first_seen_ns),
             int(view.last_seen_ns), int(view.support), view.color, view.kind, _blob(view.embedding, np.float32),
-            place.place_id, place.words, place.room_id, place.room)
+            place.place_id, place.holder, place.room_id, place.room)
 
 
 def object_of(row: Row) -> tuple[ObjectView, PlaceWords]:
@@ -175,7 +180,7 @@ def stay_row(stay: Stay) -> Row:
     """The row of one stay."""
     x, y, z = (float(v) for v in stay.position)
     return (stay.id, stay.object_id, stay.from_ns, stay.seen_ns, stay.to_ns, x, y, z, float(stay.spread_m), stay.place.place_id,
-            stay.place.words, stay.place.room_id, stay.place.room, float(stay.existence), stay.sightings,
+            stay.place.holder, stay.place.room_id, stay.place.room, float(stay.existence), stay.sightings,
             stay.first_observation, stay.last_observation)
 
 
@@ -202,8 +207,8 @@ def observation_of(row: Row) -> StoredObservation:
                              np.frombuffer(embedding, np.float16).astype(np.float32))
 
 
-def event_row(event: Event, room_from: str, room_to: str) -> Row:
-    """The row of one event, with the names of the rooms it left and reached."""
+def event_row(event: Event, room_from: int | None, room_to: int | None) -> Row:
+    """The row of one event, with the ids of the rooms it left and reached (names of rooms may still change)."""
     return (int(event.id), int(event.stamp_ns), event.kind, int(event.object_id), event.label, to_json(dict(event.before)),
             to_json(dict(event.after)), to_json([int(i) for i in event.evidence]), float(event.belief), room_from, room_to)
 

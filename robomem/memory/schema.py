@@ -23,7 +23,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = ((
     "CREATE INDEX observations_of_object ON observations (object_id, stamp_ns)",
     "CREATE VIRTUAL TABLE observation_boxes USING rtree (id, x0, x1, y0, y1, z0, z1, t0, t1)",
     """CREATE TABLE events (id INTEGER PRIMARY KEY, stamp_ns INTEGER, kind TEXT, object_id INTEGER, label TEXT, before TEXT, after TEXT,
-        evidence TEXT, belief REAL, room_from TEXT, room_to TEXT, crc INTEGER)""",
+        evidence TEXT, belief REAL, room_from INTEGER, room_to INTEGER, crc INTEGER)""",
     "CREATE INDEX events_in_time ON events (stamp_ns)",
     # Bi-temporal: from_ns/to_ns say when it held in the world, recorded_ns when memory was told.
     """CREATE TABLE relations (subject INTEGER, predicate TEXT, object INTEGER, from_ns INTEGER, to_ns INTEGER, probability REAL,

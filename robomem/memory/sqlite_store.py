@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from robomem.clock import Clock
 from robomem.memory import records, table
+from robomem.memory.database import Row
 from robomem.memory.records import Correction, Lesson, Stay, StoredObservation
 from robomem.memory.sqlite_core import SqliteCore
 from robomem.memory.store import Located, WordKind
+from robomem.memory.table import Table
 from robomem.types import Episode, Event, ObjectView, Observations
 
 CHUNK_BYTES = 1 << 20  # a snapshot array is kept in pieces of this size
@@ -39,6 +42,8 @@ class SqliteStore(SqliteCore):
         self._words_of: dict[int, str] = {}
         self._world_crc: dict[str, int] = {}
         self._aliases: dict[int, int] = {}
+        self._rooms: dict[int, str] = {}
+        self._rooms_read = False
         super().__init__(path, clock, **options)
         self._epoch_ns = int(self.get_meta("epoch_ns", "0"))
         self._observations = self.count(table.OBSERVATIONS)
@@ -89,8 +94,8 @@ class SqliteStore(SqliteCore):
             self.begin()
             self._late_stays.update((stay.id, stay) for stay in stays)
 
-    def stays(self, object_id: int | None = None, at_ns: int | None = None, open_only: bool = False) -> list[Stay]:
-        """Stays by object and start; `at_ns` keeps those begun by then and not known to have ended before."""
+    def stays(self, object_id: int | None = None, at_ns: int | None = None) -> list[Stay]:
+        """Stays by object and start; `at_ns` keeps the last of each object that had begun by then."""
         with self._guard:
             if self._late_stays:
                 self.begin()
@@ -99,11 +104,14 @@ class SqliteStore(SqliteCore):
             if object_id is not None:
                 tests, args = [*tests, "object_id = ?"], [*args, object_id]
             if at_ns is not None:
-                tests, args = [*tests, "from_ns <= ?", "(to_ns IS NULL OR to_ns >= ?)"], [*args, at_ns, at_ns]
-            if open_only:
-                tests.append("to_ns IS NULL")
+                later = "SELECT 1 FROM history h WHERE h.object_id = history.object_id AND h.from_ns > history.from_ns AND h.from_ns <= ?"
+                tests, args = [*tests, "from_ns <= ?", f"NOT EXISTS ({later})"], [*args, at_ns, at_ns]
             where = f"WHERE {' AND '.join(tests)} ORDER BY object_id, from_ns, id"
-            return [records.stay_of(row) for row in self.rows(table.HISTORY, where, args)]
+            return [self._named(records.stay_of(row)) for row in self.rows(table.HISTORY, where, args)]
+
+    def _named(self, stay: Stay) -> Stay:
+        name = self.room_names().get(stay.place.room_id or 0, stay.place.room)
+        return stay if name == stay.place.room else replace(stay, place=replace(stay.place, room=name))
 
     # -- observations
 
@@ -162,16 +170,19 @@ class SqliteStore(SqliteCore):
 
     # -- events, episodes, lessons, words
 
-    def put_events(self, rows: Iterable[tuple[Event, str, str]]) -> None:
-        """Write events with the rooms they left and reached."""
+    def put_events(self, rows: Iterable[tuple[Event, int | None, int | None]]) -> None:
+        """Write events with the ids of the rooms they left and reached."""
         self.put(table.EVENTS, [records.event_row(*row) for row in rows])
 
     def events(self, since_ns: int, until_ns: int, room: str = "", label: str = "", object_id: int | None = None) -> list[Event]:
         """Events within [since_ns, until_ns] in time order."""
-        tests, args = ["stamp_ns BETWEEN ? AND ?"], [since_ns, until_ns]
-        for test, values in (("? IN (room_from, room_to)", [room]), ("label = ?", [label])):
-            if values[0]:
-                tests, args = [*tests, test], [*args, *values]
+        tests: list[str] = ["stamp_ns BETWEEN ? AND ?"]
+        args: list[Any] = [since_ns, until_ns]
+        if room:
+            ids = ", ".join(str(i) for i, name in self.room_names().items() if name == room) or "NULL"
+            tests.append(f"(room_from IN ({ids}) OR room_to IN ({ids}))")
+        if label:
+            tests, args = [*tests, "label = ?"], [*args, label]
         if object_id is not None:
             tests, args = [*tests, "object_id = ?"], [*args, object_id]
         return [records.event_of(row) for row in self.rows(table.EVENTS, f"WHERE {' AND '.join(tests)} ORDER BY stamp_ns, id", args)]
@@ -243,11 +254,31 @@ class SqliteStore(SqliteCore):
         """All corrections by object."""
         return {row[0]: records.correction_of(row) for row in self.rows(table.CORRECTIONS)}
 
-    def put_alias(self, old: int, target: int, stamp_ns: int) -> None:
-        """From now on `old` means `target`."""
-        if old != target:
-            self.put(table.ALIASES, [(old, target, stamp_ns)])
-            self._aliases[old] = target
+    def merge(self, absorbed: int, kept: int, stamp_ns: int) -> None:
+        """Two objects were one: the absorbed one's row goes, its observations, events and stays become the kept one's.
+
+        A stay of the absorbed that overlaps one of the kept tells nothing new and goes too: a thing is at one place at a time.
+        """
+        with self._guard:
+            self.objects()
+            self._objects.pop(absorbed, None)
+            self._late_objects.pop(absorbed, None)
+            self._words_of.pop(absorbed, None)
+            own, others = self.stays(kept), self.stays(absorbed)
+            self.put(table.ALIASES, [(absorbed, kept, stamp_ns)])
+            self._aliases[absorbed] = kept
+            self.remove(table.OBJECTS, "WHERE id = ?", (absorbed,))
+            self._put_words(absorbed, "object", "")
+            for t in (table.OBSERVATIONS, table.EVENTS):
+                self.put(t, [self._reowned(t, row, kept) for row in self.rows(t, "WHERE object_id = ?", (absorbed,))])
+            self.remove(table.HISTORY, "WHERE object_id = ?", (absorbed,))
+            self.put_stays(replace(stay, object_id=kept) for stay in others
+                           if stay.to_ns is not None and all(stay.to_ns <= o.from_ns or (o.to_ns or 1 << 62) <= stay.from_ns for o in own))
+
+    @staticmethod
+    def _reowned(t: Table, row: Row, owner: int) -> Row:
+        at = t.columns.index("object_id")
+        return (*row[:at], owner, *row[at + 1:-1])
 
     def resolve(self, object_id: int) -> int:
         """The id that `object_id` goes by now; a ring of aliases (which a damaged file could hold) ends at the id asked about."""
@@ -262,13 +293,30 @@ class SqliteStore(SqliteCore):
 
     # -- graph and world model
 
+    def room_names(self) -> Mapping[int, str]:
+        """What each room node ever known is called today."""
+        with self._guard:
+            if self.read_only or not self._rooms_read:
+                self._rooms_read = True
+                self._rooms = dict(self.database.execute("SELECT id, label FROM nodes WHERE layer = 'room'"))
+            return self._rooms
+
     def put_graph(self, nodes: Iterable[Any], relations: Iterable[Any], stamp_ns: int) -> None:
         """Write nodes and relations of the scene graph (its Node and Relation) as known at `stamp_ns`."""
+        nodes = list(nodes)
+        self._rooms = {**self.room_names(), **{int(n.id): n.label for n in nodes if n.layer == "room"}}
         self.put(table.NODES, [
             (int(n.id), int(n.from_ns), n.to_ns, n.layer, n.label, *(float(v) for v in n.position), *(float(v) for v in n.size),
              float(n.yaw_rad), records.to_json(dict(n.attributes)), stamp_ns) for n in nodes])
         self.put(table.RELATIONS, [
             (int(r.subject), r.predicate, int(r.object), int(r.from_ns), r.to_ns, float(r.probability), stamp_ns) for r in relations])
+
+    def drop_nodes(self, ids: Sequence[int]) -> None:
+        """Take nodes and their relations out of the graph's rows."""
+        for i in ids:
+            self.remove(table.NODES, "WHERE id = ?", (i,))
+            self.remove(table.RELATIONS, "WHERE subject = ? OR object = ?", (i, i))
+            self._rooms.pop(i, None)
 
     def graph_rows(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """All nodes and relations as dicts with the fields of Node and Relation."""

@@ -42,8 +42,8 @@ class Store(Protocol):
         """Write stays, new or updated."""
         ...
 
-    def stays(self, object_id: int | None = None, at_ns: int | None = None, open_only: bool = False) -> list[Stay]:
-        """Stays by object and start; `at_ns` keeps those begun by then and not known to have ended before."""
+    def stays(self, object_id: int | None = None, at_ns: int | None = None) -> list[Stay]:
+        """Stays by object and start; `at_ns` keeps the last of each object that had begun by then."""
         ...
 
     def put_observations(self, observations: Observations, ids: NDArray[np.int64], object_ids: NDArray[np.int64]) -> None:
@@ -58,8 +58,12 @@ class Store(Protocol):
         """Up to `k` observations within `radius_m` and [from_ns, to_ns], nearest first."""
         ...
 
-    def put_events(self, rows: Iterable[tuple[Event, str, str]]) -> None:
-        """Write events with the rooms they left and reached."""
+    def room_names(self) -> Mapping[int, str]:
+        """What each room node ever known is called today."""
+        ...
+
+    def put_events(self, rows: Iterable[tuple[Event, int | None, int | None]]) -> None:
+        """Write events with the ids of the rooms they left and reached."""
         ...
 
     def events(self, since_ns: int, until_ns: int, room: str = "", label: str = "", object_id: int | None = None) -> list[Event]:
@@ -98,16 +102,20 @@ class Store(Protocol):
         """All corrections by object."""
         ...
 
-    def put_alias(self, old: int, target: int, stamp_ns: int) -> None:
-        """From now on `old` means `target`."""
-        ...
-
     def resolve(self, object_id: int) -> int:
         """The id that `object_id` goes by now."""
         ...
 
     def put_graph(self, nodes: Iterable[Any], relations: Iterable[Any], stamp_ns: int) -> None:
         """Write nodes and relations of the scene graph (its Node and Relation) as known at `stamp_ns`."""
+        ...
+
+    def drop_nodes(self, ids: Sequence[int]) -> None:
+        """Take nodes and their relations out of the graph's rows."""
+        ...
+
+    def merge(self, absorbed: int, kept: int, stamp_ns: int) -> None:
+        """Two objects were one: the absorbed one's row goes, its observations, events and stays become the kept one's."""
         ...
 
     def graph_rows(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from robomem.errors import InvalidInputError, MissingDependencyError
 from robomem.geometry import inverse, is_rigid, transform
-from robomem.perception import upright
+from robomem.perception import registration, upright
 from robomem.perception.frame import Intrinsics, RgbdFrame
 
 INVALID_MM = 65535  # what Kinect recorders write where they measured nothing
@@ -28,11 +28,12 @@ class RgbdSequence:
 
     Attributes:
         T_map_world: Float64[4, 4] from the recording's own world frame to the map frame (z up, floor at 0 where the depth shows one).
+        registration: how depth was moved onto the colour pixels.
         rejected: how many frames were left out, by reason.
         rejections: (frame index, full message), the newest iteration's.
     """
 
-    def __init__(self, folder: str | Path, camera: str = "camera", up: str = "auto", fps: float = 30.0) -> None:
+    def __init__(self, folder: str | Path, camera: str = "camera", up: str = "auto", fps: float = 30.0, align: bool = True) -> None:
         """Open a folder and work out which way is up.
 
         Args:
@@ -41,6 +42,7 @@ class RgbdSequence:
             up: world axis that points up: "x", "-x", "y", "-y", "z", "-z"; "auto" asks how the camera was held and which way the
                 tables and floors it saw are facing, since handheld recordings often start tilted.
             fps: of the numbering: stamp = index / fps.
+            align: look whether depth lies on the colour pixels, and move it there if not (raw Kinect recordings: up to 45 pixels off).
 
         Raises:
             InvalidInputError: no such folder, no frames, unreadable intrinsics, an unknown axis.
@@ -58,6 +60,7 @@ class RgbdSequence:
         self.rejected: Counter[str] = Counter()
         self.rejections: list[tuple[int, str]] = []
         self.T_map_world = self._orient(up)
+        self.registration = self._align() if align else registration.Registration()
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -78,15 +81,16 @@ class RgbdSequence:
             InvalidInputError: a file is missing or truncated, sizes disagree, or the pose is not a finite rigid transform.
         """
         T_world_camera = self._read_pose(index)
-        rgb = self._read_image(self._path(index, "color.jpg", "color.jpeg", "color.png"), "RGB").astype(np.uint8)
-        depth = self._read_depth(index)
+        rgb, depth = self._read_color(index), self._read_depth(index)
         if depth.shape != rgb.shape[:2]:
             raise InvalidInputError(f"{self.camera}: size mismatch in frame {index}: depth is {depth.shape} but rgb is {rgb.shape[:2]}; "
                                     "record registered depth")
-        height, width = depth.shape
-        k = Intrinsics(self.K[0, 0], self.K[1, 1], self.K[0, 2], self.K[1, 2], width, height)
-        stamp_ns = round(index * NS / self.fps)
-        return RgbdFrame(stamp_ns, rgb, depth, k, self.T_map_world @ T_world_camera, self.camera)
+        k = self.registration.intrinsics(self.K, depth.shape[1], depth.shape[0])
+        T_map_camera = self.T_map_world @ T_world_camera
+        if self.registration.needed:
+            depth = self.registration.apply(depth, self.K)
+            T_map_camera = T_map_camera @ self.registration.T_depth_color(self.K)
+        return RgbdFrame(round(index * NS / self.fps), rgb, depth, k, T_map_camera, self.camera)
 
     def to_world(self, p_map: ArrayLike) -> NDArray[np.float64]:
         """Points Float64[..., 3] of the map frame (m) in the recording's own world frame."""
@@ -121,6 +125,21 @@ class RgbdSequence:
         if not is_rigid(T):
             raise InvalidInputError(f"{self.camera}: pose of frame {index} is not a rigid transform; poses must be 4x4 camera-to-world")
         return T
+
+    def _align(self, samples: int = 12) -> registration.Registration:
+        """Measure the registration on a few frames that can be read."""
+        pairs = []
+        for index in self.indices[:: max(1, len(self.indices) // samples)]:
+            try:
+                rgb, depth = self._read_color(index), self._read_depth(index)
+            except InvalidInputError:
+                continue
+            if depth.shape == rgb.shape[:2] and (not pairs or depth.shape == pairs[0][1].shape):
+                pairs.append((rgb, depth))
+        return registration.estimate(pairs, self.K)
+
+    def _read_color(self, index: int) -> NDArray[np.uint8]:
+        return self._read_image(self._path(index, "color.jpg", "color.jpeg", "color.png"), "RGB").astype(np.uint8)
 
     def _read_depth(self, index: int) -> NDArray[np.float32]:
         path = self._path(index, "depth.png")

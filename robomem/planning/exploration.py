@@ -57,7 +57,7 @@ class Explorer:
     """
 
     def __init__(self, radius_m: float = 0.28, inspect_m: float = 0.0, keep_ratio: float = 1.5, patience_m: float = 0.5,
-                 reserve_m: float = 1.0, gain_power: float = 0.5, min_worth: float = 0.03) -> None:
+                 reserve_m: float = 0.7, gain_power: float = 0.25, min_worth: float = 0.03) -> None:
         self.radius_m = radius_m
         self.inspect_m = inspect_m
         self.keep_ratio = keep_ratio
@@ -110,8 +110,12 @@ class Explorer:
     def _frontier_goals(self, grid: OccupancyGrid, travel: NDArray[np.float32], here: NDArray[np.float64]) -> list[ExploreGoal]:
         """One goal per frontier: the standing point from which it lies about half a metre ahead."""
         out = []
+        unseen = paths.unknown_distance(grid)
+        safe = np.where(unseen >= self.radius_m, travel, np.inf).astype(np.float32)
         for frontier in paths.frontiers(grid, here, self.radius_m, travel=travel):
-            stand = self._stand(grid, travel, frontier.xy - 0.4 * frontier.toward, frontier.xy, 1.2)
+            wish = frontier.xy - 0.4 * frontier.toward  # preferably where no wall can hide within the robot's own disc
+            stand = self._stand(grid, safe, wish, frontier.xy, 1.2)
+            stand = self._stand(grid, travel, wish, frontier.xy, 1.2) if stand is None else stand
             if stand is not None:
                 yaw = float(np.arctan2(*(frontier.xy + 0.5 * frontier.toward - grid.to_xy(stand))[::-1]))
                 out.append(self._goal(grid, stand, yaw, "frontier", frontier.xy, frontier.unknown_m2, travel))

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from robomem.scene_graph import grid_kernels as kernels
-from robomem.scene_graph.occupancy import OccupancyGrid
+from robomem.scene_graph.occupancy import OccupancyGrid, clearance
 
 START_SLACK_M = 0.6  # a robot already stands where the map says it cannot (drift, a chair pushed near): let it out this far
 BLIND_M = 0.8  # a head camera does not see the floor at the robot's feet: unknown cells this near count as open
@@ -35,17 +35,26 @@ class Frontier:
     unknown_m2: float
 
 
-def clearance(grid: OccupancyGrid) -> NDArray[np.float32]:
-    """Float32[rows, cols]: distance (m) from each cell's centre to the edge of the nearest occupied cell; 0 in it."""
-    if not grid.occupied.any():
-        return np.full(grid.shape, 10.0, np.float32)
-    out = ndimage.distance_transform_edt(~grid.occupied) * grid.cell_m - grid.cell_m / 2
-    return np.maximum(out, 0.0).astype(np.float32)
-
-
 def standable(grid: OccupancyGrid, radius_m: float, allow_unknown: bool = False) -> NDArray[np.bool_]:
     """Bool[rows, cols]: cells where the centre of a disc of radius_m can be. Unknown cells count as closed unless allowed."""
     return (clearance(grid) >= radius_m) & (~grid.occupied if allow_unknown else grid.free)
+
+
+def unknown_distance(grid: OccupancyGrid, min_unknown_m2: float = 0.1) -> NDArray[np.float32]:
+    """Float32[rows, cols]: distance (m) from each cell to the nearest unknown pocket of some size (beyond the grid all is unknown)."""
+    pockets = np.pad(_pockets(grid, min_unknown_m2), 1, constant_values=True)
+    return (ndimage.distance_transform_edt(~pockets)[1:-1, 1:-1] * grid.cell_m).astype(np.float32)
+
+
+def head(path: NDArray[np.float64], length_m: float) -> NDArray[np.float64]:
+    """The first length_m of a polyline Float64[k, 2]: drive a piece, look at the map again, plan again."""
+    steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
+    done = np.concatenate([[0.0], np.cumsum(steps)])
+    if done[-1] <= length_m:
+        return path
+    k = int(np.searchsorted(done, length_m))
+    cut = path[k - 1] + (path[k] - path[k - 1]) * (length_m - done[k - 1]) / steps[k - 1]
+    return np.vstack([path[:k], cut])
 
 
 def path_length(path: NDArray[np.float64] | None) -> float:
@@ -89,6 +98,7 @@ def plan_path(grid: OccupancyGrid, start_xy: ArrayLike, goal_xy: ArrayLike, radi
         return None
     # near walls a metre costs up to three: the path keeps to the middle of doorways without giving them up
     price = 1.0 + 2.0 * np.clip((radius_m + COMFORT_M - room) / COMFORT_M, 0.0, 1.0) ** 2
+    price += 2.0 * (unknown_distance(grid) < radius_m)  # a wall may end where the view ended
     cost = np.where(open_, price, np.inf).astype(np.float32)
     _, parent = kernels.shortest(cost, start[None], int(goal[0]), int(goal[1]), grid.cell_m)
     cells = _trace(parent, start, goal)
@@ -122,10 +132,8 @@ def frontiers(grid: OccupancyGrid, from_xy: ArrayLike | None = None, radius_m: f
     rows, cols = grid.shape
     if rows == 0:
         return []
-    pockets, _ = ndimage.label(np.pad(grid.unknown, 1, constant_values=True))  # beyond the grid all is unknown
-    sizes = np.bincount(pockets.ravel())
-    unknown = (sizes[pockets] * grid.cell_m**2 >= min_unknown_m2) & (pockets > 0)
-    border = grid.free & ndimage.binary_dilation(unknown)[1:-1, 1:-1]
+    unknown = _pockets(grid, min_unknown_m2)
+    border = grid.free & ndimage.binary_dilation(unknown)
     if from_xy is not None:
         travel = travel_distances(grid, from_xy, radius_m) if travel is None else travel
         near = np.isfinite(travel)
@@ -298,6 +306,14 @@ def _straighten(cells: NDArray[np.int64], room: NDArray[np.float32], radius_m: f
     return cells[keep]
 
 
+def _pockets(grid: OccupancyGrid, min_unknown_m2: float) -> NDArray[np.bool_]:
+    """Bool[rows, cols]: unknown cells in connected pockets of at least that area; what touches the rim of the grid is endless."""
+    pockets, _ = ndimage.label(np.pad(grid.unknown, 1, constant_values=True))
+    sizes = np.bincount(pockets.ravel()) * grid.cell_m**2
+    sizes[0], sizes[pockets[0, 0]] = 0.0, np.inf
+    return (sizes >= min_unknown_m2)[pockets][1:-1, 1:-1]
+
+
 def _pieces(cells: NDArray[np.int64], span: int) -> list[NDArray[np.int64]]:
     """Cut a long border into pieces of at most `span` cells in extent, so that each has a meaningful middle."""
     extent = cells.max(axis=0) - cells.min(axis=0)
@@ -309,12 +325,12 @@ def _pieces(cells: NDArray[np.int64], span: int) -> list[NDArray[np.int64]]:
 
 
 def _frontier(grid: OccupancyGrid, cells: NDArray[np.int64], unknown: NDArray[np.bool_]) -> Frontier:
-    """Describe a border; `unknown` is padded by one cell all around."""
+    """Describe a border cell cluster."""
     centre = cells.mean(axis=0)
     middle = cells[int(np.argmin(np.linalg.norm(cells - centre, axis=1)))]
     reach = round(1.5 / grid.cell_m)
-    low = np.maximum(middle + 1 - reach, 0)
-    around = np.argwhere(unknown[low[0] : middle[0] + 2 + reach, low[1] : middle[1] + 2 + reach]) + low - 1
+    low = np.maximum(middle - reach, 0)
+    around = np.argwhere(unknown[low[0] : middle[0] + 1 + reach, low[1] : middle[1] + 1 + reach]) + low
     away = around - middle
     length = np.linalg.norm(away, axis=1)
     away, length = away[length <= reach], length[length <= reach]

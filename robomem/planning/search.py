@@ -22,6 +22,14 @@ Travel = Callable[[int, int], float]
 """Seconds from place i to place j (indices into the candidates); i = -1 is where the robot is. inf = cannot be reached."""
 
 
+PlaceKey = tuple[int, str]
+
+
+def key_of(place: PlaceProbability) -> PlaceKey:
+    """(graph id, "on" | "inside") of a predicted place."""
+    return place.place_id, place.relation
+
+
 @dataclass(frozen=True)
 class SearchOrder:
     """Places to look at, in order, and what that is expected to cost (s) until found or the list is exhausted."""
@@ -106,37 +114,41 @@ def after_miss(p: ArrayLike, index: int, detection: float) -> NDArray[np.float64
 class SearchBelief:
     """What this search has looked at and found empty: misses weigh on whatever memory predicts from then on.
 
+    A place is (graph id, "on" | "inside"): the top of a cabinet and its inside are two places.
+
     Attributes:
-        kept: place id -> product of (1 - d) over the glances at it.
-        opened: place ids this search has opened.
+        kept: place -> product of (1 - d) over the glances at it.
+        glances: place -> number of glances.
+        opened: containers this search has opened.
+        barred: places that cannot be reached or opened.
     """
 
-    kept: dict[int, float] = field(default_factory=dict)
-    glances: dict[int, int] = field(default_factory=dict)
+    kept: dict[PlaceKey, float] = field(default_factory=dict)
+    glances: dict[PlaceKey, int] = field(default_factory=dict)
     opened: set[int] = field(default_factory=set)
-    barred: set[int] = field(default_factory=set)
+    barred: set[PlaceKey] = field(default_factory=set)
 
-    def missed(self, place_id: int, detection: float) -> None:
+    def missed(self, place: PlaceKey, detection: float) -> None:
         """One glance with detection probability `detection` at a place showed nothing."""
         if not 0.0 <= detection <= 1.0:
             raise ValueError(f"search: detection probability must be in 0..1, got {detection}")
-        self.kept[place_id] = self.kept.get(place_id, 1.0) * (1.0 - detection)
-        self.glances[place_id] = self.glances.get(place_id, 0) + 1
+        self.kept[place] = self.kept.get(place, 1.0) * (1.0 - detection)
+        self.glances[place] = self.glances.get(place, 0) + 1
 
-    def bar(self, place_id: int) -> None:
+    def bar(self, place: PlaceKey) -> None:
         """Never choose this place again in this search (it cannot be reached or opened)."""
-        self.barred.add(place_id)
+        self.barred.add(place)
 
     def weigh(self, places: Sequence[PlaceProbability]) -> NDArray[np.float64]:
         """Float64[n] beliefs of `places` after all misses, renormalised together with "elsewhere" (sum <= 1); barred places count as elsewhere."""
         prior = np.array([max(0.0, p.probability) for p in places], float)
         elsewhere = max(0.0, 1.0 - float(prior.sum()))
-        weighed = prior * [self.kept.get(p.place_id, 1.0) for p in places]
+        weighed = prior * [self.kept.get(key_of(p), 1.0) for p in places]
         total = float(weighed.sum()) + elsewhere
         if total <= 1e-12:
             return np.zeros(len(places))
         out = weighed / total
-        out[[i for i, p in enumerate(places) if p.place_id in self.barred]] = 0.0
+        out[[i for i, p in enumerate(places) if key_of(p) in self.barred]] = 0.0
         return out
 
 

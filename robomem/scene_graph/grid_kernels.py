@@ -22,11 +22,11 @@ SLAB_OF_HEIGHT = np.array([next((s for s in range(SLABS) if EDGES[s] <= (i + 0.5
 
 UNKNOWN, FREE, OCCUPIED = 0, 1, 2
 NEAR_M = 2.5  # evidence from nearer than this counts double
-HIT_NEAR, HIT_FAR, MISS_NEAR, MISS_FAR = 12, 6, 4, 2  # log-odds in steps of about 0.1
+HIT_NEAR, HIT_FAR, HIT_LONE, MISS_NEAR, MISS_FAR = 12, 6, 3, 4, 2  # log-odds in steps of about 0.1
 LOG_MIN, LOG_MAX, LOG_OCCUPIED = -30, 40, 10
 SEEN_MAX, SEEN_FREE = 20, 2
 NEVER_M = np.float32(99.0)
-PASS_BELOW_M = 0.80  # a ray this low over a cell is evidence that one may stand there
+PASS_BELOW_M = 0.35  # a ray this low over a cell is evidence that one may stand there; higher, it may have passed over a bed
 
 
 @njit(cache=True)
@@ -124,10 +124,12 @@ def fold_in(hits, floor, near, passed, low_pass, now_s, log, seen, nearest, firs
             top, any_hit = -128, False
             for s in range(SLABS):
                 value = int(log[s, i, j])
-                if hits[s, i, j] >= 2:  # a lone point is a flying pixel at a depth edge
+                far = near[i, j] >= NEAR_M
+                if hits[s, i, j] >= 2 or (hits[s, i, j] == 1 and far):  # near by, a lone point is a flying pixel at a depth edge
+                    gain = (HIT_FAR if hits[s, i, j] >= 2 else HIT_LONE) if far else HIT_NEAR
                     if value < -MISS_NEAR:  # known empty until now: on probation, see `OccupancyGrid.expire`
                         transient[i, j] |= 1 << s
-                    value = min(max(value, -10) + (HIT_NEAR if near[i, j] < NEAR_M else HIT_FAR), LOG_MAX)
+                    value = min(max(value, -10) + gain, LOG_MAX)
                     any_hit = True
                 elif passed[s, i, j] > 0 and hits[s, i, j] == 0:
                     value = max(value - (MISS_NEAR if passed[s, i, j] == 2 else MISS_FAR), LOG_MIN)
@@ -139,9 +141,8 @@ def fold_in(hits, floor, near, passed, low_pass, now_s, log, seen, nearest, firs
                     first_hit[i, j] = now_s
                 last_hit[i, j] = now_s
                 nearest[i, j] = min(nearest[i, j], near[i, j])
-            gain = (2 if floor[i, j] > 0 else 0) + (1 if low_pass[i, j] > 0 else 0)
-            if gain > 0:
-                seen[i, j] = min(int(seen[i, j]) + gain, SEEN_MAX)
+            if floor[i, j] > 0 or low_pass[i, j] > 0:
+                seen[i, j] = min(int(seen[i, j]) + (2 if floor[i, j] > 0 else 0) + (1 if low_pass[i, j] > 0 else 0), SEEN_MAX)
             state[i, j] = OCCUPIED if top >= LOG_OCCUPIED else (FREE if seen[i, j] >= SEEN_FREE else UNKNOWN)
 
 

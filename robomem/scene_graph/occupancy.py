@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
 
 from robomem.errors import InvalidInputError
 from robomem.perception.frame import RgbdFrame
@@ -226,3 +227,11 @@ class OccupancyGrid:
             fill = kernels.NEVER_M if name == "nearest" else 0
             self._layers[name] = np.pad(layer, ((0, 0), *pad) if name == "log" else pad, constant_values=fill)
         self.origin = (self.origin[0] - before[1] * self.cell_m, self.origin[1] - before[0] * self.cell_m)
+
+
+def clearance(grid: OccupancyGrid) -> NDArray[np.float32]:
+    """Float32[rows, cols]: distance (m) from each cell's centre to the edge of the nearest occupied cell; 0 in it."""
+    if not grid.occupied.any():
+        return np.full(grid.shape, 10.0, np.float32)
+    out = ndimage.distance_transform_edt(~grid.occupied) * grid.cell_m - grid.cell_m / 2
+    return np.maximum(out, 0.0).astype(np.float32)

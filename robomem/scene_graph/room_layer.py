@@ -13,7 +13,7 @@ from robomem.scene_graph.occupancy import OccupancyGrid
 from robomem.scene_graph.places import place_graph
 from robomem.scene_graph.rooms import RoomMap, name_room, segment_rooms
 
-REACH_CELLS = 30  # furniture against a wall lies outside the free space that was segmented: its nearest room is taken
+SLACK_M = 1.0  # furniture against a wall lies outside the free floor that was cut into rooms: its nearest room is taken
 
 
 class RoomLayer:
@@ -34,10 +34,9 @@ class RoomLayer:
         if self.map is not None:
             fresh = fresh.match(self.map)
         self.map = fresh
-        labels = [int(v) for v in np.unique(fresh.labels) if v > 0]
-        for label in labels:
+        for label in fresh.ids:
             self._room(label, stamp_ns)
-        for label in [known for known in self.node_of if known not in labels]:
+        for label in [known for known in self.node_of if known not in fresh.ids]:
             self.graph.gone(self.node_of.pop(label), stamp_ns)
         self._attach(stamp_ns)
         self._name(stamp_ns)
@@ -51,9 +50,8 @@ class RoomLayer:
         if not rooms or not self.grid.free.any():
             return
         self.map = segment_rooms(self.grid, self.config.room_door_m)
-        for label in (int(v) for v in np.unique(self.map.labels) if v > 0):
-            xy = self.map.to_xy(np.column_stack(np.nonzero(self.map.labels == label)))
-            center = (xy.min(axis=0) + xy.max(axis=0)) / 2
+        for label in self.map.ids:
+            center = self.map.extent(label).mean(axis=0)
             near = min(rooms, key=lambda n: float(np.linalg.norm(n.position[:2] - center)), default=None)
             if near is not None and float(np.linalg.norm(near.position[:2] - center)) < 1.0:
                 self.node_of[label] = near.id
@@ -63,8 +61,7 @@ class RoomLayer:
         """Graph id of the room at (or nearest to) a position (m), None before the first segmentation."""
         if self.map is None:
             return None
-        label = self.map.nearest(position[:2], REACH_CELLS)
-        return self.node_of.get(label)
+        return self.node_of.get(self.map.room_at(position[:2], SLACK_M))
 
     def attach(self, node_id: int, position: NDArray[np.floating], stamp_ns: int) -> None:
         """Say which room a node is part of."""
@@ -76,16 +73,14 @@ class RoomLayer:
 
     def _room(self, label: int, stamp_ns: int) -> None:
         assert self.map is not None
-        rows, cols = np.nonzero(self.map.labels == label)
-        xy = self.map.to_xy(np.column_stack([rows, cols]))
-        low, high = xy.min(axis=0), xy.max(axis=0)
+        low, high = self.map.extent(label)
         node_id = self.node_of.get(label)
         old = self.graph.node(node_id) if node_id is not None else None
         if node_id is None:
             node_id = self.node_of[label] = self._ids.next()
         center = np.array([*(low + high) / 2, 0.0])
         self.graph.put(Node(node_id, "room", old.label if old else "room", center, np.array([*(high - low), 2.4]), 0.0,
-                            {"area_m2": round(len(rows) * self.map.cell_m**2, 2)}, old.from_ns if old else stamp_ns))
+                            {"area_m2": round(self.map.area_m2(label), 2)}, old.from_ns if old else stamp_ns))
         self.graph.relate(node_id, "part_of", self._building, 1.0, old.from_ns if old else stamp_ns)
 
     def _attach(self, stamp_ns: int) -> None:
@@ -114,11 +109,11 @@ class RoomLayer:
         if self.map is None:
             return
         self.graph.forget(set(self._places))
-        nodes, edges = place_graph(self.grid, self.map)[:2]
-        self._places = self._ids.take(len(nodes))
-        for node_id, xy in zip(self._places, nodes, strict=True):
+        found = place_graph(self.grid, self.map)
+        self._places = self._ids.take(len(found.nodes))
+        for node_id, xy in zip(self._places, found.nodes, strict=True):
             position = np.array([xy[0], xy[1], 0.0])
             self.graph.put(Node(node_id, "place", "place", position, np.zeros(3), 0.0, {}, stamp_ns))
             self.attach(node_id, position, stamp_ns)
-        for a, b in edges:
+        for a, b in found.edges:
             self.graph.relate(self._places[int(a)], "connects", self._places[int(b)], 1.0, stamp_ns)

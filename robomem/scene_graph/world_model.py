@@ -28,6 +28,13 @@ ROOMS_EVERY_S = 6.0
 SCATTER_SHARE = 0.7  # of a missing object's particles go to likely places; the rest stay where it was last seen
 
 
+def _people(detections: Detections | None) -> NDArray[np.bool_] | None:
+    """Pixels of people: they are no walls."""
+    if detections is None or detections.masks is None or "person" not in detections.labels:
+        return None
+    return detections.masks[[label == "person" for label in detections.labels]].any(axis=0)
+
+
 @dataclass(frozen=True)
 class FrameResult:
     """What one frame changed.
@@ -90,7 +97,7 @@ class WorldModel:
         evidence: dict[int, tuple[int, ...]] = {}
         for obs_id, object_id in zip(observation_ids.tolist(), changes.object_ids.tolist(), strict=True):
             evidence[object_id] = (*evidence.get(object_id, ()), obs_id)
-        self.grid.update(frame)
+        self.grid.update(frame, _people(detections))
         self.whereabouts.look(frame, self.builder.furniture())
         marks.append(("grid", time.process_time()))
         for i in (*changes.gone, *(a for a, _, _ in changes.moved)):

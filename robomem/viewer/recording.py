@@ -25,14 +25,14 @@ GRID_EVERY = 8  # heavy frames between two pictures of the occupancy grid
 class Recording:
     """Writes one recording; use as a context manager or call `close()`.
 
-    Light things (boxes, robot, events) are written every frame. Images, depth and particles are written every n-th frame, and n doubles each
-    time half of what is left of the budget is spent: a recording of any length stays under `budget_mb` and covers the whole run.
+    The robot and events are written every frame; images, particles and boxes every n-th, and n doubles each time half of what is left
+    of the budget is spent: a recording of any length stays under `budget_mb` and covers the whole run.
 
     Args:
         path: the .rrd file to write.
         app_id: name shown by the viewer.
         every: n to start with.
-        budget_mb: upper bound for the heavy part, MB.
+        budget_mb: upper bound for what is written every n-th frame, MB.
 
     Raises:
         MissingDependencyError: rerun-sdk is not installed.
@@ -68,8 +68,10 @@ class Recording:
         self._set_time(frame.stamp_ns)
         views = [v for v in world.objects() if v.status != "removed"]
         self._robot(frame)
-        self._boxes(views)
-        if self._frames % self._every == 0:
+        heavy = self._frames % self._every == 0
+        if heavy or result.events:
+            self._boxes(views)
+        if heavy:
             self._images(frame, detections)
             self._particles(views, world)
             self._graph(world.graph)

@@ -5,7 +5,6 @@ A model's frame stands on the floor at the centre of its footprint: +x is its fr
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,7 +126,7 @@ def home_2x2(door_m: float = 0.9, furnished: bool = True) -> PlaneWorld:
 
 @dataclass
 class PlaneRobot:
-    """Drives on true coordinates and feeds each frame to `sink`; the clock is its own."""
+    """Drives on the pose it believes and feeds each frame to `sink`; truth lags behind belief by a slow drift of `drift_m`, `drift_rad`."""
 
     world: PlaneWorld
     sink: object  # anything with update(frame)
@@ -135,13 +135,27 @@ class PlaneRobot:
     yaw: float = 0.0
     stamp_ns: int = 0
     travelled_m: float = 0.0
-    least_clearance_m: float = np.inf
+    least_clearance_m: float = np.inf  # of the true pose
     intrinsics: Intrinsics = SMALL
+    drift_m: float = 0.0
+    drift_rad: float = 0.0
+
+    @property
+    def pose(self) -> tuple[float, float, float]:
+        """Believed x, y, yaw (m, rad)."""
+        return self.x, self.y, self.yaw
+
+    def true_pose(self) -> tuple[float, float, float]:
+        """Where it really is: belief plus an error that swings over some ten metres of driving."""
+        s = self.travelled_m
+        return (self.x + self.drift_m * np.sin(0.7 * s), self.y + self.drift_m * np.cos(0.5 * s) - self.drift_m,
+                self.yaw + self.drift_rad * np.sin(0.9 * s + 1.0))
 
     def frame(self, pan: float = 0.0, tilt: float = 0.44) -> None:
         """Capture one frame, half a second after the last."""
         self.stamp_ns += 500_000_000
-        self.sink.update(self.world.render(head_pose(self.x, self.y, self.yaw, pan, tilt), self.stamp_ns, self.intrinsics))  # type: ignore[attr-defined]
+        seen = self.world.render(head_pose(*self.true_pose(), pan, tilt), self.stamp_ns, self.intrinsics)
+        self.sink.update(replace(seen, T_map_camera=head_pose(*self.pose, pan, tilt)))  # type: ignore[attr-defined]
 
     def look_around(self) -> None:
         """Eight frames around."""
@@ -151,14 +165,15 @@ class PlaneRobot:
     def follow(self, path: NDArray[np.float64], final_yaw: float | None = None, step_m: float = 0.25) -> None:
         """Drive along Float64[k, 2], a frame every step, the head swaying from side to side."""
         for a, b in zip(path[:-1], path[1:], strict=True):
-            n = max(1, int(np.ceil(np.linalg.norm(b - a) / step_m)))
-            if np.linalg.norm(b - a) > 1e-6:
+            length = float(np.linalg.norm(b - a))
+            if length > 1e-6:
                 self.yaw = float(np.arctan2(b[1] - a[1], b[0] - a[0]))
+            n = max(1, int(np.ceil(length / step_m)))
             for q in range(1, n + 1):
                 self.x, self.y = (float(v) for v in a + (b - a) * q / n)
-                self.least_clearance_m = min(self.least_clearance_m, float(self.world.clearance(np.array([self.x, self.y]))))
+                self.travelled_m += length / n
+                self.least_clearance_m = min(self.least_clearance_m, float(self.world.clearance(np.array(self.true_pose()[:2]))))
                 self.frame(pan=0.6 * np.sin(0.8 * self.stamp_ns * 1e-9))
-            self.travelled_m += float(np.linalg.norm(b - a))
         if final_yaw is not None:
             self.yaw = final_yaw
             self.frame()

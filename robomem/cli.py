@@ -1,0 +1,101 @@
+"""The command line: `robomem demo | replay | ask | bench | eval | doctor`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from robomem.errors import RobomemError
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="robomem", description="A robot's memory: what is where, how sure, since when, what changed.")
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="a simulated robot remembers a home, notices a change, finds and brings")
+    demo.add_argument("--seed", type=int, default=0, help="which home, which person, which noise (default 0)")
+    demo.add_argument("--quick", action="store_true", help="a shorter story: one round before the change, no twins")
+    demo.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for summary.json, memory.db, recording.rrd, map.png")
+
+    replay = commands.add_parser("replay", help="build a memory from a recorded RGB-D folder")
+    replay.add_argument("folder", type=Path, help="frame-*.color.jpg|png, .depth.png (mm), .pose.txt, camera-intrinsics.txt")
+    replay.add_argument("--out", type=Path, default=Path("out/replay"), help="folder for memory.db, recording.rrd, map.png, summary.json")
+    replay.add_argument("--ask", action="append", default=[], metavar="QUESTION", help="a question to answer at the end (repeatable)")
+    replay.add_argument("--limit", type=int, default=0, help="use only the first N frames")
+    replay.add_argument("--no-recording", action="store_true", help="do not write recording.rrd")
+
+    ask = commands.add_parser("ask", help='ask a memory: robomem ask "where is the mug?" --db out/demo/memory.db')
+    ask.add_argument("question")
+    ask.add_argument("--db", type=Path, required=True, help="a robomem database")
+
+    for name, text in (("bench", "measure"), ("eval", "evaluate")):
+        run = commands.add_parser(name, help=f"{text}; prints a table and, last, one JSON line")
+        run.add_argument("name", help="which one; 'list' names them")
+        run.add_argument("--seeds", default="", help="A-B")
+        run.add_argument("--data", type=Path, default=None, help="data folder, where one is read")
+        run.add_argument("--out", type=Path, default=None, help="also write the JSON to this file")
+        run.add_argument("--quick", action="store_true", help="a small form for CI")
+
+    commands.add_parser("doctor", help="what is installed, what is missing, which command mends it")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit status: 0, or 2 after an error that is the user's to mend."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.version:
+        from robomem import __version__
+
+        print(f"robomem {__version__}")
+        return 0
+    if args.command is None:
+        parser.print_help()
+        return 2
+    try:
+        return _run(args)
+    except RobomemError as error:
+        print(f"robomem {args.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"\nrobomem {args.command}: stopped", file=sys.stderr)
+        return 130
+
+
+def _run(args: argparse.Namespace) -> int:
+    if args.command == "demo":
+        from robomem.evaluation.demo import run_demo
+
+        return run_demo(args.seed, args.quick, args.out, print)
+    if args.command == "replay":
+        from robomem.evaluation.replay import run_replay
+
+        return run_replay(args.folder, args.out, args.ask, args.limit, not args.no_recording, print)
+    if args.command == "ask":
+        return _ask(args.question, args.db)
+    if args.command == "doctor":
+        from robomem.doctor import run
+
+        return run(sys.stdout)
+    from robomem.evaluation.registry import run_named
+
+    return run_named(args.command, args.name, args.seeds, args.data, args.out, args.quick, print)
+
+
+def _ask(question: str, db: Path) -> int:
+    from robomem.memory.answer import ask
+    from robomem.memory.robot_memory import RobotMemory
+
+    with RobotMemory.open(db, read_only=True) as memory:
+        answer = ask(memory, question)
+    print(answer.text)
+    if answer.evidence:
+        print(f"evidence: observations {', '.join(str(i) for i in answer.evidence[:8])}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+"""The recorder: what one frame changed in the world becomes rows. The only path by which observations reach the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from robomem.clock import NS_PER_S
+from robomem.memory.records import Correction, PlaceWords
+from robomem.memory.short_term import ShortTermMemory
+from robomem.memory.spatial import GONE, Sighting, SpatialHistory
+from robomem.memory.store import Store
+from robomem.scene_graph.graph import Node, SceneGraph
+from robomem.scene_graph.world_model import FrameResult
+from robomem.types import Event, ObjectView
+
+GRAPH_EVERY_S = 2.0  # rooms, places and relation probabilities are written this often; what an event names, at once
+SNAPSHOT_EVERY_S = 30.0
+SNAPSHOT_AFTER_NEWS_S = 5.0  # sooner when something appeared or merged: a crash must not give it a second id
+P_STEP = 0.05  # a relation whose probability changed by less is not rewritten
+
+
+class Recorder:
+    """Writes frames. Holds no truth of its own but what was written last, to write only what changed."""
+
+    def __init__(self, store: Store, history: SpatialHistory, short_term: ShortTermMemory) -> None:
+        self._store, self._history, self._short_term = store, history, short_term
+        self.corrections: dict[int, Correction] = store.corrections()
+        self._nodes: dict[int, tuple[Any, ...]] = {}
+        self._relations: dict[tuple[int, str, int, int], tuple[Any, ...]] = {}
+        self._graph_ns = self._snapshot_ns = -(1 << 62)
+        self._news = False
+        self._roomless: list[tuple[Event, int | None, int | None]] = []
+
+    def commit(self, result: FrameResult, views: Sequence[ObjectView], graph: SceneGraph) -> None:
+        """Write one frame.
+
+        Args:
+            views: the objects of `result.changed`.
+            graph: for places in words and for nodes and relations.
+        """
+        stamp = result.stamp_ns
+        self._put_events(result.events, graph)
+        seen: dict[int, list[int]] = {}
+        for observation, thing in zip(result.observation_ids.tolist(), result.object_ids.tolist(), strict=True):
+            seen.setdefault(thing, []).append(observation)
+        moved = {e.object_id for e in result.events if e.kind == "moved" or "held_by" in e.after}
+        sightings = [self._sighting(view, graph, view.id in moved, seen.get(view.id, [])) for view in views if view.status != "tentative"]
+        self._history.update(sightings, stamp)
+        self._store.put_objects((s.view, s.place) for s in sightings)
+        self._store.put_observations(result.observations, result.observation_ids, result.object_ids)
+        for s in sightings:
+            if s.seen and s.view.status in ("confirmed", "held"):
+                self._short_term.pin(s.view.id, s.view.status == "held")
+                self._short_term.update(s.view)
+        self._store.put_meta("last_stamp_ns", str(stamp))
+        if stamp - self._graph_ns >= GRAPH_EVERY_S * NS_PER_S:
+            self.sync_graph(graph, stamp)
+        elif result.events:
+            self._put_graph([n for e in result.events if (n := graph.node(e.object_id))], graph, stamp)
+
+    def _sighting(self, view: ObjectView, graph: SceneGraph, moved: bool, observations: list[int]) -> Sighting:
+        if view.id in self.corrections:
+            view = self.corrections[view.id].apply(view)
+        place = self._history.last_place(view.id) if view.status in GONE else place_of(view, graph)
+        return Sighting(view, place, moved, bool(observations), tuple(observations))
+
+    def _put_events(self, events: Iterable[Event], graph: SceneGraph) -> None:
+        rows = []
+        for event in events:
+            left = self._history.last_place(event.object_id).room_id
+            rows.append((event, left, None if event.kind == "removed" else graph.room_of(event.object_id)))
+            self._news |= event.kind in ("appeared", "merged")
+            if event.kind == "merged":
+                self._merge(event)
+        if rows:
+            self._store.put_events(rows)
+            self._roomless += [row for row in rows if row[1] is None and row[2] is None]
+
+    def _refresh_places(self, graph: SceneGraph) -> None:
+        """Rooms are found after the things in them: tell objects and events that had none, or another one, where they are."""
+        moved = [(view, place) for view, was in self._store.objects().values()
+                 if view.status not in GONE and graph.node(view.id) and (place := place_of(view, graph)) != was]
+        if moved:
+            self._store.put_objects(moved)
+            self._history.rename([(view.id, place) for view, place in moved])
+        found = [(event, None, room) for event, _, _ in self._roomless if (room := graph.room_of(event.object_id)) is not None]
+        if found:
+            self._store.put_events(found)
+            done = {event.id for event, _, _ in found}
+            self._roomless = [row for row in self._roomless if row[0].id not in done]
+
+    def _merge(self, event: Event) -> None:
+        absorbed = event.before.get("id")
+        if isinstance(absorbed, int) and absorbed != event.object_id:
+            self._store.merge(absorbed, event.object_id, event.stamp_ns)
+            self._short_term.discard(absorbed)
+            self._history.reload()
+
+    # -- graph and snapshot
+
+    def sync_graph(self, graph: SceneGraph, stamp_ns: int) -> None:
+        """Write every node and relation that changed, and take out the nodes that are no more."""
+        self._graph_ns = stamp_ns
+        nodes = graph.all_nodes()
+        vanished = self._nodes.keys() - {n.id for n in nodes}
+        if vanished:
+            self._store.drop_nodes(sorted(vanished))
+            for i in vanished:
+                del self._nodes[i]
+            self._relations = {k: v for k, v in self._relations.items() if k[0] not in vanished and k[2] not in vanished}
+        self._put_graph(nodes, graph, stamp_ns)
+        self._refresh_places(graph)
+
+    def _put_graph(self, nodes: Sequence[Node], graph: SceneGraph, stamp_ns: int) -> None:
+        fresh = []
+        for n in nodes:
+            told = (n.label, n.to_ns, n.from_ns, n.layer, *(round(float(v), 2) for v in n.position), n.attributes.get("status"))
+            if self._nodes.get(n.id) != told:
+                self._nodes[n.id] = told
+                fresh.append(n)
+        links = []
+        for n in nodes:
+            for r in graph.relations_of(n.id):
+                key = (r.subject, r.predicate, r.object, r.from_ns)
+                old = self._relations.get(key)
+                if old is None or old[0] != r.to_ns or abs(old[1] - r.probability) >= P_STEP:
+                    self._relations[key] = (r.to_ns, r.probability)
+                    links.append(r)
+        if fresh or links:
+            self._store.put_graph(fresh, links, stamp_ns)
+
+    def snapshot_due(self, stamp_ns: int) -> bool:
+        """True when the world model's snapshot should be written again."""
+        wait = SNAPSHOT_AFTER_NEWS_S if self._news else SNAPSHOT_EVERY_S
+        return stamp_ns - self._snapshot_ns >= wait * NS_PER_S
+
+    def snapshot_written(self, stamp_ns: int) -> None:
+        """Note that it was."""
+        self._snapshot_ns, self._news = stamp_ns, False
+
+
+def place_of(view: ObjectView, graph: SceneGraph) -> PlaceWords:
+    """Where the graph has an object now."""
+    room = graph.room_of(view.id)
+    node = graph.node(room) if room is not None else None
+    holder = graph.parent(view.id)
+    words = graph.describe(view.id)
+    if node is not None:
+        words = words.removesuffix(f"in the {node.label}").rstrip()
+    return PlaceWords(holder[0] if holder else view.place, words, room, node.label if node else "")

@@ -1,0 +1,195 @@
+"""From the seen side of a thing to its whole: centre, size and yaw, with the hidden half made up for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robomem.geometry import wrap_angle
+
+Float = NDArray[np.float64]
+
+SMALL_M = 0.45  # largest extent of things that are completed as roundish or boxy
+UPRIGHT_M = 0.15  # below this no yaw is estimated: noise would decide it
+FURNITURE_DEPTH_M = 0.45  # of furniture whose front alone was seen (fridge, cabinet, shelf: 0.3 to 0.7)
+ANGLES = np.radians(np.arange(0.0, 90.0, 3.0))
+
+
+@dataclass(frozen=True)
+class View:
+    """How a thing was seen.
+
+    Attributes:
+        camera: Float64[3] position of the camera, map frame, m.
+        pixel_m: width of a pixel at the thing, m.
+        sigma_m: depth noise at the thing, m.
+        trimmed_px: pixels taken off each side of its outline.
+        furniture: True if what was named is a piece of furniture.
+    """
+
+    camera: Float
+    pixel_m: float
+    sigma_m: float
+    trimmed_px: float
+    furniture: bool
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A yaw box and how far it is guesswork.
+
+    Attributes:
+        center: Float64[3] map frame, m.  size: Float64[3] along its own x, y and up, m.
+        hidden_m: depth behind the seen surface that was assumed, m.
+        width_m: extent across the line of sight, m.
+    """
+
+    center: Float
+    size: Float
+    yaw_rad: float
+    hidden_m: float
+    width_m: float
+
+
+def fit(points: Float, view: View) -> Shape:
+    """Box of a thing from the cleaned points of one view.
+
+    Args:
+        points: Float64[n, 3] map frame, m; n >= 1.
+
+    Returns:
+        Shape with yaw in [-pi/4, pi/4) so that size[0] and size[1] keep their meaning from frame to frame.
+    """
+    middle = points.mean(axis=0)
+    sight = middle[:2] - view.camera[:2]
+    distance = float(np.linalg.norm(sight))
+    ahead = sight / distance if distance > 0.05 else np.array([1.0, 0.0])
+    side = np.array([-ahead[1], ahead[0]])
+    along, across = (points[:, :2] - middle[:2]) @ ahead, (points[:, :2] - middle[:2]) @ side
+    low, high = np.percentile(points[:, 2], [1.5, 98.5])
+    left, right = np.percentile(across, [1.5, 98.5])
+    near, far = np.percentile(along, [2.0, 98.0])
+    trim = (view.trimmed_px + 0.3) * view.pixel_m  # percentiles and eroded edges both cut the outline
+    width, height = right - left + 2 * trim, high - low + trim
+    steep = np.arctan2(view.camera[2] - high, max(distance, 1e-6))
+    depth = far - near
+    if max(width, height, depth) < SMALL_M and distance > 0.05:
+        whole = _whole_depth(along, across, points[:, 2], (near, depth, width, height), steep, view)
+    else:
+        whole = depth
+    center = middle[:2] + ahead * (near + whole / 2) + side * (left + right) / 2
+    footprint = points[:, :2]
+    if whole > depth + 1e-3:
+        footprint = np.concatenate([footprint, 2 * center - footprint])  # the far side mirrors the near one
+    if max(width, height, whole) < UPRIGHT_M:
+        size_xy, yaw = np.ptp(footprint, axis=0), 0.0
+        size_xy = np.minimum(size_xy + 2 * trim, max(width, whole))
+    else:
+        center, size_xy, yaw = rectangle(footprint)
+        if max(size_xy[0], size_xy[1], height) >= SMALL_M and view.furniture:
+            center, size_xy = _behind_the_front(center, size_xy, yaw, ahead, steep, view)
+        size_xy = size_xy + trim
+    size = np.maximum(np.array([size_xy[0], size_xy[1], height]), 0.01)
+    return Shape(np.array([center[0], center[1], (low + high) / 2]), size, yaw, max(0.0, whole - depth), float(width))
+
+
+def _whole_depth(along: Float, across: Float, z: Float, extents: tuple[float, float, float, float], steep: float, view: View) -> float:
+    """Depth (m) of a small thing along the line of sight, of which only the front was seen.
+
+    Two readings, mixed by how round the front is: a round thing is as deep as it is wide; of a boxy one the top (if the camera
+    looks down on it) already showed its true depth, and if it did not, half the width is a fair guess.
+    """
+    near, depth, width, height = extents
+    # How many pixel rows a top as deep as wide would have covered; fewer than three and nothing can be concluded from not seeing one.
+    top_rows = width * np.sin(max(steep, 0.0)) / view.pixel_m
+    boxy = depth if top_rows >= 3 or height < 0.4 * width else max(depth, 0.5 * width)
+    k = roundness(along, across, z, width, view.sigma_m)
+    return float(max(depth, (1 - k) * boxy + k * min(width, max(height * 2.0, depth))))
+
+
+def roundness(along: Float, across: Float, z: Float, width: float, sigma_m: float, prior: float = 0.6) -> float:
+    """How far the front bulges like a disc of diameter `width`: 0 flat, 1 round.
+
+    Ridge regression of the front curve on -sqrt(r^2 - s^2), with a slope for a turned face; noise pulls it to `prior`.
+    """
+    radius = width / 2
+    low, high = np.percentile(z, [20, 80])
+    middle = (np.percentile(across, 1.5) + np.percentile(across, 98.5)) / 2
+    s = (across - middle) / max(radius, 1e-6)
+    belt = (z >= low) & (z <= high) & (np.abs(s) < 0.92)
+    if belt.sum() < 8:
+        return prior
+    s, a = s[belt], along[belt]
+    front = a < np.median(a) + 0.75 * radius  # not the far inside of an open cup
+    s, a = s[front], a[front]
+    curve = -radius * np.sqrt(1 - s * s)
+    X = np.stack([np.ones_like(s), s, curve - curve.mean()], axis=1)
+    noise = sigma_m + 0.1 * radius
+    # Neighbouring depth pixels err together: count them as a quarter.
+    precision = (X.T @ X) / (4 * noise * noise) + np.diag([0.0, 0.0, 1 / 0.35**2])
+    moment = X.T @ a / (4 * noise * noise) + np.array([0.0, 0.0, prior / 0.35**2])
+    try:
+        k = np.linalg.solve(precision, moment)[2]
+    except np.linalg.LinAlgError:
+        return prior
+    return float(np.clip(k, 0.0, 1.0))
+
+
+def rectangle(xy: Float) -> tuple[Float, Float, float]:
+    """Smallest-area rectangle around points Float64[n, 2], by turning in 3 then 0.75 degree steps.
+
+    Returns:
+        Centre Float64[2] m, size Float64[2] m along its own axes, yaw rad in [-pi/4, pi/4).
+    """
+    middle = xy.mean(axis=0)
+    local = xy - middle
+    best = 0.0
+    for angles in (ANGLES, np.radians(np.arange(-2.25, 2.5, 0.75))):
+        candidates = angles + best
+        u, v = _spans(local, candidates)
+        best = float(candidates[np.argmin((u + 0.01) * (v + 0.01))])  # the centimetre keeps thin sheets from being decided by noise
+    yaw = float((best + np.pi / 4) % (np.pi / 2) - np.pi / 4)
+    axes = np.array([[np.cos(yaw), np.sin(yaw)], [-np.sin(yaw), np.cos(yaw)]])
+    turned = local @ axes.T
+    low, high = np.percentile(turned, [0.8, 99.2], axis=0)
+    return middle + (low + high) / 2 @ axes, high - low, float(wrap_angle(yaw))
+
+
+def _spans(xy: Float, angles: Float) -> tuple[Float, Float]:
+    """Extents of the points along and across each direction, m."""
+    c, s = np.cos(angles), np.sin(angles)
+    u, v = xy @ np.stack([c, s]), xy @ np.stack([-s, c])
+    return np.ptp(u, axis=0), np.ptp(v, axis=0)
+
+
+def _behind_the_front(center: Float, size: Float, yaw: float, ahead: Float, steep: float, view: View) -> tuple[Float, Float]:
+    """Give furniture its depth when only its front can have been seen: no top (camera below it) and no side (looking straight on)."""
+    axes = np.array([[np.cos(yaw), np.sin(yaw)], [-np.sin(yaw), np.cos(yaw)]])
+    facing = axes @ ahead
+    i = int(np.argmax(np.abs(facing)))
+    side_px = FURNITURE_DEPTH_M * abs(facing[1 - i]) / view.pixel_m
+    top_px = FURNITURE_DEPTH_M * np.sin(max(steep, 0.0)) / view.pixel_m
+    missing = FURNITURE_DEPTH_M - size[i]
+    if missing <= 0 or side_px >= 6 or top_px >= 6:
+        return center, size
+    size = size.copy()
+    size[i] += missing
+    return center + axes[i] * np.sign(facing[i]) * missing / 2, size
+
+
+def covariance(shape: Shape, view: View, truncated: bool) -> Float:
+    """Covariance Float64[3, 3] (m^2, map frame) of the centre.
+
+    Depth noise acts along the ray (averaging many pixels does not help: its error is shared), pixels and mask edges across it;
+    what was made up behind the surface adds to the ray, and what was cut off adds everywhere.
+    """
+    ray = shape.center - view.camera
+    ray = ray / max(float(np.linalg.norm(ray)), 1e-6)
+    along = view.sigma_m**2 + (0.25 * shape.hidden_m) ** 2 + 0.006**2
+    across = (0.5 * view.pixel_m) ** 2 + (0.5 * view.trimmed_px * view.pixel_m) ** 2 + (0.03 * min(shape.width_m, 1.0)) ** 2 + 0.004**2
+    out = across * np.eye(3) + (along - across) * np.outer(ray, ray)
+    if truncated:
+        out += np.eye(3) * min(0.2 * float(shape.size.max()), 0.25) ** 2
+    return out

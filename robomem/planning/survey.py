@@ -1,0 +1,158 @@
+"""Survey: drive through a home until its floor is known, then until every surface has been looked at closely."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robomem.clock import NS_PER_S
+from robomem.planning.exploration import Explorer
+from robomem.planning.paths import plan_path, travel_distances, viewpoint
+from robomem.scene_graph.world_model import WorldModel
+from robomem.skills.skill import RobotBody
+
+GLANCE_REACH_M = (0.55, 1.7)  # from nearer a camera at head height looks over the edge, from further small things blur
+ENOUGH_SEEN = 0.75  # share of a surface's spots that must have been seen
+TRIES = 2  # glances at one surface that may add nothing before it is given up
+
+Progress = Callable[[str], None]
+
+
+@dataclass
+class SurveyReport:
+    """What a survey cost.
+
+    Attributes:
+        complete: False if the time ran out first.
+    """
+
+    duration_s: float
+    distance_m: float
+    glances: int
+    complete: bool
+
+
+class Surveyor:
+    """Explores and re-inspects with one robot and its world model.
+
+    Args:
+        world: kept current by the frames that the body sends to memory.
+        body: the robot.
+        on_progress: called with a line of text now and then.
+        stop: asked after every drive; True ends the survey (something more urgent was found).
+    """
+
+    def __init__(self, world: WorldModel, body: RobotBody, on_progress: Progress | None = None,
+                 stop: Callable[[], bool] | None = None) -> None:
+        self.world, self.body = world, body
+        self._say = on_progress or (lambda _text: None)
+        self._stop = stop or (lambda: False)
+        self.distance_m = 0.0
+        self.glances = 0
+
+    def explore(self, max_s: float = 900.0) -> SurveyReport:
+        """Drive to frontiers until no reachable floor is unknown, `max_s` (simulated or real seconds) are over, or told to stop."""
+        start = self.body.now_ns()
+        explorer = Explorer(self.body.radius_m)
+        self._look_around()
+        complete = False
+        while not self._over(start, max_s):
+            goal = explorer.next_goal(self.world.grid, self.body.pose())
+            if goal is None:
+                complete = True
+                break
+            if not self._drive(goal.xy, goal.yaw):
+                explorer.failed(goal)
+                continue
+            self._glance(np.array([goal.about[0], goal.about[1], 0.4]))
+            self._say(f"explored {self.world.grid.free.sum() * self.world.grid.cell_m**2:.0f} m2 of floor")
+        self.world.refresh_rooms()
+        return self._report(start, complete)
+
+    def inspect(self, since_ns: int = 0, max_s: float = 900.0) -> SurveyReport:
+        """Look at every known surface that was not seen since `since_ns`, nearest first."""
+        start = self.body.now_ns()
+        idle: dict[int, int] = {}
+        complete = False
+        while not self._over(start, max_s):
+            choice = self._next_surface(since_ns, idle)
+            if choice is None:
+                complete = True
+                break
+            surface_id, target, pose = choice
+            before = self._unseen(surface_id, since_ns)
+            if self._drive(np.array(pose[:2]), pose[2]):
+                self._glance(target)
+            gained = before - self._unseen(surface_id, since_ns)
+            idle[surface_id] = idle.get(surface_id, 0) + (gained < 2)
+            view = self.world.object(surface_id)
+            if view is not None:
+                self._say(f"looked at the {view.label}, {sum(v.status == 'confirmed' for v in self.world.objects())} things known")
+        self.world.refresh_rooms()
+        return self._report(start, complete)
+
+    # -- choosing ----------------------------------------------------------------------------------------------------
+
+    def _unseen(self, surface_id: int, since_ns: int) -> int:
+        surface = self.world.whereabouts.surfaces.get(surface_id)
+        return int(np.count_nonzero(surface.seen_ns < max(since_ns, 0))) if surface is not None else 0
+
+    def _next_surface(self, since_ns: int, idle: dict[int, int]) -> tuple[int, NDArray[np.float64], tuple[float, float, float]] | None:
+        """(furniture id, point to look at, pose to look from) of the cheapest surface still to be seen."""
+        here = self.body.pose()
+        travel = travel_distances(self.world.grid, here[:2], self.body.radius_m)
+        todo = []
+        for f in self.world.builder.furniture():
+            surface = self.world.whereabouts.surfaces.get(f.id)
+            if surface is None or idle.get(f.id, 0) >= TRIES:
+                continue
+            stale = surface.seen_ns < max(since_ns, 0)
+            if np.count_nonzero(stale) <= (1 - ENOUGH_SEEN) * len(stale):
+                continue
+            todo.append((float(np.linalg.norm(f.position[:2] - here[:2])), f.id, surface.spots[stale].mean(axis=0)))
+        best: tuple[float, int, NDArray[np.float64], tuple[float, float, float]] | None = None
+        for _, surface_id, target in sorted(todo, key=lambda row: row[:2])[:6]:
+            pose = viewpoint(self.world.grid, target, GLANCE_REACH_M, here[:2], self.body.radius_m, travel=travel,
+                             camera_height_m=self.body.camera_height_m)
+            if pose is None:
+                idle[surface_id] = TRIES
+                continue
+            cell = self.world.grid.to_cell(np.array(pose[:2]))
+            cost = float(travel[tuple(cell)])
+            if best is None or cost < best[0]:
+                best = (cost, surface_id, target, pose)
+        if best is None:
+            return self._next_surface(since_ns, idle) if len(todo) > 6 else None
+        return best[1:]
+
+    # -- acting ------------------------------------------------------------------------------------------------------
+
+    def _over(self, start_ns: int, max_s: float) -> bool:
+        return self.body.now_ns() - start_ns > max_s * NS_PER_S or self._stop()
+
+    def _drive(self, xy: NDArray[np.float64], yaw: float | None) -> bool:
+        for _ in range(2):
+            path = plan_path(self.world.grid, self.body.pose()[:2], xy, self.body.radius_m)
+            if path is None:
+                return False
+            result = self.body.follow(path, yaw)
+            self.distance_m += result.distance_m
+            if result.ok:
+                return True
+        return False
+
+    def _glance(self, target: NDArray[np.float64]) -> None:
+        self.glances += 1
+        self.body.look_at(target)
+
+    def _look_around(self) -> None:
+        x, y, yaw = self.body.pose()
+        for k in range(6):
+            a = yaw + k * np.pi / 3
+            self._glance(np.array([x + 2 * np.cos(a), y + 2 * np.sin(a), 0.5]))
+
+    def _report(self, start_ns: int, complete: bool) -> SurveyReport:
+        return SurveyReport((self.body.now_ns() - start_ns) / NS_PER_S, self.distance_m, self.glances, complete)

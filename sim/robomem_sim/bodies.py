@@ -1,0 +1,177 @@
+"""Bodies: what PyBullet draws. Each entity is drawn as a few one-coloured bodies; simulator ids stay in this file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robomem.geometry import yaw_matrix
+from robomem_sim.assets import COLORS, Shape, object_model
+from robomem_sim.furniture import Leaf
+from robomem_sim.home import WALL_HEIGHT_M, WALL_THICKNESS_M, Home
+from robomem_sim.keyed import keyed_generator
+from robomem_sim.meshes import Mesh, box, merge
+
+Rgb = tuple[float, float, float]
+_WALL_TINT: Rgb = (0.88, 0.86, 0.80)
+_FLOOR_TINTS: tuple[Rgb, ...] = ((0.60, 0.50, 0.40), (0.56, 0.54, 0.50), (0.66, 0.56, 0.44), (0.52, 0.48, 0.44), (0.62, 0.62, 0.60))
+STRUCTURE = ""  # entity name of walls and floors
+
+
+@dataclass(frozen=True)
+class BodySpec:
+    """One body to draw: its entity ("" for walls and floors), mesh in the entity's frame, colour, and the door or drawer it belongs to (-1: none)."""
+
+    entity: str
+    mesh: Mesh
+    color: Rgb
+    leaf: int = -1
+    wall: bool = False
+
+
+def structure_specs(home: Home) -> list[BodySpec]:
+    """Walls and floors, in the map frame."""
+    out = []
+    for wall in home.walls:
+        mesh = box((*wall.center, WALL_HEIGHT_M / 2), (*wall.size, WALL_HEIGHT_M))
+        out.append(BodySpec(STRUCTURE, mesh, _WALL_TINT, wall=True))
+    pad = WALL_THICKNESS_M / 2
+    for i, room in enumerate(home.rooms):
+        slab = box(((room.x0 + room.x1) / 2, (room.y0 + room.y1) / 2, -0.01), (room.x1 - room.x0 + 2 * pad, room.y1 - room.y0 + 2 * pad, 0.02))
+        top = Mesh(slab.vertices, _upward(slab))
+        out.append(BodySpec(STRUCTURE, top, _FLOOR_TINTS[i % len(_FLOOR_TINTS)]))
+    return out
+
+
+def _upward(mesh: Mesh) -> NDArray[np.int64]:
+    """The triangles of a mesh that face up."""
+    c = mesh.vertices[mesh.triangles]
+    normal = np.cross(c[:, 1] - c[:, 0], c[:, 2] - c[:, 0])
+    return mesh.triangles[normal[:, 2] > 1e-9]
+
+
+def furniture_specs(home: Home) -> list[BodySpec]:
+    """Furniture, one body per colour and door or drawer."""
+    out = []
+    for item in home.furniture:
+        groups: dict[tuple[Rgb, int], list[Mesh]] = {}
+        for block in item.model.blocks:
+            groups.setdefault((block.color, block.leaf), []).append(box(block.center, block.size))
+        out += [BodySpec(item.name, merge(meshes), color, leaf) for (color, leaf), meshes in groups.items()]
+    return out
+
+
+def shape_specs(entity: str, shape: Shape, color: str) -> list[BodySpec]:
+    """An object's or person's parts."""
+    return [BodySpec(entity, mesh, COLORS[color if slot == "main" else slot]) for mesh, slot in shape]
+
+
+def object_specs(home: Home) -> list[BodySpec]:
+    """All small objects."""
+    return [spec for item in home.objects for spec in shape_specs(item.name, list(object_model(item.label).parts), item.color)]
+
+
+class Stage:
+    """A PyBullet DIRECT client that only draws.
+
+    Attributes:
+        specs: what was loaded, in an order that does not depend on `id_salt`.
+        centers: Float64[n, 3] middle of each body, map frame, m.  radii: Float64[n] m.
+
+    Args:
+        id_salt: changes the order of creation and adds empty bodies, so that simulator ids differ and nothing else.
+    """
+
+    def __init__(self, specs: list[BodySpec], id_salt: int = 0) -> None:
+        self._bullet = _bullet()
+        self._client: int = self._bullet.connect(self._bullet.DIRECT)
+        self.specs: list[BodySpec] = []
+        self._ids: list[int] = []
+        self.centers = np.zeros((0, 3))
+        self.radii = np.zeros(0)
+        self._shown = np.zeros(0, bool)
+        self._salt = keyed_generator("id salt", id_salt)
+        self._salted = id_salt != 0
+        self.add(specs)
+
+    @property
+    def client(self) -> int:
+        """The physics client."""
+        return self._client
+
+    def add(self, specs: list[BodySpec]) -> None:
+        """Load more bodies at the origin."""
+        order = self._salt.permutation(len(specs)) if self._salted else np.arange(len(specs))
+        ids = [-1] * len(specs)
+        for k in order:
+            for _ in range(int(self._salt.integers(0, 3)) if self._salted else 0):
+                self._bullet.createMultiBody(0.0, -1, -1, physicsClientId=self._client)
+            ids[k] = self._create(specs[k])
+        self.specs += specs
+        self._ids += ids
+        mids = [(s.mesh.vertices.min(axis=0) + s.mesh.vertices.max(axis=0)) / 2 for s in specs]
+        reach = [float(np.linalg.norm(s.mesh.vertices - m, axis=1).max()) for s, m in zip(specs, mids, strict=True)]
+        self.centers = np.concatenate([self.centers, np.array(mids).reshape(-1, 3)])
+        self.radii = np.concatenate([self.radii, reach])
+        self._shown = np.concatenate([self._shown, np.ones(len(specs), bool)])
+
+    def _create(self, spec: BodySpec) -> int:
+        vertices, normals, indices = spec.mesh.flat()
+        shape = self._bullet.createVisualShape(
+            self._bullet.GEOM_MESH, vertices=vertices.tolist(), indices=indices.tolist(), normals=normals.tolist(),
+            uvs=np.zeros((len(vertices), 2)).tolist(), rgbaColor=(*spec.color, 1.0), specularColor=(0, 0, 0), physicsClientId=self._client)
+        return int(self._bullet.createMultiBody(0.0, -1, shape, physicsClientId=self._client))
+
+    def pose(self, index: int, xyz: NDArray[np.float64], yaw_rad: float) -> None:
+        """Put a body's frame at a map pose."""
+        half = yaw_rad / 2
+        self._bullet.resetBasePositionAndOrientation(self._ids[index], xyz.tolist(), (0.0, 0.0, float(np.sin(half)), float(np.cos(half))), physicsClientId=self._client)
+        vertices = self.specs[index].mesh.vertices
+        self.centers[index] = yaw_matrix(yaw_rad) @ ((vertices.min(axis=0) + vertices.max(axis=0)) / 2) + xyz
+
+    def show(self, mask: NDArray[np.bool_]) -> None:
+        """Draw only the bodies of Bool[n]; TinyRenderer skips what is fully transparent."""
+        for k in np.nonzero(mask != self._shown)[0]:
+            self._bullet.changeVisualShape(self._ids[k], -1, rgbaColor=(*self.specs[k].color, float(mask[k])), physicsClientId=self._client)
+        self._shown = mask.copy()
+
+    def render(self, view: list[float], projection: list[float], width: int, height: int) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int32]]:
+        """Draw what is shown: rgb UInt8[h, w, 3], z buffer Float32[h, w] in 0..1, and index into `specs` Int32[h, w] (-1: nothing)."""
+        b = self._bullet
+        _, _, rgba, z, ids = b.getCameraImage(
+            width, height, view, projection, shadow=0, renderer=b.ER_TINY_RENDERER, lightDirection=(4, 3, 9), lightAmbientCoeff=0.55,
+            lightDiffuseCoeff=0.45, lightSpecularCoeff=0.0, physicsClientId=self._client)
+        table = np.full(max(self._ids) + 2, -1, np.int32)
+        table[self._ids] = np.arange(len(self._ids))
+        pixels = np.asarray(ids).reshape(height, width)
+        return (np.asarray(rgba, np.uint8).reshape(height, width, 4)[..., :3].copy(), np.asarray(z, np.float32).reshape(height, width),
+                np.where(pixels >= 0, table[np.minimum(pixels, len(table) - 1)], -1))
+
+    def close(self) -> None:
+        """Disconnect."""
+        if self._bullet.isConnected(self._client):
+            self._bullet.disconnect(self._client)
+
+
+def leaf_pose(leaf: Leaf, fraction: float) -> tuple[NDArray[np.float64], float]:
+    """Offset Float64[3] and turn (rad) of a door or drawer opened by `fraction`, in the furniture's frame."""
+    angle = leaf.angle_rad * fraction
+    pivot = np.array([*leaf.pivot, 0.0])
+    return pivot - yaw_matrix(angle) @ pivot + (leaf.slide_m * fraction, 0.0, 0.0), angle
+
+
+def _bullet() -> Any:
+    """PyBullet; its banner goes to the C standard output, which is silenced while it loads."""
+    keep, null = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 1)
+        import pybullet
+    finally:
+        os.dup2(keep, 1)
+        os.close(keep)
+        os.close(null)
+    return pybullet

@@ -1,0 +1,81 @@
+"""The head camera: TinyRenderer images at 320x240, and the noise of a real depth sensor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robomem.geometry import inverse
+from robomem.perception.frame import Intrinsics
+from robomem_sim.world import World
+
+NEAR_M, FAR_M, RANGE_LIMIT_M = 0.05, 8.0, 5.0
+HFOV_RAD = float(np.radians(70.0))
+
+
+def head_intrinsics(width: int = 320, height: int = 240) -> Intrinsics:
+    """The pinhole model of the head camera: 70 degrees wide."""
+    f = width / 2 / np.tan(HFOV_RAD / 2)
+    return Intrinsics(f, f, (width - 1) / 2, (height - 1) / 2, width, height)
+
+
+@dataclass(frozen=True)
+class Image:
+    """A perfect image.
+
+    Attributes:
+        rgb: UInt8[h, w, 3].
+        depth_m: Float32[h, w] along the optical axis, 0 where nothing is.
+        entity: Int32[h, w] index into `World.names`, -1 for nothing, -2 for walls and floors. Truth: only the simulated detector may read it.
+    """
+
+    rgb: NDArray[np.uint8]
+    depth_m: NDArray[np.float32]
+    entity: NDArray[np.int32]
+
+
+def render(world: World, T_map_camera: NDArray[np.float64], intrinsics: Intrinsics, cull: bool = True) -> Image:
+    """What a perfect camera at a true pose sees. Cost: about 15 ms at 320x240 with `cull`."""
+    k = intrinsics
+    world.show_from(T_map_camera, float(np.arctan(np.hypot(k.width, k.height) / 2 / k.fx)) if cull else None, FAR_M)
+    gl = inverse(T_map_camera)
+    gl[1:3] *= -1.0  # optical (y down, z forward) to OpenGL (y up, z back)
+    m = np.zeros((4, 4))
+    m[0, 0], m[1, 1] = 2 * k.fx / k.width, 2 * k.fy / k.height
+    m[0, 2], m[1, 2] = (k.width - 1 - 2 * k.cx) / k.width, (2 * k.cy - k.height + 1) / k.height
+    m[2, 2], m[2, 3], m[3, 2] = -(FAR_M + NEAR_M) / (FAR_M - NEAR_M), -2 * FAR_M * NEAR_M / (FAR_M - NEAR_M), -1.0
+    rgb, z, body = world.stage.render(gl.T.ravel().tolist(), m.T.ravel().tolist(), k.width, k.height)
+    entity = np.where(body >= 0, world.entity_of_body[body], -1)
+    depth = FAR_M * NEAR_M / (FAR_M - (FAR_M - NEAR_M) * z.astype(np.float64))
+    depth[(entity == -1) | (depth > FAR_M * 0.999)] = 0.0
+    return Image(rgb, depth.astype(np.float32), entity)
+
+
+@dataclass(frozen=True)
+class DepthNoise:
+    """A structured-light sensor's faults: sigma = floor + slope z^2 (m), holes at edges and grazing surfaces, random holes, limited range."""
+
+    floor_m: float = 0.0015
+    slope_per_m: float = 0.0019
+    edge_m: float = 0.08
+    edge_loss: float = 0.6
+    grazing_loss: float = 0.35
+    random_loss: float = 0.01
+    range_m: float = RANGE_LIMIT_M
+
+    def apply(self, depth_m: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+        """A noisy copy of a perfect depth image Float32[h, w]; 0 where nothing was measured."""
+        noise = rng.standard_normal(depth_m.shape, dtype=np.float32)
+        luck = rng.random(depth_m.shape, dtype=np.float32)
+        out = depth_m + noise * (self.floor_m + self.slope_per_m * depth_m**2)
+        dx, dy = np.zeros_like(depth_m), np.zeros_like(depth_m)
+        dx[:, 1:] = np.abs(np.diff(depth_m, axis=1))
+        dy[1:] = np.abs(np.diff(depth_m, axis=0))
+        step = np.maximum(dx, dy)
+        edge = step > self.edge_m * np.maximum(depth_m, 0.5)
+        grazing = ~edge & (step > 0.035 * np.maximum(depth_m, 0.5))
+        lost = luck < self.random_loss + self.edge_loss * edge + self.grazing_loss * grazing
+        out[lost | (depth_m <= 0) | (out > self.range_m)] = 0.0
+        return np.maximum(out, 0.0)
