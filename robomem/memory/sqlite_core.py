@@ -166,6 +166,21 @@ class SqliteCore:
                 self.quarantine(table, row, "checksum differs")
             return [row for row in out if table.sound(row)]
 
+    def query(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
+        """Rows of a plain SELECT over everything put so far, checksums not looked at."""
+        with self._guard:
+            if self._began_s is not None:
+                self.drain()
+            return self.database.execute(sql, args)
+
+    def scrub(self) -> None:
+        """Leave nothing of deleted rows on the disk: rebuild the word index, commit, and empty the write-ahead log."""
+        with self._guard:
+            self.begin()
+            self.database.execute("INSERT INTO words (words) VALUES ('rebuild')")
+            self.flush()
+            self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def remove(self, table: Table, where: str, args: Sequence[Any] = ()) -> None:
         """Delete rows under an SQL condition."""
         with self._guard:

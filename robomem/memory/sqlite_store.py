@@ -141,12 +141,14 @@ class SqliteStore(SqliteCore):
         spared = ("AND id NOT IN (SELECT first_observation FROM history UNION SELECT last_observation FROM history)", "")
         for keep in spared:
             chosen = self.database.execute(f"SELECT id FROM observations WHERE 1 {keep} ORDER BY stamp_ns, id LIMIT ?", (want,))
-            self._delete_observations([row[0] for row in chosen])
+            self.delete_observations([row[0] for row in chosen])
             want -= len(chosen)
             if self._observations + incoming <= self._max_observations:
                 return
 
-    def _delete_observations(self, ids: Sequence[int]) -> None:
+    def delete_observations(self, ids: Sequence[int]) -> None:
+        """Delete observations and their boxes."""
+        self.begin()
         self.database.executemany("DELETE FROM observations WHERE id = ?", [(i,) for i in ids])
         self.database.executemany("DELETE FROM observation_boxes WHERE id = ?", [(i,) for i in ids])
         self._observations = self.count(table.OBSERVATIONS)
@@ -244,6 +246,20 @@ class SqliteStore(SqliteCore):
                                           (query, WORD_CODES[kind], k))
         return [(ident, max(0.0, rank)) for ident, rank in found]
 
+    def drop_words(self, ident: int, kind: WordKind) -> None:
+        """Take a record out of the word index."""
+        with self._guard:
+            self._put_words(ident, kind, "")
+
+    def forget_cached(self, ids: Iterable[int]) -> None:
+        """Drop objects from everything kept in memory; their rows are gone already."""
+        with self._guard:
+            for i in ids:
+                for kept in (self._objects, self._late_objects, self._words_of, self._aliases):
+                    kept.pop(i, None)
+                self._put_words(i, "object", "")
+            self._late_stays.clear()
+
     # -- corrections and aliases
 
     def put_correction(self, correction: Correction) -> None:
@@ -279,6 +295,10 @@ class SqliteStore(SqliteCore):
     def _reowned(t: Table, row: Row, owner: int) -> Row:
         at = t.columns.index("object_id")
         return (*row[:at], owner, *row[at + 1:-1])
+
+    def aliases_of(self, object_id: int) -> list[int]:
+        """Every id that now goes by `object_id`."""
+        return [old for old in self._aliases if self.resolve(old) == object_id]
 
     def resolve(self, object_id: int) -> int:
         """The id that `object_id` goes by now; a ring of aliases (which a damaged file could hold) ends at the id asked about."""

@@ -116,7 +116,7 @@ def support_heights(height: Float, weights_shape: Bool, bin_m: float = 0.015, mi
     return found[:2]
 
 
-def from_box(window: Window, inner: tuple[int, int, int, int], metres_per_pixel: float, sigma_z_at_1m: float) -> Bool:
+def from_box(window: Window, inner: tuple[int, int, int, int], metres_per_pixel: float, sigma_z_at_1m: float) -> tuple[Bool, float | None]:
     """Own pixels inside a bare box: the near depth mode around its centre, without the level surface it stands on.
 
     Args:
@@ -125,7 +125,7 @@ def from_box(window: Window, inner: tuple[int, int, int, int], metres_per_pixel:
         metres_per_pixel: of a window pixel at 1 m distance.
 
     Returns:
-        Bool of the window's shape.
+        Bool of the window's shape, and the height (m) of the level surface that was taken away beneath it, if any.
     """
     top, left, bottom, right = inner
     z = window.depth
@@ -138,14 +138,14 @@ def from_box(window: Window, inner: tuple[int, int, int, int], metres_per_pixel:
                             + ((cols - (left + right - 1) / 2) / max(right - left, 1)) ** 2) * 2)
     own = box & valid
     if np.count_nonzero(own) < 8:
-        return own
-    own = _without_support(window, own, ~box & valid, weight, sigma_z_at_1m)
+        return own, None
+    own, level = _without_support(window, own, ~box & valid, weight, sigma_z_at_1m)
     near, far = depth_mode(z[own], weight[own], _gap(z[own], sigma_z_at_1m), 0.35)
     # Nothing common is much deeper than it is wide or tall; this cuts the floor and walls that run on behind it.
     widest = max(bottom - top, right - left) * metres_per_pixel * near
     reach = float(np.clip(1.1 * widest, 0.10, 1.5)) + 3 * sigma_z_at_1m * near * near
     own &= (z >= near) & (z <= min(far, _low(z, own, near, far) + reach))
-    return largest_parts(own, weight)
+    return largest_parts(own, weight), level
 
 
 def _gap(depths: Float, sigma_z_at_1m: float) -> float:
@@ -159,19 +159,23 @@ def _low(z: Float, own: Bool, near: float, far: float) -> float:
     return float(np.partition(inside, inside.size // 20)[inside.size // 20])
 
 
-def _without_support(window: Window, own: Bool, ring: Bool, weight: Float, sigma_z_at_1m: float) -> Bool:
-    """`own` without the slabs at the heights of level surfaces seen around the box, unless the thing itself is such a slab."""
+def _without_support(window: Window, own: Bool, ring: Bool, weight: Float, sigma_z_at_1m: float) -> tuple[Bool, float | None]:
+    """`own` without the slabs at the heights of level surfaces seen around the box (unless the thing itself is such a slab), and the height
+    of the one beneath what is left."""
     z = window.depth
     middle = float(np.median(z[own]))
     near_ring = ring & (np.abs(z - middle) < 0.6)
     total = float(weight[own].sum())
+    beneath: list[float] = []
     for level in support_heights(window.height, near_ring):
         slab = np.abs(window.height - level) < max(0.012, 2 * sigma_z_at_1m * middle * middle)
         rest = own & ~slab
         # A table top, a book lying flat: most of the middle is at that height, so that is what was named.
         if weight[rest].sum() >= 0.35 * total and np.count_nonzero(rest) >= 8:
             own = rest
-    return own
+            beneath.append(level)
+    middle = float(np.median(window.height[own]))
+    return own, max((level for level in beneath if level < middle), default=None)
 
 
 def largest_parts(own: Bool, weight: Float, keep_share: float = 0.2) -> Bool:

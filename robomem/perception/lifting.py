@@ -22,13 +22,14 @@ OCCLUDED_SHARE = 0.2  # of the outline; beyond it the thing counts as partly hid
 
 @dataclass(frozen=True)
 class _Own:
-    """The pixels of one thing: its window, Bool mask there, their count at full resolution, and how much was eroded."""
+    """The pixels of one thing: its window, Bool mask there, their count at full resolution, and how much was eroded; the surface beneath, if seen."""
 
     window: foreground.Window
     mask: NDArray[np.bool_]
     pixels: int
     trimmed_px: float
     truncated: bool
+    support_m: float | None = None
 
 
 class _Rejected(Exception):
@@ -89,7 +90,8 @@ class Lifter:
             raise _Rejected("too few pixels")
         z = float(np.median(own.window.depth[own.mask]))
         furniture = self._ontology.prior(detections.labels[i]).kind == "furniture"
-        view = shape.View(frame.T_map_camera[:3, 3], z / frame.intrinsics.fx, self.config.sigma_z_at_1m * z * z, own.trimmed_px, furniture)
+        view = shape.View(frame.T_map_camera[:3, 3], z / frame.intrinsics.fx, self.config.sigma_z_at_1m * z * z, own.trimmed_px, furniture,
+                          own.support_m)
         fitted = shape.fit(points, view)
         if not np.isfinite(fitted.center).all() or fitted.size.max() > LARGEST_M:
             raise _Rejected("shape")
@@ -142,9 +144,9 @@ class Lifter:
         seen = (slice(inner[0], inner[2]), slice(inner[1], inner[3]))
         self._check_depth(window.depth[seen], near[seen])
         window = foreground.Window(window.rows, window.cols, near, window.height, stride)
-        own = foreground.from_box(window, inner, stride / frame.intrinsics.fx, self.config.sigma_z_at_1m)
+        own, level = foreground.from_box(window, inner, stride / frame.intrinsics.fx, self.config.sigma_z_at_1m)
         hidden = foreground.occluded_share(own, near, self._step(near[own])) > OCCLUDED_SHARE
-        return _Own(window, own, int(np.count_nonzero(own)) * stride * stride, 0.0, cut or hidden)
+        return _Own(window, own, int(np.count_nonzero(own)) * stride * stride, 0.0, cut or hidden, level)
 
     def _check_depth(self, depths: NDArray[np.float32], near: NDArray[np.float32]) -> int:
         """Count the usable depths, or say why there are none."""

@@ -27,6 +27,7 @@ class View:
         sigma_m: depth noise at the thing, m.
         trimmed_px: pixels taken off each side of its outline.
         furniture: True if what was named is a piece of furniture.
+        support_m: height of the surface beneath it, where that was seen, m.
     """
 
     camera: Float
@@ -34,6 +35,7 @@ class View:
     sigma_m: float
     trimmed_px: float
     furniture: bool
+    support_m: float | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ def fit(points: Float, view: View) -> Shape:
     side = np.array([-ahead[1], ahead[0]])
     along, across = (points[:, :2] - middle[:2]) @ ahead, (points[:, :2] - middle[:2]) @ side
     low, high = np.percentile(points[:, 2], [1.5, 98.5])
+    if view.support_m is not None and 0.0 < low - view.support_m < 0.03 + 3 * view.sigma_m:
+        low = view.support_m  # its foot went with the surface it stands on
     left, right = np.percentile(across, [1.5, 98.5])
     near, far = np.percentile(along, [2.0, 98.0])
     trim = (view.trimmed_px + 0.3) * view.pixel_m  # percentiles and eroded edges both cut the outline

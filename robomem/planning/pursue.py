@@ -118,7 +118,10 @@ class Pursuit:
                 session.ledger.mark(entries[k], "invalid", session.body.now_ns(), reason)
                 return False
             session.ledger.mark(entries[k], "doing", session.body.now_ns())
+            stood_at = session.at
             result = self._perform(action, actions[k + 1] if k + 1 < len(actions) else None)
+            if action.name != "go_to" and result.ok:
+                session.at = stood_at  # fine positioning for the hand does not leave the place
             session.ledger.mark(entries[k], "done" if result.ok else "failed", session.body.now_ns(), result.reason)
             if not result.ok:
                 self._failed(action, result.reason)

@@ -146,6 +146,8 @@ class SceneGraph:
             if n.layer == "room":
                 return n.id
             up = self.parent(node_id, at_ns)
+            if up is None and at_ns is not None and n.layer in ("furniture", "place"):
+                up = self.parent(node_id)  # rooms stand still: one that was told apart only later was there before
             if up is None:
                 return None
             node_id = up[0]

@@ -17,7 +17,7 @@ from robomem.types import ObjectView, PlaceProbability
 
 SPOTS = 16  # points per surface whose last clear look is remembered
 CLEAR_RANGE_M = 3.2  # a small thing further away may go unnoticed
-CLEAR_RECALL = 0.85  # P(a small thing in a spot clearly looked at is noticed)
+CLEAR_RECALL = 0.92  # P(a small thing in a spot clearly looked at is noticed)
 ELSEWHERE = 0.08  # prior weight of "nowhere I know"
 PRIOR_STAYS = 1.5  # how many observed stays the common-sense prior is worth
 ANYWHERE = 0.12  # weight of a surface that common sense does not name

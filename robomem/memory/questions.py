@@ -1,0 +1,166 @@
+"""Questions about the present, the past and the future, all answered through one recall path from the store's rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from robomem.config import MemoryConfig
+from robomem.memory import query as queries
+from robomem.memory.query import Query
+from robomem.memory.recall import LIKELY, Recaller, Trace
+from robomem.memory.records import PlaceWords
+from robomem.memory.spatial import GONE, SpatialHistory, present_trace
+from robomem.memory.store import Located, Store
+from robomem.ontology import Ontology
+from robomem.scene_graph.graph import Node, Relation, SceneGraph, Stay
+from robomem.types import ObjectView, PlaceProbability, Recall
+
+EVIDENCE = 5  # observation ids per answer
+
+
+class Questions:
+    """Reads a store.
+
+    Args:
+        history: for the last place of what is gone.
+        refresh: the newest view of an object (the live world's), or the stored one.
+        hours: mean hours between moves of a label.
+        embedded: similarity of an unknown word to a label, 0 below its threshold.
+    """
+
+    def __init__(self, store: Store, history: SpatialHistory, ontology: Ontology, config: MemoryConfig,
+                 refresh: Callable[[Located], Located], hours: Callable[[str], float], embedded: Callable[[str, str], float]) -> None:
+        self._store, self._history, self._ontology = store, history, ontology
+        self._refresh, self._hours, self._embedded = refresh, hours, embedded
+        self._recaller = Recaller(ontology, config.abstain_below, self._similar)
+
+    def parse(self, text: str | int) -> Query:
+        """The query in words of this home.
+
+        Raises:
+            InvalidInputError: nothing is asked for.
+        """
+        labels = {view.label for view, _ in self._store.objects().values()}
+        query = queries.parse(text, self._ontology, labels, set(self._store.room_names().values()))
+        return query if query.id is None else replace(query, id=self._store.resolve(query.id))
+
+    def present(self) -> list[Located]:
+        """Every object ever confirmed, as believed now, by id."""
+        return [self._refresh(row) for _, row in sorted(self._store.objects().items())]
+
+    def find(self, text: str | int, at_ns: int, k: int) -> Recall:
+        """Where it is (or will be) at `at_ns`, not before now."""
+        traces = [present_trace(view, place, at_ns, self._hours(view.label)) for view, place in self.present()]
+        return self._recaller.answer(self.parse(text), traces, at_ns, k, self._evidence)
+
+    def where_was(self, text: str | int, at_ns: int, k: int) -> Recall:
+        """Where it was at `at_ns`, by the history and never by the present."""
+        query = self.parse(text)
+        traces = self._history.traces_at(self._store.objects().values(), at_ns, self._hours)
+        recall = self._recaller.answer(query, traces, at_ns, k, self._evidence)
+        if recall.verdict != "unknown":
+            return recall
+        later = [view for view, _ in self._store.objects().values() if view.label == query.label or view.id == query.id]
+        if not later or recall.candidates:
+            return recall
+        first = min(later, key=lambda view: view.first_seen_ns)
+        wait = (first.first_seen_ns - at_ns) / 1e9
+        return replace(recall, needs=f"a sighting of {query.text} by then: the first was {wait:.0f} s later") if wait > 0 else recall
+
+    def _evidence(self, trace: Trace) -> tuple[int, ...]:
+        return tuple(o.id for o in self._store.observations_of(trace.id, *trace.seen, EVIDENCE))
+
+    def _similar(self, word: str, label: str) -> float:
+        """A word nobody knows: half a match if they share a word ("stuffed bear", "teddy bear"), else what the embedder says."""
+        shared = {self._store.objects()[i][0].label for i, _ in self._store.search_words(word, "object", 100) if i in self._store.objects()}
+        return 0.5 if label in shared else self._embedded(word, label)
+
+    # -- places
+
+    def holders(self, place: str | int) -> tuple[set[int], set[int]]:
+        """(ids of furniture, ids of rooms) that a place means: an id, "the kitchen", "the counter in the kitchen"."""
+        rooms = self._store.room_names()
+        if isinstance(place, int):
+            ident = self._store.resolve(place)
+            return (set(), {ident}) if ident in rooms else ({ident}, set())
+        words = " ".join(w for w in queries.clean_words(place).split() if w not in queries.FILLERS)
+        named = {i for i, name in rooms.items() if name == words}
+        if named:
+            return set(), named
+        query = self.parse(place)
+        if query.id is not None:
+            return self.holders(query.id)
+        found = {view.id for view, at in self.present() if query.label and self._is_called(view.label, query.label)
+                 and (not query.room or at.room == query.room) and view.status not in GONE}
+        return found, set()
+
+    def _is_called(self, label: str, word: str) -> bool:
+        return self._ontology.canonical(label) == word or queries.match_label(word, label)
+
+    def what_is_in(self, place: str | int, at_ns: int | None) -> list[ObjectView]:
+        """Objects on, in or (for a room) anywhere inside a place, now or at a past time, by id."""
+        holders, rooms = self.holders(place)
+        rows = self._now() if at_ns is None else self._then(at_ns)
+        return [view for view, at in rows if at.place_id in holders or (at.room_id in rooms and view.id not in rooms)]
+
+    def _now(self) -> list[Located]:
+        return [(view, place) for view, place in self.present() if view.status not in GONE]
+
+    def _then(self, at_ns: int) -> list[Located]:
+        rows = self._store.objects()
+        out = []
+        for t in self._history.traces_at(rows.values(), at_ns, self._hours):
+            if t.p_there >= LIKELY and not t.gone:
+                view = replace(rows[t.id][0], position=t.position, existence=t.p_there, status="confirmed", last_seen_ns=t.last_seen_ns,
+                               place=t.place.place_id, covariance=np.eye(3) * t.covariance_max / 3, support=t.support)
+                out.append((view, t.place))
+        return out
+
+    def objects(self, at_ns: int | None) -> list[ObjectView]:
+        """What existed at a past time (likelier than not), or every stored object as believed now."""
+        return [view for view, _ in (self.present() if at_ns is None else self._then(at_ns))]
+
+    def predict(self, text: str | int, at_ns: int) -> list[PlaceProbability]:
+        """Places by what the store alone knows (no live world): the last place by P(still there), the rest by earlier stays."""
+        recall = self.find(text, at_ns, 1)
+        if recall.id is None:
+            return []
+        stays = self._store.stays(recall.id)
+        counts = Counter(stay.place.place_id for stay in stays[:-1] if stay.place.place_id is not None)
+        here = 0.0 if recall.verdict == "moved_since_seen" and self._gone(recall.id) else recall.p_still_there
+        rows = [_place_row(stays[-1].place, stays[-1].position, here, "last seen there")] if stays and here > 0 else []
+        total = sum(counts.values()) + 1  # one stay's worth stays with places never seen: the rest is "elsewhere"
+        for place_id, n in counts.most_common():
+            stay = next(s for s in reversed(stays) if s.place.place_id == place_id)
+            rows.append(_place_row(stay.place, stay.position, (1 - here) * n / total, f"seen there {n} times before"))
+        return rows
+
+    def _gone(self, object_id: int) -> bool:
+        return self._store.objects()[object_id][0].status in GONE
+
+
+def graph_from_rows(store: Store) -> SceneGraph:
+    """The scene graph as the store's rows have it, for readers without a live world."""
+    graph = SceneGraph()
+    nodes, relations = store.graph_rows()
+    for n in nodes:
+        graph.put(Node(n["id"], n["layer"], n["label"], np.array(n["position"]), np.array(n["size"]), n["yaw_rad"], n["attributes"],
+                       n["from_ns"], n["to_ns"]))
+    for r in relations:
+        graph.add_relation(Relation(**r))
+    for stay in store.stays():
+        if graph.node(stay.object_id) is not None:
+            graph.stays[stay.object_id].append(Stay(stay.from_ns, stay.to_ns, stay.position))
+    return graph
+
+
+def _place_row(place: PlaceWords, position: np.ndarray, probability: float, why: str) -> PlaceProbability:
+    name = place.holder.removeprefix("on the ").removeprefix("in the ")
+    relation = "inside" if place.holder.startswith("in ") else "on"
+    return PlaceProbability(place.place_id or place.room_id or 0, name or place.room, place.room, position, probability, relation, why=why)
+
+

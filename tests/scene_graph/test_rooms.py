@@ -1,0 +1,111 @@
+"""Rooms: cut at doorways and nowhere else, the same ids after the map grew, names from furniture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from robomem.ontology import default_ontology
+from robomem.scene_graph.occupancy import OccupancyGrid
+from robomem.scene_graph.rooms import name_room, segment_rooms
+from tests.fakes.explored_home import explore, explored_home
+from tests.fakes.plane_world import PlaneRobot, PlaneWorld, block, home_2x2, table, wall
+
+CENTRES = {"kitchen": (2.5, 3.2), "living room": (6.2, 2.8), "bedroom": (3.5, 6.0), "study": (7.0, 5.0)}
+
+
+def walked(world: PlaneWorld, spots: list[tuple[float, float]]) -> OccupancyGrid:
+    """A grid after looking around from a few spots."""
+    grid = OccupancyGrid()
+    for k, (x, y) in enumerate(spots):
+        PlaneRobot(world, grid, x, y, stamp_ns=k * 10**10).look_around()
+    return grid
+
+
+def test_a_home_of_four_rooms_has_four() -> None:
+    rooms = segment_rooms(explored_home().grid)
+    assert len(rooms.ids) == 4 == len({rooms.room_at(xy) for xy in CENTRES.values()})
+    assert all(17.0 < rooms.area_m2(i) < 20.5 for i in rooms.ids)
+
+
+def test_its_doors_are_where_they_are() -> None:
+    rooms = segment_rooms(explored_home().grid)
+    assert [(a, b) for a, b, _ in rooms.doors] == sorted({(a, b) for a, b, _ in rooms.doors}) and len(rooms.doors) == 4
+    for true in ((5, 2), (5, 6), (2.5, 4), (7.5, 4)):
+        assert min(np.linalg.norm(xy - true) for _, _, xy in rooms.doors) < 0.25
+
+
+@pytest.mark.parametrize("door_m", [0.9, 1.0])
+def test_empty_rooms_too(door_m: float) -> None:
+    grid = explore(home_2x2(door_m, furnished=False), (2.0, 2.0), drift=False).grid
+    assert len(segment_rooms(grid).ids) == 4
+
+
+@pytest.mark.parametrize(("opening_m", "count"), [(0.9, 2), (2.2, 1), (3.0, 1)])
+def test_a_wide_opening_is_no_doorway(opening_m: float, count: int) -> None:
+    o = opening_m / 2
+    outer = [wall(0, 0, 8, 0), wall(0, 4, 8, 4), wall(0, 0, 0, 4), wall(8, 0, 8, 4)]
+    inner = [wall(4, 0, 4, 2 - o), wall(4, 2 + o, 4, 4)]
+    grid = walked(PlaneWorld(outer + inner), [(2, 2), (1, 1), (4, 2), (6, 2), (7, 3)])
+    assert len(segment_rooms(grid).ids) == count
+
+
+def test_furniture_does_not_split_a_room() -> None:
+    outer = [wall(0, 0, 7, 0), wall(0, 4, 7, 4), wall(0, 0, 0, 4), wall(7, 0, 7, 4)]
+    things = [block(3.5, 0.9, 0.8, 1.7, 0.9, "counter"), *table(3.5, 3.3, 0.8, 1.3)]  # 0.9 m of floor between them
+    grid = walked(PlaneWorld(outer + things), [(2, 2), (3.5, 2.2), (5, 2), (1, 3), (6, 3)])
+    rooms = segment_rooms(grid)
+    assert len(rooms.ids) == 1
+    assert rooms.room_at((3.5, 0.9)) == rooms.room_at((2, 2)), "what stands in a room is in it"
+
+
+def test_ids_stay_while_the_home_is_explored() -> None:
+    world, grid = home_2x2(), OccupancyGrid()
+    rooms, kept = None, {}
+    for k, (x, y) in enumerate([(2.5, 3.2), (3.4, 2.6), (4.4, 2.0), (6.0, 2.2), (7.0, 2.8), (7.5, 4.6), (6.8, 5.6), (4.4, 6.0), (3.0, 5.5), (2.6, 6.6)]):
+        PlaneRobot(world, grid, x, y, stamp_ns=k * 10**10).look_around()
+        rooms = segment_rooms(grid).match(rooms)
+        here = rooms.room_at((x, y))
+        assert here > 0
+        for name, centre in CENTRES.items():
+            if grid.state(*centre) == "free" and rooms.room_at(centre, 0.0) and rooms.area_m2(rooms.room_at(centre)) > 8.0:
+                assert kept.setdefault(name, rooms.room_at(centre)) == rooms.room_at(centre), f"{name} changed its id at step {k}"
+    assert len(kept) == 4 == len(set(kept.values()))
+
+
+def test_match_keeps_ids_and_never_reuses_one() -> None:
+    rooms = segment_rooms(explored_home().grid)
+    shuffled = rooms.match(None)
+    object.__setattr__(shuffled, "labels", np.array([0, 9, 7, 3, 5])[rooms.labels].astype(np.int32))
+    object.__setattr__(shuffled, "next_id", 12)
+    again = segment_rooms(explored_home().grid).match(shuffled)
+    assert set(again.ids) == {9, 7, 3, 5} and again.next_id == 12
+    assert np.array_equal(again.labels, shuffled.labels)
+    assert all(a < b and {a, b} <= set(again.ids) for a, b, _ in again.doors)
+
+
+def test_a_spot_in_a_wall_belongs_to_the_room_beside_it_and_one_outside_to_none() -> None:
+    rooms = segment_rooms(explored_home().grid)
+    assert rooms.room_at((9.98, 3.0)) == rooms.room_at(CENTRES["living room"])
+    assert rooms.room_at((20.0, 3.0)) == 0 == rooms.room_at((-9.0, -9.0))
+    with pytest.raises(KeyError, match="room 77 is not on the map"):
+        rooms.center(77)
+
+
+def test_nothing_seen_no_rooms() -> None:
+    rooms = segment_rooms(OccupancyGrid())
+    assert rooms.ids == [] and rooms.doors == [] and rooms.room_at((0, 0)) == 0
+
+
+@pytest.mark.parametrize(("furniture", "name"), [
+    (["fridge", "counter", "cabinet"], "kitchen"), (["couch", "coffee table"], "living room"), (["bed", "nightstand", "desk"], "bedroom"),
+    (["desk", "shelf"], "study"), (["refrigerator"], "kitchen"), ([], "room"), (["chair", "chair"], "room"), (["dining table"], "room"),
+])
+def test_names(furniture: list[str], name: str) -> None:
+    said, probability = name_room(furniture, default_ontology())
+    assert said == name and 0.0 < probability <= 1.0
+
+
+def test_more_evidence_is_surer() -> None:
+    sure = [name_room(f, default_ontology())[1] for f in (["counter"], ["counter", "fridge"], ["counter", "fridge", "oven"])]
+    assert sure == sorted(sure) and sure[0] < 0.75 < sure[-1]
