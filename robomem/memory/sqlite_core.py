@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -172,6 +173,16 @@ class SqliteCore:
             if self._began_s is not None:
                 self.drain()
             return self.database.execute(sql, args)
+
+    def write(self, sql: str, args: Sequence[Any] = ()) -> None:
+        """Run one writing statement within the group's transaction."""
+        with self._guard:
+            self.begin()
+            self.database.execute(sql, args)
+
+    def holding(self) -> AbstractContextManager[Any]:
+        """`with store.holding():` keeps every other thread out for several calls."""
+        return self._guard
 
     def scrub(self) -> None:
         """Leave nothing of deleted rows on the disk: rebuild the word index, commit, and empty the write-ahead log."""

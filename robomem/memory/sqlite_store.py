@@ -258,7 +258,6 @@ class SqliteStore(SqliteCore):
                 for kept in (self._objects, self._late_objects, self._words_of, self._aliases):
                     kept.pop(i, None)
                 self._put_words(i, "object", "")
-            self._late_stays.clear()
 
     # -- corrections and aliases
 

@@ -11,7 +11,9 @@ from robomem.geometry import wrap_angle
 
 Float = NDArray[np.float64]
 
-SMALL_M = 0.45  # largest extent of things that are completed as roundish or boxy
+COMPLETED_M = 0.60  # largest extent of things whose hidden side is made up for
+ROUND_M = 0.40  # width below which things are taken for round if their front bulges
+FRONT_M = 0.45  # furniture larger than this may have shown its front alone
 UPRIGHT_M = 0.15  # below this no yaw is estimated: noise would decide it
 FURNITURE_DEPTH_M = 0.45  # of furniture whose front alone was seen (fridge, cabinet, shelf: 0.3 to 0.7)
 ANGLES = np.radians(np.arange(0.0, 90.0, 3.0))
@@ -70,19 +72,18 @@ def fit(points: Float, view: View) -> Shape:
     ahead = sight / distance if distance > 0.05 else np.array([1.0, 0.0])
     side = np.array([-ahead[1], ahead[0]])
     along, across = (points[:, :2] - middle[:2]) @ ahead, (points[:, :2] - middle[:2]) @ side
-    low, high = np.percentile(points[:, 2], [1.5, 98.5])
-    if view.support_m is not None and 0.0 < low - view.support_m < 0.03 + 3 * view.sigma_m:
-        low = view.support_m  # its foot went with the surface it stands on
-    left, right = np.percentile(across, [1.5, 98.5])
-    near, far = np.percentile(along, [2.0, 98.0])
+    low, high, near, far, left, right = _extents(points[:, 2], along, across, view)
     trim = (view.trimmed_px + 0.3) * view.pixel_m  # percentiles and eroded edges both cut the outline
-    width, height = right - left + 2 * trim, high - low + trim
-    steep = np.arctan2(view.camera[2] - high, max(distance, 1e-6))
-    depth = far - near
-    if max(width, height, depth) < SMALL_M and distance > 0.05:
-        whole = _whole_depth(along, across, points[:, 2], (near, depth, width, height), steep, view)
-    else:
-        whole = depth
+    steep = float(np.arctan2(view.camera[2] - high, max(distance, 1e-6)))
+    low, high = (low - trim, high) if steep > 0.03 else (low - trim / 2, high + trim / 2)  # from above the top is a surface, not an edge
+    if view.support_m is not None and abs(low - view.support_m) < 0.03 + 3 * view.sigma_m:
+        low = min(view.support_m, high - 0.01)  # its foot went with the surface it stands on
+    if steep > 0.03:  # the far edge of a top seen at a slant: one pixel there is many millimetres
+        far += min((view.trimmed_px + 0.5) * view.pixel_m / np.sin(steep), 0.05, 0.5 * (far - near))
+    width, height, depth = right - left + 2 * trim, high - low, max(far - near, 0.0)
+    whole = depth
+    if max(width, height, depth) < COMPLETED_M and distance > 0.05:
+        whole = _whole_depth(along, across, points[:, 2], (depth, width, height), steep, view)
     center = middle[:2] + ahead * (near + whole / 2) + side * (left + right) / 2
     footprint = points[:, :2]
     if whole > depth + 1e-3:
@@ -92,24 +93,33 @@ def fit(points: Float, view: View) -> Shape:
         size_xy = np.minimum(size_xy + 2 * trim, max(width, whole))
     else:
         center, size_xy, yaw = rectangle(footprint)
-        if max(size_xy[0], size_xy[1], height) >= SMALL_M and view.furniture:
+        if max(size_xy[0], size_xy[1], height) >= FRONT_M and view.furniture:
             center, size_xy = _behind_the_front(center, size_xy, yaw, ahead, steep, view)
         size_xy = size_xy + trim
     size = np.maximum(np.array([size_xy[0], size_xy[1], height]), 0.01)
     return Shape(np.array([center[0], center[1], (low + high) / 2]), size, yaw, max(0.0, whole - depth), float(width))
 
 
-def _whole_depth(along: Float, across: Float, z: Float, extents: tuple[float, float, float, float], steep: float, view: View) -> float:
+def _extents(z: Float, along: Float, across: Float, view: View) -> tuple[float, float, float, float, float, float]:
+    """Low, high, near, far, left, right (m) of the points, without strays, and without what depth noise adds along the line of sight."""
+    low, high = np.percentile(z, [1.5, 98.5])
+    near, far = np.percentile(along, [2.0, 98.5])
+    left, right = np.percentile(across, [1.5, 98.5])
+    swell = min(1.5 * view.sigma_m, 0.25 * (far - near))
+    return float(low), float(high), float(near + swell), float(far - swell), float(left), float(right)
+
+
+def _whole_depth(along: Float, across: Float, z: Float, extents: tuple[float, float, float], steep: float, view: View) -> float:
     """Depth (m) of a small thing along the line of sight, of which only the front was seen.
 
     Two readings, mixed by how round the front is: a round thing is as deep as it is wide; of a boxy one the top (if the camera
     looks down on it) already showed its true depth, and if it did not, half the width is a fair guess.
     """
-    near, depth, width, height = extents
+    depth, width, height = extents
     # How many pixel rows a top as deep as wide would have covered; fewer than three and nothing can be concluded from not seeing one.
     top_rows = width * np.sin(max(steep, 0.0)) / view.pixel_m
     boxy = depth if top_rows >= 3 or height < 0.4 * width else max(depth, 0.5 * width)
-    k = roundness(along, across, z, width, view.sigma_m)
+    k = roundness(along, across, z, width, view.sigma_m) if width < ROUND_M else 0.0
     return float(max(depth, (1 - k) * boxy + k * min(width, max(height * 2.0, depth))))
 
 

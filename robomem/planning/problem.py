@@ -83,6 +83,8 @@ def build(session: Session, goal: Goal, thing: ObjectView | None, target: Object
     elif thing is not None:
         relation = "inside" if beliefs.ontology.prior(thing.label).openable else "on"
         _add_place(beliefs, thing, relation, facts, places)
+    for view in (v for c in sorted(session.opened) if (v := beliefs.view(c)) is not None):
+        goals.add(("closed", _add_place(beliefs, view, "inside", facts, places)))  # what we open we shut again
     _add_hand(session, facts, places, things)
     facts.add(("robot_at", session.at if session.at in places else STAND))
     goals |= _goal_facts(session, goal, thing, target)
@@ -116,8 +118,8 @@ def _add_thing(session: Session, thing: ObjectView, facts: set[Fact], places: di
     place = _add_place(session.beliefs, holder, "inside" if inside else "on", facts, places)
     places[place] = thing.position[:2]
     facts.add(("at", token, place))
-    if inside and (("closed", place) in facts or holder.id in session.opened):
-        goals.add(("closed", place))  # what we open we shut again
+    if inside and ("closed", place) in facts:
+        goals.add(("closed", place))
 
 
 def _add_hand(session: Session, facts: set[Fact], places: dict[str, NDArray[np.float64]], things: set[str]) -> None:
@@ -143,13 +145,13 @@ def _goal_facts(session: Session, goal: Goal, thing: ObjectView | None, target: 
         assert target is not None
         place = place_token(target, "inside" if goal.predicate == "inside" else "on")
         shut = goal.predicate == "inside" and session.beliefs.ontology.prior(target.label).openable
-        was_shut = shut and (not session.beliefs.is_open(target) or target.id in session.opened)
+        was_shut = shut and not session.beliefs.is_open(target)
         return {("at", token, place)} | ({("closed", place)} if was_shut else set())
     if goal.predicate in ("held", "found"):
         return {(goal.predicate, token)}
     relation = "inside" if session.beliefs.ontology.prior(thing.label).openable else "on"
     place = place_token(thing, relation)
     if goal.predicate == "inspected":
-        was_shut = relation == "inside" and (not session.beliefs.is_open(thing) or thing.id in session.opened)
+        was_shut = relation == "inside" and not session.beliefs.is_open(thing)
         return {("inspected", place)} | ({("closed", place)} if was_shut else set())
     return {(goal.predicate, place)}

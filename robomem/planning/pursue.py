@@ -82,6 +82,9 @@ class Pursuit:
             subject = Description(thing.label, id=thing.id)  # from now on this very thing, wherever it goes
             if goal.predicate == "found" and self._is_found(thing):
                 return thing.id
+            if goal.predicate == "open":
+                self.session.opened.discard(thing.id)  # it shall stay open
+                self.session.keep_open.add(thing.id)
             problem = build(self.session, goal, thing, target)
             if self._state(problem) >= problem.goal:
                 return thing.id
@@ -173,6 +176,8 @@ class Pursuit:
             return SkillResult(seen, "" if seen else NOT_THERE)
         if action.name == "inspect":
             return self._inspect(action.arguments[0], view)
+        if action.name == "close":
+            session.keep_open.discard(view.id)
         worked = open_container(session, self.nav, view) if action.name == "open" else close_container(session, self.nav, view)
         return SkillResult(worked, "" if worked else str(session.books.steps[-1]["reason"] or "could not get there"))
 

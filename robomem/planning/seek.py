@@ -67,7 +67,7 @@ class Seeker:
                 if choice.index is None:
                     return Sought(None, f"could not find the {self.what.words()}: {choice.reason}; "
                                         f"looked at {len(self.belief.glances)} places in {session.seconds() - began:.0f} s")
-                self._look(places[choice.index])
+                self._look(places[choice.index], float(self.belief.weigh(places)[choice.index]))
         finally:
             session.books.search_cost_s += session.seconds() - began
 
@@ -142,11 +142,11 @@ class Seeker:
         view = self.session.beliefs.view(place.place_id)
         return 1 if view is None else max(1, int(np.ceil(max(view.size[:2]) / LONG_M)))
 
-    def _look(self, place: PlaceProbability) -> None:
+    def _look(self, place: PlaceProbability, p: float) -> None:
         """Go and look at (or into) one place; what is not seen there becomes less likely there."""
         session = self.session
         where = f"{'in' if place.relation == 'inside' else 'on'} the {place.label}" + (f" in the {place.room}" if place.room else "")
-        session.say(f"looking {where} ({place.probability:.0%}, {place.why})" if place.why else f"looking {where} ({place.probability:.0%})")
+        session.say(f"looking {where} ({p:.0%}{', ' + place.why if place.why else ''})")
         view = session.beliefs.view(place.place_id)
         shut = place.container and not place.is_open
         if shut:
@@ -218,7 +218,7 @@ def open_container(session: Session, nav: Navigator, view: ObjectView) -> bool:
         return False
     result = session.call("open", view, p_map=view.position)
     if result.ok:
-        session.opened.add(view.id)
+        session.opened |= {view.id} - session.keep_open
         session.beliefs.world.note_state(view.id, "open", "true")
     return result.ok
 

@@ -55,6 +55,7 @@ class Session:
         missed: thing id -> time of the last look at its remembered place that did not show it.
         barred: actions (as text) that must not be chosen again.
         opened: ids of containers this task opened and has to shut.
+        keep_open: ids of containers that were to be opened for their own sake.
     """
 
     def __init__(self, body: RobotBody, beliefs: Beliefs, config: PlanningConfig, gate: SafetyGate, cancel: threading.Event,
@@ -71,6 +72,7 @@ class Session:
         self.missed: dict[int, int] = {}
         self.barred: set[str] = set()
         self.opened: set[int] = set()
+        self.keep_open: set[int] = set()
         self._seen_before: Counter[tuple[str, ...]] = Counter()
 
     def say(self, text: str) -> None:

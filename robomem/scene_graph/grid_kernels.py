@@ -56,31 +56,44 @@ def frame_bounds(depth, stride, fx, fy, cx, cy, T, max_z):
 @njit(cache=True)
 def count_endpoints(depth, stride, fx, fy, cx, cy, T, max_z, x0, y0, cell, lut, hits, floor, near):
     """Count surface points per (slab, cell) and floor points per cell of a window; keep the nearest range per cell."""
-    for v in range(0, depth.shape[0], stride):
-        b = (v - cy) / fy
-        for u in range(0, depth.shape[1], stride):
+    for u in range(0, depth.shape[1], stride):
+        a = (u - cx) / fx
+        px, py, pz, before = 0.0, 0.0, 0.0, False
+        for v in range(0, depth.shape[0], stride):
             z = depth[v, u]
             if z <= 0.0 or z > max_z:
+                before = False
                 continue
-            a = (u - cx) / fx
-            height = T[2, 3] + z * (T[2, 0] * a + T[2, 1] * b + T[2, 2])
-            sigma = depth_sigma(z)
-            # far floor wobbles by noise and by half a degree of pitch: the obstacle threshold rises with range
-            low = max(0.10, 0.02 + 3.0 * sigma + 0.012 * z)
-            if height < -low or (height >= 0.06 + sigma and height < low) or height >= 1.90:
-                continue
-            j = int((T[0, 3] + z * (T[0, 0] * a + T[0, 1] * b + T[0, 2]) - x0) / cell)
-            i = int((T[1, 3] + z * (T[1, 0] * a + T[1, 1] * b + T[1, 2]) - y0) / cell)
-            if height < low:
-                floor[i, j] += 1
-                continue
+            b = (v - cy) / fy
             # push surfaces into what they bound: a wall face on a cell border otherwise fattens the wall and narrows doorways
-            push = 1.0 + (0.01 + 0.5 * sigma) / z
-            j = int((T[0, 3] + push * z * (T[0, 0] * a + T[0, 1] * b + T[0, 2]) - x0) / cell)
-            i = int((T[1, 3] + push * z * (T[1, 0] * a + T[1, 1] * b + T[1, 2]) - y0) / cell)
-            s = lut[int(height / HEIGHT_STEP)]
-            hits[s, i, j] += 1
-            near[i, j] = min(near[i, j], np.float32(z))
+            push = z + 0.01 + 0.5 * depth_sigma(z)
+            x = T[0, 3] + push * (T[0, 0] * a + T[0, 1] * b + T[0, 2])
+            y = T[1, 3] + push * (T[1, 0] * a + T[1, 1] * b + T[1, 2])
+            height = T[2, 3] + z * (T[2, 0] * a + T[2, 1] * b + T[2, 2])
+            n = 1
+            if before and abs(height - pz) < 0.06:  # a table top or floor seen flat: fill in between the image rows
+                gap = np.sqrt((x - px) ** 2 + (y - py) ** 2)
+                n = int(gap / (0.7 * cell)) + 1 if gap < 0.25 else 1
+            for k in range(n):
+                at = k / n
+                _count_point(x + (px - x) * at, y + (py - y) * at, height, z, x0, y0, cell, lut, hits, floor, near)
+            px, py, pz, before = x, y, height, True
+
+
+@njit(cache=True)
+def _count_point(x, y, height, z, x0, y0, cell, lut, hits, floor, near):
+    """Add one surface point to its cell; in between floor and obstacle it says nothing."""
+    sigma = depth_sigma(z)
+    # far floor wobbles by noise and by half a degree of pitch: the obstacle threshold rises with range
+    low = max(0.10, 0.02 + 3.0 * sigma + 0.012 * z)
+    if height < -low or (height >= 0.06 + sigma and height < low) or height >= 1.90:
+        return
+    i, j = int((y - y0) / cell), int((x - x0) / cell)
+    if height < low:
+        floor[i, j] += 1
+        return
+    hits[lut[int(height / HEIGHT_STEP)], i, j] += 1
+    near[i, j] = min(near[i, j], np.float32(z))
 
 
 @njit(cache=True)

@@ -1,0 +1,129 @@
+"""Integrity: look at every row, quarantine the damaged ones, mend what can be derived, and report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from robomem.errors import StoreError
+from robomem.memory import table
+from robomem.memory.database import Row
+from robomem.memory.sqlite_core import SqliteCore
+from robomem.memory.table import SEALED, Table
+
+STEP = 500  # rows read at a time
+
+
+@dataclass(frozen=True)
+class Integrity:
+    """What `verify` found.
+
+    Attributes:
+        rows: rows looked at.
+        damaged: "table key: reason" of each row that was taken out (or, read-only, left out of every answer).
+        unreadable: tables with pages SQLite itself cannot read; the readable rows of them were checked.
+        problems: anything else ("index ... rebuilt", "12 boxes rebuilt").
+    """
+
+    rows: int
+    damaged: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """True if nothing was wrong."""
+        return not (self.damaged or self.unreadable or self.problems)
+
+
+def verify(store: SqliteCore) -> Integrity:
+    """Check every sealed row, every R*Tree box, the word index, the notes and SQLite's own structures. O(file)."""
+    with store.holding():
+        rows, damaged, unreadable, problems = 0, [], [], []
+        for t in SEALED:
+            try:
+                for row in _all_rows(store, t):
+                    rows += 1
+                    if not t.sound(row):
+                        damaged.append(f"{t.name} {'/'.join(str(v) for v in t.key_of(row))[:60]}: checksum differs")
+                        store.quarantine(t, row, "checksum differs")
+            except StoreError as error:
+                unreadable.append(f"{t.name}: {error}")
+        for check in (_structure, _boxes, _words, _notes):
+            try:
+                problems += check(store)
+            except StoreError as error:
+                problems.append(f"{check.__name__.strip('_')}: {error}")
+        if not store.read_only:
+            store.flush()
+    return Integrity(rows, tuple(damaged), tuple(unreadable), tuple(problems))
+
+
+def _all_rows(store: SqliteCore, t: Table) -> Iterator[Row]:
+    """Every row by position in the table itself, so that no index is trusted."""
+    last: int | None = None
+    while True:
+        where = "" if last is None else f"WHERE rowid > {last}"
+        part = store.query(f"SELECT rowid, {', '.join(t.columns)}, crc FROM {t.name} NOT INDEXED {where} ORDER BY rowid LIMIT {STEP}")
+        yield from (row[1:] for row in part)
+        if len(part) < STEP:
+            return
+        last = part[-1][0]
+
+
+def _structure(store: SqliteCore) -> list[str]:
+    found = [row[0] for row in store.query("PRAGMA integrity_check(20)") if row[0] != "ok"]
+    if found and not store.read_only and all("index" in text for text in found):
+        store.write("REINDEX")  # an index is derived from its table, whose rows were just checked
+        return [f"{text}; indexes were rebuilt" for text in found]
+    return found
+
+
+def _boxes(store: SqliteCore) -> list[str]:
+    """Each observation has one box that holds it; else all boxes are made again."""
+    epoch = int(store.get_meta("epoch_ns", "0") or 0)
+    boxes = {row[0]: row[1:] for row in store.query("SELECT * FROM observation_boxes")}
+    rows = store.query("SELECT id, x, y, z, stamp_ns FROM observations")
+    wrong = len(boxes.keys() ^ {row[0] for row in rows})
+    for ident, x, y, z, stamp in rows:
+        box = boxes.get(ident)
+        if box is not None:
+            point = np.array([x, y, z, (stamp - epoch) * 1e-9])
+            low, high = np.array(box[0::2]), np.array(box[1::2])
+            slack = 1e-6 * np.abs(point) + 1e-6
+            wrong += not bool((low <= point + slack).all() and (point - slack <= high).all() and (high - low <= 4 * slack).all())
+    if not wrong:
+        return []
+    if store.read_only:
+        return [f"observation_boxes: {wrong} do not hold their row"]
+    store.write("DELETE FROM observation_boxes")
+    for ident, x, y, z, stamp in rows:
+        t = (stamp - epoch) * 1e-9
+        store.write("INSERT INTO observation_boxes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (ident, x, x, y, y, z, z, t, t))
+    return [f"observation_boxes: {wrong} did not hold their row; all were rebuilt"]
+
+
+def _words(store: SqliteCore) -> list[str]:
+    if store.read_only:
+        return []
+    try:
+        store.write("INSERT INTO words (words) VALUES ('integrity-check')")
+    except StoreError:
+        store.write("INSERT INTO words (words) VALUES ('rebuild')")
+        return ["words: the index did not fit its texts; it was rebuilt"]
+    return []
+
+
+def _notes(store: SqliteCore) -> list[str]:
+    """The id counter must be above every id in use: a flipped bit there would hand out an id twice."""
+    highest = 0
+    for t, column in ((table.OBJECTS, "id"), (table.OBSERVATIONS, "id"), (table.EVENTS, "id"), (table.NODES, "id"), (table.EPISODES, "id")):
+        highest = max(highest, store.query(f"SELECT coalesce(max({column}), 0) FROM {t.name}")[0][0])
+    text = store.get_meta("next_id")
+    if text.isdigit() and int(text) > highest:
+        return []
+    if not store.read_only:
+        store.put_meta("next_id", str(highest + 1))
+    return [f"meta: next_id read {text!r} but id {highest} is in use; set to {highest + 1}"]
