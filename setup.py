@@ -9,7 +9,7 @@ VERSION = "0.1.0"  # also in package.xml; a test holds them equal
 
 # What every robot needs. ROS, torch, PyBullet and Open3D are extras: a robot brings its own, or does without.
 CORE = [
-    "apsw>=3.46",  # SQLite newer than the distributions', which lose a WAL reset in a rare race (3.7.0 to 3.51.2); the standard library's is the fallback
+    "apsw>=3.46",  # SQLite free of the WAL-reset race of 3.7.0 to 3.51.2; the standard library's is the fallback
     "networkx>=3.0",
     "numba>=0.59",
     "numpy>=1.24,<3",
@@ -54,7 +54,11 @@ setup(
     maintainer="The robomem authors",
     maintainer_email="robomem@example.org",
     python_requires=">=3.10",
-    packages=[*find_packages(include=["robomem", "robomem.*"]), *find_packages("sim", include=["robomem_sim", "robomem_sim.*"]), "benchmarks"],
+    packages=[
+        *find_packages(include=["robomem", "robomem.*"]),
+        *find_packages("sim", include=["robomem_sim", "robomem_sim.*"]),
+        "benchmarks",
+    ],
     package_dir={"robomem": "robomem", "robomem_sim": "sim/robomem_sim", "benchmarks": "benchmarks"},
     package_data={"robomem": ["data/*.yaml", "weights/**/*"], "robomem_sim": ["data/**/*"]},
     data_files=[

@@ -88,16 +88,28 @@ def shadowing(search_path: Sequence[str] | None = None) -> Iterator[Finding]:
     foreign = [d for d in metadata.distributions(path=path) if _provides_robomem(d) and not _is_ours(d)]
     for dist in foreign:
         name, version = dist.metadata["Name"], dist.version
-        yield Finding("problem", "this package", f"the distribution {name} {version} is another project that installs a module named robomem",
-                      f"python -m pip uninstall -y {name} && python -m pip install -e {ROOT}")
+        yield Finding(
+            "problem",
+            "this package",
+            f"the distribution {name} {version} is another project that installs a module named robomem",
+            f"python -m pip uninstall -y {name} && python -m pip install -e {ROOT}",
+        )
     others = {Path(p).resolve() / "robomem" for p in path} - {PACKAGE}
     for folder in sorted(f for f in others if (f / "__init__.py").exists()):
-        yield Finding("problem", "this package", f"another module named robomem lies in {folder}",
-                      "remove it, or the folder above it from PYTHONPATH, or uninstall what put it there")
+        yield Finding(
+            "problem",
+            "this package",
+            f"another module named robomem lies in {folder}",
+            "remove it, or the folder above it from PYTHONPATH, or uninstall what put it there",
+        )
     found = _plain_import()
     if found is None:
-        yield Finding("note", "this package", f"{PACKAGE} is not installed: `import robomem` works only from its checkout or by PYTHONPATH",
-                      f"python -m pip install -e {ROOT}")
+        yield Finding(
+            "note",
+            "this package",
+            f"{PACKAGE} is not installed: `import robomem` works only from its checkout or by PYTHONPATH",
+            f"python -m pip install -e {ROOT}",
+        )
     elif found != PACKAGE:
         yield Finding("problem", "this package", f"`import robomem` finds {found}, not {PACKAGE}", f"python -m pip install -e {ROOT}")
     else:
@@ -114,7 +126,9 @@ def packages(requirements: Sequence[str] | None = None, pins: Mapping[str, str] 
     wanted = _our_requirements() if requirements is None else list(requirements)
     locked = read_lock() if pins is None else pins
     if not wanted:
-        yield Finding("note", "packages", "robomem is not installed, so its list of dependencies is not known", f"python -m pip install -e {ROOT}")
+        yield Finding(
+            "note", "packages", "robomem is not installed, so its list of dependencies is not known", f"python -m pip install -e {ROOT}"
+        )
     groups: dict[str, list[str]] = {}
     for requirement in wanted:
         extra = re.search(r"extra\s*==\s*['\"]([\w-]+)['\"]", requirement)
@@ -140,8 +154,12 @@ def libraries() -> Iterator[Finding]:
             needed |= extra == "perception" and importlib.util.find_spec("open3d") is not None
     if missing:
         level: Literal["problem", "note"] = "problem" if needed else "note"
-        yield Finding(level, "system libraries", f"missing: {' '.join(missing)}",
-                      f"sudo apt-get update && sudo apt-get install -y --no-install-recommends {' '.join(missing)}")
+        yield Finding(
+            level,
+            "system libraries",
+            f"missing: {' '.join(missing)}",
+            f"sudo apt-get update && sudo apt-get install -y --no-install-recommends {' '.join(missing)}",
+        )
     else:
         yield Finding("ok", "system libraries", "all found: " + " ".join(package for package, _ in LIBRARIES.values()))
 
@@ -159,10 +177,16 @@ def weights(folder: Path = PACKAGE / "weights") -> Iterator[Finding]:
             if hashlib.sha256(path.read_bytes()).hexdigest() in known:
                 yield Finding("ok", "weights", f"{card.name}/{path.name}: {path.stat().st_size / 1e6:.1f} MB, as its card says")
             else:
-                yield Finding("problem", "weights", f"{card.name}/{path.name}: its sha256 is not the one in its card",
-                              "the file is damaged or was replaced: restore it with git checkout, or reinstall robomem")
+                yield Finding(
+                    "problem",
+                    "weights",
+                    f"{card.name}/{path.name}: its sha256 is not the one in its card",
+                    "the file is damaged or was replaced: restore it with git checkout, or reinstall robomem",
+                )
         if not files:
-            yield Finding("problem", "weights", f"{card.name}: the network file is missing", "restore it with git checkout, or reinstall robomem")
+            yield Finding(
+                "problem", "weights", f"{card.name}: the network file is missing", "restore it with git checkout, or reinstall robomem"
+            )
 
 
 def sqlite(version: str | None = None) -> Iterator[Finding]:
@@ -184,8 +208,12 @@ def sqlite(version: str | None = None) -> Iterator[Finding]:
     numbers = tuple(int(part) for part in version.split(".")[:3])
     source = "apsw" if has_apsw else "the standard library"
     if WAL_RESET_BUG[0] <= numbers <= WAL_RESET_BUG[1]:
-        yield Finding("note", "store", f"SQLite {version} from {source}: versions 3.7.0 to 3.51.2 can lose a commit in a rare race with a checkpoint",
-                      "python -m pip install -U apsw   # brings a newer SQLite of its own")
+        yield Finding(
+            "note",
+            "store",
+            f"SQLite {version} from {source}: versions 3.7.0 to 3.51.2 can lose a commit in a rare race with a checkpoint",
+            "python -m pip install -U apsw   # brings a newer SQLite of its own",
+        )
     else:
         yield Finding("ok", "store", f"SQLite {version} from {source}")
 
@@ -211,7 +239,9 @@ def _group(extra: str, names: list[str], locked: Mapping[str, str]) -> Iterator[
     if extra == "ros" and missing and importlib.util.find_spec("rclpy") is not None:
         yield Finding("ok", topic, "rclpy comes with this system's ROS 2")
     elif missing:
-        yield Finding("note" if extra else "problem", topic, "missing: " + ", ".join(missing), f"python -m pip install {constraint}-e '{target}'")
+        yield Finding(
+            "note" if extra else "problem", topic, "missing: " + ", ".join(missing), f"python -m pip install {constraint}-e '{target}'"
+        )
 
 
 def _against_lock(name: str, version: str, locked: Mapping[str, str]) -> str:

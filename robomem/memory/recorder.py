@@ -30,6 +30,7 @@ class Recorder:
         self._relations: dict[tuple[int, str, int, int], tuple[Any, ...]] = {}
         self._graph_ns = self._snapshot_ns = -(1 << 62)
         self._news = False
+        self._held = {view.id for view, _ in store.objects().values() if view.status == "held"}
         self._roomless: list[tuple[Event, int | None, int | None]] = []
 
     def commit(self, result: FrameResult, views: Sequence[ObjectView], graph: SceneGraph) -> None:
@@ -45,6 +46,8 @@ class Recorder:
         for observation, thing in zip(result.observation_ids.tolist(), result.object_ids.tolist(), strict=True):
             seen.setdefault(thing, []).append(observation)
         moved = {e.object_id for e in result.events if e.kind == "moved" or "held_by" in e.after}
+        moved |= {v.id for v in views if (v.status == "held") != (v.id in self._held)}
+        self._held = {*(self._held - {v.id for v in views}), *(v.id for v in views if v.status == "held")}
         sightings = [self._sighting(view, graph, view.id in moved, seen.get(view.id, [])) for view in views if view.status != "tentative"]
         self._history.update(sightings, stamp)
         self._store.put_objects((s.view, s.place) for s in sightings)
@@ -96,6 +99,15 @@ class Recorder:
             self._store.merge(absorbed, event.object_id, event.stamp_ns)
             self._short_term.discard(absorbed)
             self._history.reload()
+
+    def forget(self, ids: Iterable[int]) -> None:
+        """Drop everything kept in memory of these objects."""
+        gone = set(ids)
+        self.corrections = {i: c for i, c in self.corrections.items() if i not in gone}
+        self._nodes = {i: told for i, told in self._nodes.items() if i not in gone}
+        self._relations = {k: v for k, v in self._relations.items() if k[0] not in gone and k[2] not in gone}
+        self._roomless = [row for row in self._roomless if row[0].object_id not in gone]
+        self._held -= gone
 
     # -- graph and snapshot
 

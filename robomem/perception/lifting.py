@@ -90,7 +90,8 @@ class Lifter:
             raise _Rejected("too few pixels")
         z = float(np.median(own.window.depth[own.mask]))
         furniture = self._ontology.prior(detections.labels[i]).kind == "furniture"
-        view = shape.View(frame.T_map_camera[:3, 3], z / frame.intrinsics.fx, self.config.sigma_z_at_1m * z * z, own.trimmed_px, furniture,
+        pixel_m = z / frame.intrinsics.fx
+        view = shape.View(frame.T_map_camera[:3, 3], pixel_m, pixel_m * own.window.stride, self.config.sigma_z_at_1m * z * z, own.trimmed_px, furniture,
                           own.support_m)
         fitted = shape.fit(points, view)
         if not np.isfinite(fitted.center).all() or fitted.size.max() > LARGEST_M:

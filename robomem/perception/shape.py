@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from robomem.geometry import wrap_angle
-
 Float = NDArray[np.float64]
 
 COMPLETED_M = 0.60  # largest extent of things whose hidden side is made up for
@@ -16,6 +14,7 @@ ROUND_M = 0.40  # width below which things are taken for round if their front bu
 FRONT_M = 0.45  # furniture larger than this may have shown its front alone
 UPRIGHT_M = 0.15  # below this no yaw is estimated: noise would decide it
 FURNITURE_DEPTH_M = 0.45  # of furniture whose front alone was seen (fridge, cabinet, shelf: 0.3 to 0.7)
+MAX_EDGE_POINTS = 300  # that decide the yaw
 ANGLES = np.radians(np.arange(0.0, 90.0, 3.0))
 
 
@@ -26,6 +25,7 @@ class View:
     Attributes:
         camera: Float64[3] position of the camera, map frame, m.
         pixel_m: width of a pixel at the thing, m.
+        grid_m: distance between the pixels that were read there, m (large things are read on a coarser grid).
         sigma_m: depth noise at the thing, m.
         trimmed_px: pixels taken off each side of its outline.
         furniture: True if what was named is a piece of furniture.
@@ -34,6 +34,7 @@ class View:
 
     camera: Float
     pixel_m: float
+    grid_m: float
     sigma_m: float
     trimmed_px: float
     furniture: bool
@@ -46,7 +47,7 @@ class Shape:
 
     Attributes:
         center: Float64[3] map frame, m.  size: Float64[3] along its own x, y and up, m.
-        hidden_m: depth behind the seen surface that was assumed, m.
+        hidden_m: how much of the depth behind the seen surface is guesswork, m.
         width_m: extent across the line of sight, m.
     """
 
@@ -78,14 +79,18 @@ def fit(points: Float, view: View) -> Shape:
     low, high = (low - trim, high) if steep > 0.03 else (low - trim / 2, high + trim / 2)  # from above the top is a surface, not an edge
     if view.support_m is not None and abs(low - view.support_m) < 0.03 + 3 * view.sigma_m:
         low = min(view.support_m, high - 0.01)  # its foot went with the surface it stands on
+    lost = 0.0
     if steep > 0.03:  # the far edge of a top seen at a slant: one pixel there is many millimetres
-        far += min((view.trimmed_px + 0.5) * view.pixel_m / np.sin(steep), 0.05, 0.5 * (far - near))
+        lost = float(min((view.trimmed_px + 0.5) * view.pixel_m / np.sin(steep), 0.06, 0.5 * (far - near)))
+    far += lost
     width, height, depth = right - left + 2 * trim, high - low, max(far - near, 0.0)
-    whole = depth
+    whole, guessed = depth, 0.0
     if max(width, height, depth) < COMPLETED_M and distance > 0.05:
-        whole = _whole_depth(along, across, points[:, 2], (depth, width, height), steep, view)
+        whole, guessed = _whole_depth(along, across, points[:, 2], (depth, width, height), steep, view)
     center = middle[:2] + ahead * (near + whole / 2) + side * (left + right) / 2
     footprint = points[:, :2]
+    if lost:
+        footprint = np.concatenate([footprint, footprint[along > np.percentile(along, 90)] + lost * ahead])
     if whole > depth + 1e-3:
         footprint = np.concatenate([footprint, 2 * center - footprint])  # the far side mirrors the near one
     if max(width, height, whole) < UPRIGHT_M:
@@ -97,7 +102,7 @@ def fit(points: Float, view: View) -> Shape:
             center, size_xy = _behind_the_front(center, size_xy, yaw, ahead, steep, view)
         size_xy = size_xy + trim
     size = np.maximum(np.array([size_xy[0], size_xy[1], height]), 0.01)
-    return Shape(np.array([center[0], center[1], (low + high) / 2]), size, yaw, max(0.0, whole - depth), float(width))
+    return Shape(np.array([center[0], center[1], (low + high) / 2]), size, yaw, guessed, float(width))
 
 
 def _extents(z: Float, along: Float, across: Float, view: View) -> tuple[float, float, float, float, float, float]:
@@ -109,18 +114,21 @@ def _extents(z: Float, along: Float, across: Float, view: View) -> tuple[float, 
     return float(low), float(high), float(near + swell), float(far - swell), float(left), float(right)
 
 
-def _whole_depth(along: Float, across: Float, z: Float, extents: tuple[float, float, float], steep: float, view: View) -> float:
-    """Depth (m) of a small thing along the line of sight, of which only the front was seen.
+def _whole_depth(along: Float, across: Float, z: Float, extents: tuple[float, float, float], steep: float,
+                 view: View) -> tuple[float, float]:
+    """Depth (m) along the line of sight of a small thing of which only the front was seen, and how much of it is guesswork (m).
 
     Two readings, mixed by how round the front is: a round thing is as deep as it is wide; of a boxy one the top (if the camera
     looks down on it) already showed its true depth, and if it did not, half the width is a fair guess.
     """
     depth, width, height = extents
-    # How many pixel rows a top as deep as wide would have covered; fewer than three and nothing can be concluded from not seeing one.
-    top_rows = width * np.sin(max(steep, 0.0)) / view.pixel_m
-    boxy = depth if top_rows >= 3 or height < 0.4 * width else max(depth, 0.5 * width)
+    # How many pixel rows a top as deep as wide would have covered. A few thin rows are lost to edges and cleaning: eight are sure to be seen.
+    top_rows = width * np.sin(max(steep, 0.0)) / view.grid_m
+    seen = 1.0 if height < 0.4 * width else float(np.clip((top_rows - 2) / 6, 0, 1))
+    boxy = seen * depth + (1 - seen) * max(depth, 0.5 * width)
     k = roundness(along, across, z, width, view.sigma_m) if width < ROUND_M else 0.0
-    return float(max(depth, (1 - k) * boxy + k * min(width, max(height * 2.0, depth))))
+    whole = max(depth, (1 - k) * boxy + k * min(width, max(height * 2.0, depth)))
+    return float(whole), float(max(whole - depth, (1 - seen) * (1 - k) * 0.5 * width))
 
 
 def roundness(along: Float, across: Float, z: Float, width: float, sigma_m: float, prior: float = 0.6) -> float:
@@ -152,30 +160,30 @@ def roundness(along: Float, across: Float, z: Float, width: float, sigma_m: floa
 
 
 def rectangle(xy: Float) -> tuple[Float, Float, float]:
-    """Smallest-area rectangle around points Float64[n, 2], by turning in 3 then 0.75 degree steps.
+    """Small-area rectangle around points Float64[n, 2] whose edges the points lie along, by turning in 3 then 0.75 degree steps.
+
+    Area alone cannot decide: two seen faces make a right triangle, around which the rectangle along the long side is exactly as large as
+    the true one. Among nearly smallest ones the points' mean distance to the nearest edge decides (Zhang et al. 2017, "closeness").
 
     Returns:
         Centre Float64[2] m, size Float64[2] m along its own axes, yaw rad in [-pi/4, pi/4).
     """
     middle = xy.mean(axis=0)
     local = xy - middle
+    few = local[:: max(1, len(local) // MAX_EDGE_POINTS)]
     best = 0.0
     for angles in (ANGLES, np.radians(np.arange(-2.25, 2.5, 0.75))):
         candidates = angles + best
-        u, v = _spans(local, candidates)
-        best = float(candidates[np.argmin((u + 0.01) * (v + 0.01))])  # the centimetre keeps thin sheets from being decided by noise
+        u, v = few @ np.stack([np.cos(candidates), np.sin(candidates)]), few @ np.stack([-np.sin(candidates), np.cos(candidates)])
+        area = (np.ptp(u, axis=0) + 0.01) * (np.ptp(v, axis=0) + 0.01)  # the centimetre keeps thin sheets from being decided by noise
+        near = area <= 1.15 * area.min()
+        u, v = u[:, near], v[:, near]
+        inset = np.minimum(np.minimum(u - u.min(axis=0), u.max(axis=0) - u), np.minimum(v - v.min(axis=0), v.max(axis=0) - v))
+        best = float(candidates[near][np.argmin(inset.mean(axis=0) * area[near])])
     yaw = float((best + np.pi / 4) % (np.pi / 2) - np.pi / 4)
     axes = np.array([[np.cos(yaw), np.sin(yaw)], [-np.sin(yaw), np.cos(yaw)]])
-    turned = local @ axes.T
-    low, high = np.percentile(turned, [0.8, 99.2], axis=0)
-    return middle + (low + high) / 2 @ axes, high - low, float(wrap_angle(yaw))
-
-
-def _spans(xy: Float, angles: Float) -> tuple[Float, Float]:
-    """Extents of the points along and across each direction, m."""
-    c, s = np.cos(angles), np.sin(angles)
-    u, v = xy @ np.stack([c, s]), xy @ np.stack([-s, c])
-    return np.ptp(u, axis=0), np.ptp(v, axis=0)
+    low, high = np.percentile(local @ axes.T, [0.8, 99.2], axis=0)
+    return middle + (low + high) / 2 @ axes, high - low, yaw
 
 
 def _behind_the_front(center: Float, size: Float, yaw: float, ahead: Float, steep: float, view: View) -> tuple[Float, Float]:
@@ -183,8 +191,8 @@ def _behind_the_front(center: Float, size: Float, yaw: float, ahead: Float, stee
     axes = np.array([[np.cos(yaw), np.sin(yaw)], [-np.sin(yaw), np.cos(yaw)]])
     facing = axes @ ahead
     i = int(np.argmax(np.abs(facing)))
-    side_px = FURNITURE_DEPTH_M * abs(facing[1 - i]) / view.pixel_m
-    top_px = FURNITURE_DEPTH_M * np.sin(max(steep, 0.0)) / view.pixel_m
+    side_px = FURNITURE_DEPTH_M * abs(facing[1 - i]) / view.grid_m
+    top_px = FURNITURE_DEPTH_M * np.sin(max(steep, 0.0)) / view.grid_m
     missing = FURNITURE_DEPTH_M - size[i]
     if missing <= 0 or side_px >= 6 or top_px >= 6:
         return center, size

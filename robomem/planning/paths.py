@@ -237,10 +237,9 @@ def _best_that_sees(grid: OccupancyGrid, cells: NDArray[np.int64], score: NDArra
 def _open_around(grid: OccupancyGrid, open_: NDArray[np.bool_], start_xy: ArrayLike, radius_m: float) -> NDArray[np.bool_]:
     """`open_` with the unknown cells of the robot's blind zone added where nothing known stands in the way."""
     start = np.asarray(start_xy, float)[:2]
-    low, high = np.maximum(grid.to_cell(start - BLIND_M), 0), np.maximum(grid.to_cell(start + BLIND_M) + 1, 0)
+    low, high = (np.clip(grid.to_cell(start + d), 0, grid.shape) for d in (-BLIND_M, BLIND_M))
     window = (slice(low[0], high[0]), slice(low[1], high[1]))
-    rows, cols = np.mgrid[window[0].start : min(high[0], grid.shape[0]), window[1].start : min(high[1], grid.shape[1])]
-    near = np.linalg.norm(grid.to_xy(np.stack([rows, cols], axis=-1)) - start, axis=-1) <= BLIND_M
+    near = np.linalg.norm(grid.to_xy(np.stack(np.mgrid[window], axis=-1)) - start, axis=-1) <= BLIND_M
     out = open_.copy()
     out[window] |= near & grid.unknown[window] & (clearance(grid)[window] >= radius_m)
     return out

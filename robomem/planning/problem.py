@@ -85,6 +85,9 @@ def build(session: Session, goal: Goal, thing: ObjectView | None, target: Object
         _add_place(beliefs, thing, relation, facts, places)
     for view in (v for c in sorted(session.opened) if (v := beliefs.view(c)) is not None):
         goals.add(("closed", _add_place(beliefs, view, "inside", facts, places)))  # what we open we shut again
+    stood_at = beliefs.view(id_of(session.at)) if "/" in session.at and session.at not in places else None
+    if stood_at is not None:
+        _add_place(beliefs, stood_at, "inside" if session.at.endswith("/in") else "on", facts, places)
     _add_hand(session, facts, places, things)
     facts.add(("robot_at", session.at if session.at in places else STAND))
     goals |= _goal_facts(session, goal, thing, target)

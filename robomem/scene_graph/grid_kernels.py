@@ -24,6 +24,7 @@ UNKNOWN, FREE, OCCUPIED = 0, 1, 2
 NEAR_M = 2.5  # evidence from nearer than this counts double
 HIT_NEAR, HIT_FAR, HIT_LONE, MISS_NEAR, MISS_FAR = 12, 6, 3, 4, 2  # log-odds in steps of about 0.1
 LOG_MIN, LOG_MAX, LOG_OCCUPIED = -30, 40, 10
+NO_LOW_CM = 255
 SEEN_MAX, SEEN_FREE = 20, 2
 NEVER_M = np.float32(99.0)
 PASS_BELOW_M = 0.35  # a ray this low over a cell is evidence that one may stand there; higher, it may have passed over a bed
@@ -54,8 +55,8 @@ def frame_bounds(depth, stride, fx, fy, cx, cy, T, max_z):
 
 
 @njit(cache=True)
-def count_endpoints(depth, stride, fx, fy, cx, cy, T, max_z, x0, y0, cell, lut, hits, floor, near):
-    """Count surface points per (slab, cell) and floor points per cell of a window; keep the nearest range per cell."""
+def count_endpoints(depth, stride, fx, fy, cx, cy, T, max_z, x0, y0, cell, lut, hits, floor, near, low_cm, high_cm):
+    """Count surface points per (slab, cell) and floor points per cell of a window; keep the nearest range and the heights they span."""
     for u in range(0, depth.shape[1], stride):
         a = (u - cx) / fx
         px, py, pz, before = 0.0, 0.0, 0.0, False
@@ -76,12 +77,12 @@ def count_endpoints(depth, stride, fx, fy, cx, cy, T, max_z, x0, y0, cell, lut, 
                 n = int(gap / (0.7 * cell)) + 1 if gap < 0.25 else 1
             for k in range(n):
                 at = k / n
-                _count_point(x + (px - x) * at, y + (py - y) * at, height, z, x0, y0, cell, lut, hits, floor, near)
+                _count_point(x + (px - x) * at, y + (py - y) * at, height, z, x0, y0, cell, lut, hits, floor, near, low_cm, high_cm)
             px, py, pz, before = x, y, height, True
 
 
 @njit(cache=True)
-def _count_point(x, y, height, z, x0, y0, cell, lut, hits, floor, near):
+def _count_point(x, y, height, z, x0, y0, cell, lut, hits, floor, near, low_cm, high_cm):
     """Add one surface point to its cell; in between floor and obstacle it says nothing."""
     sigma = depth_sigma(z)
     # far floor wobbles by noise and by half a degree of pitch: the obstacle threshold rises with range
@@ -92,13 +93,18 @@ def _count_point(x, y, height, z, x0, y0, cell, lut, hits, floor, near):
     if height < low:
         floor[i, j] += 1
         return
-    hits[lut[int(height / HEIGHT_STEP)], i, j] += 1
+    s, cm = lut[int(height / HEIGHT_STEP)], int(height * 100)
+    hits[s, i, j] += 1
+    low_cm[s, i, j], high_cm[s, i, j] = min(int(low_cm[s, i, j]), cm), max(int(high_cm[s, i, j]), cm)
     near[i, j] = min(near[i, j], np.float32(z))
 
 
 @njit(cache=True)
-def carve(depth, du, dv, u_first, v_first, fx, fy, cx, cy, T, max_z, x0, y0, cell, lut, passed, low_pass):
-    """Mark the (slab, cell) pairs that a subset of rays went through: 1 far from the camera, 2 near it."""
+def carve(depth, du, dv, u_first, v_first, fx, fy, cx, cy, T, max_z, x0, y0, cell, lut, log, low_cm, high_cm, passed, low_pass):
+    """Mark the (slab, cell) pairs that a subset of rays went through: 1 far from the camera, 2 near it.
+
+    A ray just above or under something thin (a table top) does not speak against it: only heights where surface was seen count.
+    """
     for v in range(v_first, depth.shape[0], dv):
         b = (v - cy) / fy
         for u in range(u_first, depth.shape[1], du):
@@ -121,7 +127,9 @@ def carve(depth, du, dv, u_first, v_first, fx, fy, cx, cy, T, max_z, x0, y0, cel
                     j = int((T[0, 3] + t * dx - x0) / cell)
                     weight = 2 if t < NEAR_M else 1
                     s = lut[int(height / HEIGHT_STEP)]
-                    if passed[s, i, j] < weight:
+                    cm = int(height * 100)
+                    beside = log[s, i, j] > 0 and (cm < low_cm[s, i, j] or cm > high_cm[s, i, j])
+                    if passed[s, i, j] < weight and not beside:
                         passed[s, i, j] = weight
                     if height < PASS_BELOW_M:
                         low_pass[i, j] = 1
@@ -129,7 +137,7 @@ def carve(depth, du, dv, u_first, v_first, fx, fy, cx, cy, T, max_z, x0, y0, cel
 
 
 @njit(cache=True)
-def fold_in(hits, floor, near, passed, low_pass, now_s, log, seen, nearest, first_hit, last_hit, transient, state):
+def fold_in(hits, floor, near, passed, low_pass, now_s, log, low_cm, high_cm, seen, nearest, first_hit, last_hit, transient, state):
     """Fold one frame's window of evidence into the map's layers and refresh the state there."""
     for i in range(state.shape[0]):
         for j in range(state.shape[1]):
@@ -142,11 +150,13 @@ def fold_in(hits, floor, near, passed, low_pass, now_s, log, seen, nearest, firs
                     gain = (HIT_FAR if hits[s, i, j] >= 2 else HIT_LONE) if far else HIT_NEAR
                     if value < -MISS_NEAR:  # known empty until now: on probation, see `OccupancyGrid.expire`
                         transient[i, j] |= 1 << s
-                    value = min(max(value, -10) + gain, LOG_MAX)
+                    value = min(max(value, -2) + gain, LOG_MAX)
                     any_hit = True
                 elif passed[s, i, j] > 0 and hits[s, i, j] == 0:
                     value = max(value - (MISS_NEAR if passed[s, i, j] == 2 else MISS_FAR), LOG_MIN)
                 log[s, i, j] = value
+                if value <= 0:
+                    low_cm[s, i, j], high_cm[s, i, j] = NO_LOW_CM, 0
                 if s < OBSTACLE_SLABS:
                     top = max(top, value)
             if any_hit:

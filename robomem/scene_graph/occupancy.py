@@ -19,7 +19,9 @@ from robomem.scene_graph import grid_kernels as kernels
 
 State = Literal["free", "occupied", "unknown"]
 _STATES: tuple[State, ...] = ("unknown", "free", "occupied")
-_LAYERS = {"log": np.int8, "seen": np.int8, "nearest": np.float32, "first_hit": np.float32, "last_hit": np.float32,
+_SLAB_LAYERS = ("log", "low_cm", "high_cm")  # evidence, and between which heights surface was seen, per slab
+_FILL = {"nearest": kernels.NEVER_M, "low_cm": kernels.NO_LOW_CM}
+_LAYERS = {"log": np.int8, "low_cm": np.uint8, "high_cm": np.uint8, "seen": np.int8, "nearest": np.float32, "first_hit": np.float32, "last_hit": np.float32,
            "transient": np.uint8, "state": np.uint8}
 
 
@@ -48,7 +50,7 @@ class OccupancyGrid:
         self._now_s = 0.0
         self._expired_s = 0.0
         self._layers: dict[str, NDArray[Any]] = {
-            name: np.zeros((kernels.SLABS, 0, 0) if name == "log" else (0, 0), dtype) for name, dtype in _LAYERS.items()
+            name: np.zeros((kernels.SLABS, 0, 0) if name in _SLAB_LAYERS else (0, 0), dtype) for name, dtype in _LAYERS.items()
         }
 
     @property
@@ -131,10 +133,11 @@ class OccupancyGrid:
         hits, floor = np.zeros((kernels.SLABS, rows, cols), np.uint16), np.zeros((rows, cols), np.uint16)
         near = np.full((rows, cols), kernels.NEVER_M)
         place = (corner[0], corner[1], self.cell_m, kernels.SLAB_OF_HEIGHT)
-        kernels.count_endpoints(depth, stride, *camera, *place, hits, floor, near)
+        bands = [self._layers[name][(..., *window)] for name in _SLAB_LAYERS]
+        kernels.count_endpoints(depth, stride, *camera, *place, hits, floor, near, *bands[1:])
         passed, low_pass = np.zeros((kernels.SLABS, rows, cols), np.uint8), np.zeros((rows, cols), np.uint8)
         du, dv = 2 * stride, 3 * stride  # rays for free space; the offsets differ from frame to frame to fill the gaps between columns
-        kernels.carve(depth, du, dv, (self.updates * stride) % du, (self.updates * stride) % dv, *camera, *place, passed, low_pass)
+        kernels.carve(depth, du, dv, (self.updates * stride) % du, (self.updates * stride) % dv, *camera, *place, *bands, passed, low_pass)
         self._tick(frame.stamp_ns)
         layers = [self._layers[name][(..., *window)] for name in _LAYERS]
         kernels.fold_in(hits, floor, near, passed, low_pass, np.float32(self._now_s), *layers)
@@ -185,7 +188,7 @@ class OccupancyGrid:
         """
         missing = [name for name in (*_LAYERS, "frame", "counters") if name not in arrays]
         shapes = {np.shape(arrays[name])[-2:] for name in _LAYERS if name in arrays}
-        if missing or len(shapes) != 1 or np.shape(arrays["log"])[:1] != (kernels.SLABS,):
+        if missing or len(shapes) != 1 or any(np.shape(arrays[name])[:1] != (kernels.SLABS,) for name in _SLAB_LAYERS):
             raise InvalidInputError(f"occupancy grid: not a snapshot: missing {missing}, layer shapes {sorted(shapes)}; was it written by robomem?")
         frame, counters = np.asarray(arrays["frame"], float), np.asarray(arrays["counters"], np.int64)
         grid = cls(*(float(frame[i]) for i in (0, 3, 4, 5)))
@@ -224,8 +227,7 @@ class OccupancyGrid:
                                     f"limit {self.max_side_m:.0f} m; is the pose in the map frame and in metres?")
         pad = ((before[0], after[0]), (before[1], after[1]))
         for name, layer in self._layers.items():
-            fill = kernels.NEVER_M if name == "nearest" else 0
-            self._layers[name] = np.pad(layer, ((0, 0), *pad) if name == "log" else pad, constant_values=fill)
+            self._layers[name] = np.pad(layer, ((0, 0), *pad) if name in _SLAB_LAYERS else pad, constant_values=_FILL.get(name, 0))
         self.origin = (self.origin[0] - before[1] * self.cell_m, self.origin[1] - before[0] * self.cell_m)
 
 

@@ -83,11 +83,10 @@ def _spread(grid: OccupancyGrid, field: NDArray[np.float32], rooms: RoomMap | No
     # beyond 0.8 m one cell is as open as another: the rest fills rows, which packs well
     order = np.argsort(-np.minimum(field, 0.8).ravel(), kind="stable")
     while True:
-        left = ~taken.ravel()[order]
-        first = int(np.argmax(left))
-        if len(left) == 0 or not left[first]:
+        order = order[~taken.ravel()[order]]
+        if len(order) == 0:
             return np.array(chosen, np.int64).reshape(-1, 2)
-        cell = np.array(divmod(int(order[first]), field.shape[1]), np.int64)
+        cell = np.array(divmod(int(order[0]), field.shape[1]), np.int64)
         chosen.append(cell)
         _take(taken, cell, spacing_m / grid.cell_m)
 

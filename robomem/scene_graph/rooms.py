@@ -209,10 +209,11 @@ def _shared_cells(new: RoomMap, old: RoomMap, ids: list[int], old_ids: list[int]
     cells = np.argwhere(old.labels > 0)
     at = cells + shift
     inside = ((at >= 0) & (at < new.labels.shape)).all(axis=1)
-    now, then = new.labels[tuple(at[inside].T)], old.labels[tuple(cells[inside].T)]
-    pairs, counts = np.unique(np.stack([now, then], axis=1), axis=0, return_counts=True)
+    now, then = new.labels[tuple(at[inside].T)].astype(np.int64), old.labels[tuple(cells[inside].T)]
+    flat, counts = np.unique(now * (max(old_ids, default=0) + 1) + then, return_counts=True)
     out = np.zeros((len(ids), len(old_ids)))
-    for (a, b), count in zip(pairs, counts, strict=True):
+    for key, count in zip(flat, counts, strict=True):
+        a, b = divmod(int(key), max(old_ids, default=0) + 1)
         if a > 0:
-            out[ids.index(int(a)), old_ids.index(int(b))] = count
+            out[ids.index(a), old_ids.index(b)] = count
     return out

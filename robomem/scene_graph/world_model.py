@@ -74,6 +74,7 @@ class WorldModel:
         self.stamp_ns = 0
         self._rng = rng
         self._rooms_ns = -(10**18)
+        self._pending: tuple[Event, ...] = ()
 
     # -- one frame ---------------------------------------------------------------------------------------------------
 
@@ -102,7 +103,7 @@ class WorldModel:
         marks.append(("grid", time.process_time()))
         for i in (*changes.gone, *(a for a, _, _ in changes.moved)):
             self.whereabouts.gone_ns[i] = frame.stamp_ns
-        events = self.builder.update(frame.stamp_ns, changes, evidence)
+        events, self._pending = self._pending + self.builder.update(frame.stamp_ns, changes, evidence), ()
         self._keep_rooms(frame.stamp_ns, events)
         for i in changes.gone:
             self._scatter(i)
@@ -180,6 +181,7 @@ class WorldModel:
             return ()
         events = self.builder.held(self.stamp_ns, track.id, T_map_gripper is not None)
         self._keep_rooms(self.stamp_ns, events)
+        self._pending += events  # they reach the store with the next frame
         return events
 
     def note_searched(self, place_id: int, stamp_ns: int) -> None:
@@ -199,6 +201,12 @@ class WorldModel:
         for i in ids:
             self.whereabouts.surfaces.pop(i, None)
             self.whereabouts.gone_ns.pop(i, None)
+
+    def forget_looks(self) -> None:
+        """Forget when which surface was looked at, what was searched and how often what moves: only the map stays."""
+        self.whereabouts.surfaces.clear()
+        self.whereabouts.gone_ns.clear()
+        self.tracker.rates.load_json({})
 
     def _scatter(self, object_id: int) -> None:
         """Reinvigorate a missing object's particles over the places where it could be now."""

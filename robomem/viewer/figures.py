@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,17 @@ MARGIN_M = 0.4
 STATION_PX = 13.0  # half side of a numbered station
 
 
-def draw_map(path: str | Path, graph: Any, objects: Sequence[ObjectView], grid: Any, history: Sequence[tuple[int, ArrayLike]] | None = None,
-             focus_id: int | None = None, trajectory: ArrayLike | None = None, title: str = "", room_labels: NDArray[np.integer] | None = None) -> Path:
+def draw_map(
+    path: str | Path,
+    graph: Any,
+    objects: Sequence[ObjectView],
+    grid: Any,
+    history: Sequence[tuple[int, ArrayLike]] | None = None,
+    focus_id: int | None = None,
+    trajectory: ArrayLike | None = None,
+    title: str = "",
+    room_labels: NDArray[np.integer] | None = None,
+) -> Path:
     """Draw the home from above.
 
     Args:
@@ -65,7 +75,9 @@ def draw_map(path: str | Path, graph: Any, objects: Sequence[ObjectView], grid: 
     _label_furniture(axes, [v for v in objects if v.kind == "furniture" and v.status not in GONE], placer)
     for view in sorted(shown, key=lambda v: (v.id != focus_id, v.status in GONE, v.position[0])):
         focus = view.id == focus_id
-        placer.place(view.position[:2], view.label, color=FOCUS if focus else INK, bold=focus, away_px=STATION_PX if focus and history else 0.0)
+        placer.place(
+            view.position[:2], view.label, color=FOCUS if focus else INK, bold=focus, away_px=STATION_PX if focus and history else 0.0
+        )
     _name_rooms(axes, graph.nodes("room"), placer)
     _scale_bar(axes, bounds)
     _legend(axes, shown, trajectory is not None, bool(history))
@@ -78,7 +90,8 @@ def draw_comparison(path: str | Path, rows: Sequence[Mapping[str, Any]], title: 
 
     Args:
         path: the PNG to write.
-        rows: one mapping per run: name, time_s, distance_m, glances, and done (False is hatched). The first is what the others are compared with.
+        rows: one mapping per run: name, time_s, distance_m, glances, and done (False is hatched); the first is what the others
+            are compared with.
 
     Raises:
         InvalidInputError: no rows.
@@ -88,7 +101,9 @@ def draw_comparison(path: str | Path, rows: Sequence[Mapping[str, Any]], title: 
         raise InvalidInputError("viewer: draw_comparison needs at least one run, got none")
     figure = _figure(11.0, 1.7 + 0.55 * len(rows))
     panels = figure.subplots(1, 3, sharey=True)
-    for axes, (key, words, unit) in zip(panels, (("time_s", "time", "s"), ("distance_m", "distance", "m"), ("glances", "glances", "")), strict=True):
+    for axes, (key, words, unit) in zip(
+        panels, (("time_s", "time", "s"), ("distance_m", "distance", "m"), ("glances", "glances", "")), strict=True
+    ):
         values = np.array([float(row[key]) for row in rows])
         colors = [STATUS["confirmed"], *["#9aa5b1"] * (len(rows) - 1)]
         hatches = ["" if row.get("done", True) else "///" for row in rows]
@@ -114,7 +129,9 @@ def _figure(width_in: float, height_in: float) -> Any:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingDependencyError("viewer: pictures need the package matplotlib, which is not installed; pip install 'robomem[viewer]'") from error
+        raise MissingDependencyError(
+            "viewer: pictures need the package matplotlib, which is not installed; pip install 'robomem[viewer]'"
+        ) from error
     figure = Figure(figsize=(width_in, height_in), dpi=130, facecolor="white")
     FigureCanvasAgg(figure)
     return figure
@@ -202,8 +219,17 @@ def _draw_object(axes: Any, view: ObjectView, focus: bool, has_history: bool) ->
         axes.add_patch(Circle((x, y), spread, facecolor=color, edgecolor=color, lw=0.6, alpha=0.16, zorder=5))
     if focus and has_history and not gone:
         return  # its last station is drawn there
-    axes.scatter([x], [y], s=64 if focus else 26, zorder=7, marker="^" if view.kind == "agent" else "o", alpha=alpha,
-                 facecolors="none" if gone else color, edgecolors=color if gone else "white", linewidths=1.3 if gone else 0.7)
+    axes.scatter(
+        [x],
+        [y],
+        s=64 if focus else 26,
+        zorder=7,
+        marker="^" if view.kind == "agent" else "o",
+        alpha=alpha,
+        facecolors="none" if gone else color,
+        edgecolors=color if gone else "white",
+        linewidths=1.3 if gone else 0.7,
+    )
 
 
 def _draw_history(axes: Any, history: Sequence[tuple[int, ArrayLike]], placer: LabelPlacer) -> None:
@@ -211,14 +237,37 @@ def _draw_history(axes: Any, history: Sequence[tuple[int, ArrayLike]], placer: L
     from matplotlib.patches import FancyArrowPatch
 
     points = [np.asarray(p, float)[:2] for _, p in history]
-    for a, b in zip(points[:-1], points[1:], strict=True):
+    for a, b in pairwise(points):
         if np.linalg.norm(b - a) > 0.05:
-            axes.add_patch(FancyArrowPatch(tuple(a), tuple(b), connectionstyle="arc3,rad=0.18", arrowstyle="-|>", mutation_scale=15, lw=2.0,
-                                           color=FOCUS, alpha=0.85, shrinkA=9, shrinkB=10, zorder=8))
+            axes.add_patch(
+                FancyArrowPatch(
+                    tuple(a),
+                    tuple(b),
+                    connectionstyle="arc3,rad=0.18",
+                    arrowstyle="-|>",
+                    mutation_scale=15,
+                    lw=2.0,
+                    color=FOCUS,
+                    alpha=0.85,
+                    shrinkA=9,
+                    shrinkB=10,
+                    zorder=8,
+                )
+            )
     for number, ((stamp_ns, _), point) in enumerate(zip(history, points, strict=True), start=1):
         last = number == len(points)
         axes.scatter([point[0]], [point[1]], s=190, color=FOCUS if last else "white", edgecolors=FOCUS, linewidths=1.8, zorder=9)
-        axes.text(point[0], point[1], str(number), ha="center", va="center", fontsize=8, fontweight="bold", color="white" if last else FOCUS, zorder=10)
+        axes.text(
+            point[0],
+            point[1],
+            str(number),
+            ha="center",
+            va="center",
+            fontsize=8,
+            fontweight="bold",
+            color="white" if last else FOCUS,
+            zorder=10,
+        )
         if len(points) > 1:
             since = timedelta(seconds=round((stamp_ns - history[0][0]) / 1e9))
             placer.place(point, f"+{since}" if number > 1 else "first seen", color=FOCUS, size=7, away_px=STATION_PX)
@@ -239,14 +288,38 @@ def _legend(axes: Any, shown: Sequence[ObjectView], path: bool, history: bool) -
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    items: list[Any] = [Patch(facecolor=WALL, label="wall"), Patch(facecolor=CLUTTER, label="occupied"), Patch(facecolor=WOOD, edgecolor="#7d6a4d", label="furniture")]
+    items: list[Any] = [
+        Patch(facecolor=WALL, label="wall"),
+        Patch(facecolor=CLUTTER, label="occupied"),
+        Patch(facecolor=WOOD, edgecolor="#7d6a4d", label="furniture"),
+    ]
     for status in STATUS:
         if any(v.status == status for v in shown):
             hollow = status in GONE
-            items.append(Line2D([], [], ls="", marker="o", ms=6, color=STATUS[status], markerfacecolor="none" if hollow else STATUS[status], label=status))
+            items.append(
+                Line2D(
+                    [],
+                    [],
+                    ls="",
+                    marker="o",
+                    ms=6,
+                    color=STATUS[status],
+                    markerfacecolor="none" if hollow else STATUS[status],
+                    label=status,
+                )
+            )
     items.append(Line2D([], [], ls="", marker="o", ms=11, color="#00000022", label="90 % spread; fainter = less sure"))
     if history:
         items.append(Line2D([], [], color=FOCUS, lw=2, marker=">", ms=5, label="where it was, in order"))
     if path:
         items.append(Line2D([], [], color=ROBOT, lw=1, label="robot's path"))
-    axes.legend(handles=items, loc="upper center", bbox_to_anchor=(0.5, -0.005), ncol=len(items), fontsize=8, frameon=False, handletextpad=0.4, columnspacing=1.2)
+    axes.legend(
+        handles=items,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.005),
+        ncol=len(items),
+        fontsize=8,
+        frameon=False,
+        handletextpad=0.4,
+        columnspacing=1.2,
+    )

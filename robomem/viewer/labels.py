@@ -36,9 +36,22 @@ class LabelPlacer:
             x, y = self._axes.transData.transform(np.asarray(point, float))
             self._taken.append((x - half_px, y - half_px, x + half_px, y + half_px))
 
-    def place(self, point: ArrayLike, text: str, color: str, size: float = 8.0, bold: bool = False, italic: bool = False, centred: bool = False,
-              alpha: float = 1.0, away_px: float = 0.0) -> None:
-        """Write `text` beside (or, centred, on) a point in data units, `away_px` further than usual, where it covers least of what is there."""
+    def place(
+        self,
+        point: ArrayLike,
+        text: str,
+        color: str,
+        size: float = 8.0,
+        bold: bool = False,
+        italic: bool = False,
+        centred: bool = False,
+        alpha: float = 1.0,
+        away_px: float = 0.0,
+    ) -> None:
+        """Write `text` beside (or, centred, on) a point in data units, where it covers least of what is there.
+
+        `away_px` keeps it further off than usual, for points drawn large.
+        """
         from matplotlib.patheffects import withStroke
 
         anchor = np.asarray(self._axes.transData.transform(np.asarray(point, float)))
@@ -53,9 +66,20 @@ class LabelPlacer:
                 break
         self._taken.append((best[0] - width / 2, best[1] - height / 2, best[0] + width / 2, best[1] + height / 2))
         xy = self._axes.transData.inverted().transform(best)
-        self._axes.text(xy[0], xy[1], text, ha="center", va="center", fontsize=size, color=color, alpha=alpha, zorder=12,
-                        fontweight="bold" if bold else "normal", fontstyle="italic" if italic else "normal",
-                        path_effects=[withStroke(linewidth=2.0, foreground="#ffffffb0")])
+        self._axes.text(
+            xy[0],
+            xy[1],
+            text,
+            ha="center",
+            va="center",
+            fontsize=size,
+            color=color,
+            alpha=alpha,
+            zorder=12,
+            fontweight="bold" if bold else "normal",
+            fontstyle="italic" if italic else "normal",
+            path_effects=[withStroke(linewidth=2.0, foreground="#ffffffb0")],
+        )
         gap = max(abs(best[0] - anchor[0]) - width / 2, abs(best[1] - anchor[1]) - height / 2)
         if gap > LINE_FROM_PX:
             start = self._axes.transData.inverted().transform(anchor)

@@ -130,8 +130,17 @@ class Recording:
 
     def _images(self, frame: RgbdFrame, detections: Detections | None) -> None:
         rr, k = self._rr, frame.intrinsics
-        self._rec.log("map/camera/image", rr.Pinhole(focal_length=(k.fx, k.fy), principal_point=(k.cx, k.cy), width=k.width, height=k.height,
-                                                     camera_xyz=rr.ViewCoordinates.RDF, image_plane_distance=0.4))
+        self._rec.log(
+            "map/camera/image",
+            rr.Pinhole(
+                focal_length=(k.fx, k.fy),
+                principal_point=(k.cx, k.cy),
+                width=k.width,
+                height=k.height,
+                camera_xyz=rr.ViewCoordinates.RDF,
+                image_plane_distance=0.4,
+            ),
+        )
         jpeg, png = _encode(frame.rgb, "JPEG", quality=75), _encode(_millimetres(frame.depth_m), "PNG", compress_level=1)
         self._rec.log("map/camera/image/rgb", rr.EncodedImage(contents=jpeg, media_type="image/jpeg"))
         self._rec.log("map/camera/image/depth", rr.EncodedDepthImage(png, media_type="image/png", meter=1000.0))
@@ -147,10 +156,17 @@ class Recording:
         for kind in ("object", "furniture", "agent"):
             rows = [i for i, v in enumerate(views) if v.kind == kind]
             some = [views[i] for i in rows]
-            self._rec.log(f"map/{kind}", rr.Boxes3D(
-                centers=np.array([v.position for v in some]).reshape(-1, 3), sizes=np.array([v.size for v in some]).reshape(-1, 3),
-                quaternions=[rr.Quaternion(xyzw=(0.0, 0.0, np.sin(v.yaw_rad / 2), np.cos(v.yaw_rad / 2))) for v in some],
-                labels=[f"{v.label} #{v.id} {v.existence:.2f}" for v in some], colors=colors[rows], show_labels=kind == "object"))
+            self._rec.log(
+                f"map/{kind}",
+                rr.Boxes3D(
+                    centers=np.array([v.position for v in some]).reshape(-1, 3),
+                    sizes=np.array([v.size for v in some]).reshape(-1, 3),
+                    quaternions=[rr.Quaternion(xyzw=(0.0, 0.0, np.sin(v.yaw_rad / 2), np.cos(v.yaw_rad / 2))) for v in some],
+                    labels=[f"{v.label} #{v.id} {v.existence:.2f}" for v in some],
+                    colors=colors[rows],
+                    show_labels=kind == "object",
+                ),
+            )
         self._spent += 60 * len(views)
 
     def _particles(self, views: list[ObjectView], world: Any) -> None:
@@ -170,8 +186,12 @@ class Recording:
         opacity = [(90, 90, 100, round(60 + 195 * min(1.0, r.probability))) for r in edges]
         self._rec.log("map/graph/relations", self._rr.LineStrips3D(strips, colors=opacity, radii=0.006))
         upper = [n for n in graph.nodes() if n.layer in LIFT_M]
-        self._rec.log("map/graph/nodes", self._rr.Points3D(np.array([at[n.id] for n in upper]).reshape(-1, 3), labels=[n.label for n in upper],
-                                                           radii=0.08, colors=[rgb(ROBOT)]))
+        self._rec.log(
+            "map/graph/nodes",
+            self._rr.Points3D(
+                np.array([at[n.id] for n in upper]).reshape(-1, 3), labels=[n.label for n in upper], radii=0.08, colors=[rgb(ROBOT)]
+            ),
+        )
         self._spent += 28 * len(edges)
 
     def _grid(self, grid: Any) -> None:

@@ -29,12 +29,14 @@ class ObjectModel:
         parts: (mesh about the box centre, colour name or "main").
         size: Float64[3] box extent along its own x, y, z, m.
         fill: share of the outline's convex hull that the image of the object covers.
+        outline: Float64[k, 3] all its vertices.
     """
 
     label: str
     parts: tuple[tuple[Mesh, str], ...]
     size: NDArray[np.float64]
     fill: float
+    outline: NDArray[np.float64]
 
 
 def _mug() -> Shape:
@@ -208,7 +210,7 @@ def object_model(label: str) -> ObjectModel:
     whole = merge([mesh for mesh, _ in shape])
     low, high = whole.vertices.min(axis=0), whole.vertices.max(axis=0)
     parts = tuple((mesh.moved(-(low + high) / 2), color) for mesh, color in shape)
-    return ObjectModel(label, parts, high - low, silhouette_fill(whole))
+    return ObjectModel(label, parts, high - low, silhouette_fill(whole), whole.vertices - (low + high) / 2)
 
 
 def person_shape() -> Shape:

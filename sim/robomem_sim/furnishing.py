@@ -39,7 +39,7 @@ def _single(model: FurnitureModel, access: float = _ACCESS) -> Group:
 
 
 def _kitchen_line(rng: np.random.Generator) -> Group:
-    counter = make.solid("counter", 0.60, float(rng.uniform(1.7, 2.1)), 0.90, make.CREAM, make.STONE)
+    counter = make.solid("counter", 0.60, float(rng.uniform(1.7, 2.1)), 0.90, make.FRONT, make.STONE)
     side = int(rng.choice((-1, 1)))
     fridge = make.fridge(hinge=side)  # the door swings away from the counter
     half, wide = counter.size[1] / 2, fridge.size[1]

@@ -30,15 +30,17 @@ class Culler:
         """Bool[n] for bodies given by bounding spheres (Float64[n, 3], Float64[n]).
 
         Args:
-            half_fov_rad: half the angle seen in the ground plane; what a camera tilted down sees below it is always kept (bodies within 1.5 m).
+            half_fov_rad: half the angle seen in the ground plane; pi keeps everything within range.
         """
+        if half_fov_rad >= np.pi:
+            return np.ones(len(radii), bool)
         away = centers[:, :2] - eye[:2]
         distance = np.hypot(away[:, 0], away[:, 1])
         nearest = np.maximum(distance - radii, 0.0)
         bearing = wrap_angle(np.arctan2(away[:, 1], away[:, 0]) - heading_rad)
         width = np.where(distance > radii, np.arcsin(np.minimum(1.0, radii / np.maximum(distance, 1e-9))), np.pi)
         limit = half_fov_rad + _MARGIN
-        inside = (np.abs(bearing) - width <= limit) & (nearest < far_m)
+        inside = (np.abs(bearing) - width <= limit) & (nearest < 1.35 * far_m)  # depth is measured along the axis, distance is not
         turns = np.arange(-limit - _STEP, limit + 2 * _STEP, _STEP)
         free = self._ranges(eye[:2], heading_rad + turns)
         first = np.clip(np.floor((bearing - width - turns[0]) / _STEP).astype(int) - 1, 0, len(turns) - 1)

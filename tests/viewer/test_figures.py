@@ -40,16 +40,25 @@ def test_map_is_a_picture_with_content(full_map) -> None:
     assert len(np.unique(image.reshape(-1, 3), axis=0)) > 300
 
 
-@pytest.mark.parametrize(("what", "color", "least"), [
-    ("walls", WALL, 0.01), ("first room", ROOMS[0], 0.1), ("second room", ROOMS[1], 0.1), ("focus", FOCUS, 2e-4),
-    ("missing things", STATUS["missing"], 1e-5), ("removed things", STATUS["removed"], 1e-5),
-])
+@pytest.mark.parametrize(
+    ("what", "color", "least"),
+    [
+        ("walls", WALL, 0.01),
+        ("first room", ROOMS[0], 0.1),
+        ("second room", ROOMS[1], 0.1),
+        ("focus", FOCUS, 2e-4),
+        ("missing things", STATUS["missing"], 1e-5),
+        ("removed things", STATUS["removed"], 1e-5),
+    ],
+)
 def test_map_shows(full_map, what: str, color: str, least: float) -> None:
     assert share_of(pixels(full_map), color) > least, what
 
 
 def test_map_is_deterministic(full_map, tmp_path) -> None:
-    again = draw_map(tmp_path / "again.png", HandGraph(), FURNITURE + OBJECTS, HandGrid(), focus_id=20, trajectory=WAY, title="What the robot remembers")
+    again = draw_map(
+        tmp_path / "again.png", HandGraph(), FURNITURE + OBJECTS, HandGrid(), focus_id=20, trajectory=WAY, title="What the robot remembers"
+    )
     assert np.array_equal(pixels(full_map), pixels(again))
 
 
@@ -84,8 +93,11 @@ def test_an_empty_memory_is_still_a_map(tmp_path) -> None:
 
 
 def test_comparison_bars_are_as_long_as_their_values(tmp_path) -> None:
-    rows = [{"name": "remembers", "time_s": 40.0, "distance_m": 12.0, "glances": 3}, {"name": "map only", "time_s": 90.0, "distance_m": 30.0, "glances": 11},
-            {"name": "nothing", "time_s": 200.0, "distance_m": 80.0, "glances": 30, "done": False}]
+    rows = [
+        {"name": "remembers", "time_s": 40.0, "distance_m": 12.0, "glances": 3},
+        {"name": "map only", "time_s": 90.0, "distance_m": 30.0, "glances": 11},
+        {"name": "nothing", "time_s": 200.0, "distance_m": 80.0, "glances": 30, "done": False},
+    ]
     image = pixels(draw_comparison(tmp_path / "twins.png", rows))
     green = (np.abs(image.astype(int) - rgb(STATUS["confirmed"])).max(axis=2) <= 6).any(axis=0).sum()
     grey = (np.abs(image.astype(int) - rgb("#9aa5b1")).max(axis=2) <= 6).any(axis=0).sum()

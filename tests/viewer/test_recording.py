@@ -14,8 +14,22 @@ from robomem.types import Detections
 from robomem.viewer.recording import Recording
 from tests.viewer.scene import DETECTIONS, EVENTS, START, S, frame, world
 
-ENTITIES = {"/map/camera", "/map/camera/image", "/map/camera/image/rgb", "/map/camera/image/depth", "/map/camera/image/detections", "/map/object",
-            "/map/furniture", "/map/agent", "/map/particles", "/map/graph/relations", "/map/graph/nodes", "/map/occupied", "/map/robot/path", "/events"}
+ENTITIES = {
+    "/map/camera",
+    "/map/camera/image",
+    "/map/camera/image/rgb",
+    "/map/camera/image/depth",
+    "/map/camera/image/detections",
+    "/map/object",
+    "/map/furniture",
+    "/map/agent",
+    "/map/particles",
+    "/map/graph/relations",
+    "/map/graph/nodes",
+    "/map/occupied",
+    "/map/robot/path",
+    "/events",
+}
 
 
 def result(events=()) -> SimpleNamespace:

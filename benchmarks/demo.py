@@ -1,0 +1,61 @@
+"""`robomem bench demo`: the demo's task over seeds, against twins that share everything but memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from robomem.evaluation import story as tale
+from robomem.evaluation.registry import BenchArgs
+from robomem.evaluation.report import bootstrap_ci, table, wilson_ci
+
+
+def run(args: BenchArgs) -> dict[str, Any]:
+    """Success rate and speed-ups (median of per-home ratios of simulated time), with intervals over homes."""
+    seeds = list(args.seeds) or ([0] if args.quick else list(range(10)))
+    rows: list[dict[str, Any]] = []
+    for seed in seeds:
+        rows += _home(seed, args)
+        args.say(table(rows[-3:]))
+    figures = _figures(rows, seeds)
+    args.say(table(rows))
+    if args.out is not None:
+        _plot(rows, args)
+    return figures
+
+
+def _home(seed: int, args: BenchArgs) -> list[dict[str, Any]]:
+    story = tale.stage(seed, rounds=1 if args.quick else tale.ROUNDS)
+    try:
+        arms = [tale.run_arm(story, name) for name in tale.ARMS]
+        return [{"seed": seed, **arm.row(), "search_s": round(arm.report.search_cost_s, 1), "why": arm.report.reason[:60]} for arm in arms]
+    finally:
+        story.home.close()
+
+
+def _figures(rows: list[dict[str, Any]], seeds: list[int]) -> dict[str, Any]:
+    by = {name: {r["seed"]: r for r in rows if r["name"] == name} for name in tale.ARMS}
+    done = [bool(by["memory"][s]["done"]) for s in seeds]
+    figures: dict[str, Any] = {"n": len(seeds), "seeds": f"{seeds[0]}-{seeds[-1]}", "success_rate": float(np.mean(done)),
+                               "success_rate_ci": wilson_ci(sum(done), len(done))}
+    for name, key in (("map only", "speedup_over_map_only"), ("nothing", "speedup_over_nothing")):
+        ratios = [by[name][s]["time_s"] / max(by["memory"][s]["time_s"], 1e-9) for s in seeds]
+        figures[key] = round(float(np.median(ratios)), 3)
+        figures[f"{key}_ci"] = bootstrap_ci(ratios, lambda v: float(np.median(v)))
+        figures[f"{key}_each"] = [round(r, 2) for r in ratios]
+        figures[f"success_rate_{name.replace(' ', '_')}"] = float(np.mean([bool(by[name][s]["done"]) for s in seeds]))
+    figures["rows"] = rows
+    return figures
+
+
+def _plot(rows: list[dict[str, Any]], args: BenchArgs) -> None:
+    from robomem.viewer.figures import draw_comparison
+
+    assert args.out is not None
+    medians = []
+    for name in tale.ARMS:
+        own = [r for r in rows if r["name"] == name]
+        medians.append({"name": name, "done": all(r["done"] for r in own), **{
+            key: float(np.median([r[key] for r in own])) for key in ("time_s", "distance_m", "glances")}})
+    draw_comparison(args.out.with_suffix(".png"), medians, title=f"Median of {len(rows) // len(tale.ARMS)} homes: the same task with and without memory")

@@ -1,0 +1,120 @@
+"""A simulated home with a robot whose memory is fed by its own camera, and the story that demo and benchmarks share.
+
+The pipeline gets frames, detections and skill results. Truth is read here only to stage the story and to score it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robomem.clock import NS_PER_S, ManualClock
+from robomem.config import RobomemConfig
+from robomem.memory.robot_memory import RobotMemory
+from robomem.perception.frame import RgbdFrame
+from robomem.planning.survey import Surveyor, SurveyReport
+from robomem.scene_graph.world_model import FrameResult
+from robomem.types import Detections
+
+START_NS = 1_767_600_000 * NS_PER_S  # 2026-01-05 08:00 UTC: a morning, so that "this morning" means something
+HOUR_NS = 3600 * NS_PER_S
+Say = Callable[[str], None]
+Tap = Callable[[RgbdFrame, Detections, FrameResult], None]
+
+
+class Household:
+    """One home, one robot, one memory.
+
+    Args:
+        seed: of the home, the people, the noise and the filter.
+        database: file of the memory, or ":memory:".
+        tap: called after every observed frame (recordings, evaluators).
+        id_salt: changes every simulator id and nothing else.
+    """
+
+    def __init__(self, seed: int, database: str | Path = ":memory:", tap: Tap | None = None, id_salt: int = 0,
+                 config: RobomemConfig | None = None, start_ns: int = START_NS) -> None:
+        from robomem_sim.household import generate_home
+        from robomem_sim.robot import SimRobot
+        from robomem_sim.world import World
+
+        self.seed = seed
+        self.home = generate_home(seed)
+        self.sim = World(self.home, id_salt=id_salt)
+        self.clock = ManualClock(start_ns)
+        self.memory = RobotMemory.open(database, config=config, clock=self.clock, seed=seed)
+        self.tap = tap
+        self.frames = 0
+        self.robot = SimRobot(self.sim, seed, self._on_frame, self.clock)
+
+    @property
+    def world(self) -> Any:
+        """The memory's world model."""
+        return self.memory.world
+
+    def _on_frame(self, frame: RgbdFrame, detections: Detections) -> None:
+        result = self.memory.observe(frame, detections)
+        self.frames += 1
+        if self.tap is not None and result is not None:
+            self.tap(frame, detections, result)
+
+    def close(self) -> None:
+        """Close the memory and the simulator."""
+        self.memory.close()
+        self.sim.close()
+
+    # -- the story ---------------------------------------------------------------------------------------------------
+
+    def explore(self, say: Say | None = None) -> SurveyReport:
+        """The robot's first hour: drive everywhere, then look at every surface."""
+        surveyor = Surveyor(self.world, self.robot, say)
+        first = surveyor.explore()
+        second = surveyor.inspect(since_ns=0)
+        return SurveyReport(first.duration_s + second.duration_s, second.distance_m, second.glances, first.complete and second.complete)
+
+    def patrol(self, say: Say | None = None, max_s: float = 600.0) -> SurveyReport:
+        """Look at every surface again."""
+        return Surveyor(self.world, self.robot, say).inspect(since_ns=self.clock.now_ns(), max_s=max_s)
+
+    def pass_time(self, hours: float) -> None:
+        """Hours in which nobody watches: the clock moves, the camera sleeps."""
+        self.clock.advance(hours * 3600)
+
+    def truth(self) -> dict[str, Any]:
+        """Evaluator-only ground truth."""
+        return self.sim.truth()
+
+    def true_place(self, name: str) -> str:
+        """Name of the furniture that truly holds an object."""
+        row = next(o for o in self.truth()["objects"] if o["name"] == name)
+        return str(row["furniture"])
+
+    def choose_spot(self, name: str, rng: np.random.Generator, habits: bool = True, without: tuple[str, ...] = ()) -> Any:
+        """Where a person puts an object next: another of its usual places by their weights, or (no habits) any open surface evenly.
+
+        Args:
+            without: labels of furniture that it is not put on.
+        """
+        here = self.true_place(name)
+        if habits:
+            spots = [s for s in self.home.habits[name] if s.furniture != here and self.sim.label(s.furniture) not in without]
+            weights = np.array([s.weight for s in spots])
+            return spots[int(rng.choice(len(spots), p=weights / weights.sum()))]
+        spots = [s for s in self.sim.open_spots(name) if s.furniture != here and self.sim.label(s.furniture) not in without]
+        pieces = sorted({s.furniture for s in spots})
+        piece = pieces[int(rng.integers(len(pieces)))]
+        return next(s for s in spots if s.furniture == piece)
+
+    def habit_move(self, name: str, rng: np.random.Generator, without: tuple[str, ...] = ()) -> str:
+        """While nobody watches, a person puts an object at another of its usual places. Returns the furniture's name."""
+        spot = self.choose_spot(name, rng, True, without)
+        self.sim.move_object(name, spot.furniture, spot.local)
+        return str(spot.furniture)
+
+    def set_like(self, truth: dict[str, Any], pose: tuple[float, float, float]) -> None:
+        """Put every object and door as in another home's truth, and the robot at a believed pose."""
+        self.sim.restore(truth)
+        self.robot.teleport(pose)

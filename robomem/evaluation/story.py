@@ -1,0 +1,160 @@
+"""The story: a robot learns a home and its habits, somebody moves the mug, the robot is asked to bring it; and its twins with less memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robomem.clock import NS_PER_S
+from robomem.evaluation.household import Household, Tap
+from robomem.planning.executor import Executor
+from robomem.planning.report import TaskReport
+
+ORDER = "bring the mug to the dining table"
+TARGET = "dining table"
+ARMS = ("memory", "map only", "nothing")
+ROUNDS = 2
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One run of the task.
+
+    Attributes:
+        ok: the truth says that the mug stands on a dining table.
+        report: what the robot itself says.
+    """
+
+    name: str
+    ok: bool
+    report: TaskReport
+
+    def row(self) -> dict[str, Any]:
+        """Plain values for tables and pictures."""
+        return {"name": self.name, "done": self.ok, "time_s": round(self.report.duration_s, 1), "distance_m": round(self.report.distance_m, 2),
+                "glances": self.report.glances}
+
+
+@dataclass
+class Story:
+    """A staged home, ready for the order, and what happened.
+
+    Attributes:
+        mug_id: the memory's id of the mug before the order (None: it never saw it).
+        stations: names of the furniture that held the mug, in order: truth, for the summary.
+    """
+
+    home: Household
+    mug_name: str
+    stations: list[str] = field(default_factory=list)
+    arms: list[Arm] = field(default_factory=list)
+    mug_id: int | None = None
+    order_ns: int = 0
+    start_pose: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    snapshot: dict[str, Any] = field(default_factory=dict)
+
+
+def stage(seed: int, database: str | Path = ":memory:", tap: Tap | None = None, rounds: int = ROUNDS, say: Say = lambda _t: None,
+          id_salt: int = 0, habits: bool = True) -> Story:
+    """Everything up to the order: explore, watch the home for some rounds, leave the mug's room, somebody moves it.
+
+    Args:
+        rounds: how often the robot looks at the whole home again, hours apart, while people live in it.
+        habits: False: the last move goes to a surface drawn evenly from the home instead of one of the mug's usual places.
+    """
+    home = Household(seed, database, tap, id_salt=id_salt)
+    rng = np.random.default_rng((seed, 77))
+    mug = next(name for name in home.sim.object_names if home.sim.label(name) == "mug")
+    story = Story(home, mug, [home.true_place(mug)])
+    say("exploring the home")
+    explored = home.explore(say)
+    say(f"explored: {explored.distance_m:.0f} m driven, {explored.glances} glances, {_known(home)} objects known")
+    for k in range(rounds):
+        home.pass_time(4.0)
+        story.stations.append(home.habit_move(mug, rng, without=(TARGET,)))
+        home.patrol(None)
+        say(f"round {k + 1}: looked at the home again, {_known(home)} objects known, {len(home.memory.changes())} changes on record")
+    _leave(story, say)
+    _somebody_moves(story, rng, habits, say)
+    home.world.refresh_rooms()
+    found = home.memory.find("mug")
+    story.mug_id = found.id
+    story.order_ns = home.clock.now_ns()
+    story.start_pose = home.robot.pose()
+    home.memory.flush()
+    story.snapshot = home.world.snapshot()
+    return story
+
+
+def _known(home: Household) -> int:
+    return sum(v.status in ("confirmed", "occluded") and v.kind == "object" for v in home.memory.objects())
+
+
+def _leave(story: Story, say: Say) -> None:
+    """The robot goes to the room furthest from where it believes the mug to be."""
+    home = story.home
+    found = home.memory.find("mug")
+    here = found.position if found.position is not None else np.zeros(3)
+    rooms = home.memory.graph().nodes("room")
+    far = max(rooms, key=lambda n: (float(np.linalg.norm(n.position[:2] - here[:2])), n.id), default=None)
+    if far is not None:
+        say(f"the robot goes to the {far.label}")
+        Executor(home.memory, home.robot, home.memory.config).run(f"go to the {far.label}")
+
+
+def _somebody_moves(story: Story, rng: np.random.Generator, habits: bool, say: Say) -> None:
+    """A person walks in, takes the mug and puts it elsewhere, while the robot stays where it is."""
+    home = story.home
+    spot = home.choose_spot(story.mug_name, rng, habits, without=(TARGET,))
+    home.person_carries(story.mug_name, spot)
+    story.stations.append(home.true_place(story.mug_name))
+    say("somebody has moved something")
+
+
+def run_arm(story: Story, name: str, tap: Tap | None = None, say: Say = lambda _t: None, id_salt: int = 0) -> Arm:
+    """Carry out the order with one of the memories; "memory" runs in the staged home itself, a twin in a copy of it."""
+    home = story.home if name == "memory" else twin(story, name, tap, id_salt)
+    try:
+        report = Executor(home.memory, home.robot, home.memory.config, rng=np.random.default_rng(story.home.seed), on_progress=say).run(ORDER)
+        arm = Arm(name, _delivered(home, story.mug_name), report)
+        story.arms.append(arm)
+        return arm
+    finally:
+        if home is not story.home:
+            home.close()
+
+
+def _delivered(home: Household, mug: str) -> bool:
+    row = next(o for o in home.truth()["objects"] if o["name"] == mug)
+    return bool(row["holder"] is None and row["furniture"] and home.sim.label(row["furniture"]) == TARGET)
+
+
+def twin(story: Story, name: str, tap: Tap | None = None, id_salt: int = 0) -> Household:
+    """The same home in the same state, the robot at the same place and time, with less memory.
+
+    "map only" keeps rooms, free space and furniture, and no object, look or move rate; "nothing" keeps nothing.
+    """
+    original = story.home
+    copy = Household(original.seed, ":memory:", tap, id_salt=id_salt, start_ns=story.order_ns)
+    copy.set_like(story.truth_at_order, story.start_pose)
+    if name == "map only":
+        copy.world.restore(story.snapshot)
+        copy.world.forget([v.id for v in copy.world.objects() if v.kind != "furniture"])
+        copy.world.forget_looks()
+    return copy
+
+
+def speedup(arms: list[Arm], name: str) -> float:
+    """Simulated time of an arm over that of "memory"; an arm that failed counts as slow as it ran."""
+    times = {a.name: a.report.duration_s for a in arms}
+    return times[name] / max(times["memory"], 1e-9)
+
+
+def seconds(ns: int) -> float:
+    """ns to s."""
+    return ns / NS_PER_S

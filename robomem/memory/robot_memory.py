@@ -1,0 +1,380 @@
+"""RobotMemory: the face of robomem. Observe frames, ask questions, forget; one process writes, any number read."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robomem.belief.existence import MoveRates
+from robomem.clock import NS_PER_S, Clock, SystemClock
+from robomem.config import RobomemConfig
+from robomem.errors import InvalidInputError, StoreError
+from robomem.ids import IdAllocator
+from robomem.memory.embedding import LabelSimilarity
+from robomem.memory.episodic import EpisodicMemory
+from robomem.memory.forgetting import Eraser, Forgotten, Region
+from robomem.memory.integrity import Integrity, verify
+from robomem.memory.live_world import FrameDoor, LiveWorld, check_masks, nothing_changed
+from robomem.memory.questions import Questions, graph_from_rows
+from robomem.memory.recorder import Recorder, place_of
+from robomem.memory.records import Correction, Lesson
+from robomem.memory.semantic import SemanticMemory
+from robomem.memory.short_term import ShortTermMemory
+from robomem.memory.spatial import GONE, SpatialHistory
+from robomem.memory.sqlite_store import SqliteStore
+from robomem.memory.store import Located
+from robomem.ontology import Ontology, default_ontology
+from robomem.perception.frame import RgbdFrame
+from robomem.scene_graph.graph import SceneGraph
+from robomem.scene_graph.world_model import FrameResult, WorldModel
+from robomem.types import Detections, Episode, Event, ObjectView, PlaceProbability, Recall, clean_label
+
+SAME_TIME_NS = 3600 * NS_PER_S  # stamps nearer than this to the wall clock are wall-clock stamps
+
+
+class RobotMemory:
+    """A robot's memory in one file. Use `RobotMemory.open(path)` in a with-statement. Every verb may be called from any thread.
+
+    Attributes:
+        short_term: what was seen lately, hard-bounded.
+        episodic, semantic: the tiers behind `episodes` and `lessons`, with their own verbs (undo, update, remove).
+    """
+
+    def __init__(self, store: SqliteStore, config: RobomemConfig, clock: Clock | None, seed: int, ontology: Ontology) -> None:
+        self.config, self.ontology, self.store = config, ontology, store
+        self._clock = clock
+        self._guard = threading.RLock()
+        self._ids = IdAllocator(store.lease_ids)
+        self._held: set[int] = set()
+        self._rates = MoveRates()
+        self._rates.load_json(json.loads(store.get_meta("move_rates", "{}")))
+        self.short_term = ShortTermMemory(config.memory.short_term_capacity)
+        self.episodic = EpisodicMemory(store, self._ids.next, config.memory.max_episodes)
+        self.semantic = SemanticMemory(store, self._ids.next)
+        self._history = SpatialHistory(store, self._ids.next)
+        self._recorder = Recorder(store, self._history, self.short_term)
+        self._similarity = LabelSimilarity()
+        self._questions = Questions(store, self._history, ontology, config.memory, self._refresh, self._hours, self._similarity)
+        self._live = LiveWorld(store, self._recorder, config, self._ids, seed, ontology)
+        self._door = FrameDoor(int(store.get_meta("last_stamp_ns", "-1")))
+
+    @classmethod
+    def open(cls, path: str | Path, config: RobomemConfig | None = None, clock: Clock | None = None, read_only: bool = False,
+             seed: int = 0, ontology: Ontology | None = None, engine: str | None = None) -> RobotMemory:
+        """Open a memory, making the file if there is none; ":memory:" keeps it in RAM.
+
+        Args:
+            clock: what time it is for questions. Without one: the wall clock if the frames' stamps agree with it, else (a recording,
+                a simulation) the time of the newest frame.
+            read_only: answer questions beside a running writer; `.world` is None then.
+            engine: "apsw" or "sqlite3"; None takes the best installed.
+
+        Raises:
+            StoreLockedError: somebody else has it open for writing.
+            StoreError: the file is unreadable, of another application or of a newer robomem.
+        """
+        config = config or RobomemConfig()
+        m = config.memory
+        store = SqliteStore(str(path), clock or SystemClock(), m.max_observations, read_only=read_only,
+                            commit_interval_s=m.commit_interval_s, engine=engine, seed=seed)
+        try:
+            return cls(store, config, clock, seed, ontology or default_ontology())
+        except BaseException:
+            store.close()
+            raise
+
+    # -- life
+
+    @property
+    def read_only(self) -> bool:
+        """True if this memory only answers."""
+        return self.store.read_only
+
+    @property
+    def world(self) -> WorldModel | None:
+        """The live world model, restored from the store when first needed; None when read-only."""
+        with self._guard:
+            return None if self.read_only else self._live.get()
+
+    @property
+    def rejected(self) -> Counter[str]:
+        """Why frames were not taken in, and how often."""
+        return self._door.rejected
+
+    def now_ns(self) -> int:
+        """The time questions are asked at: see `open`."""
+        if self._clock is not None:
+            return self._clock.now_ns()
+        if self.store.get_meta("time") == "wall":
+            return SystemClock().now_ns()
+        return max(self._door.newest_ns, int(self.store.get_meta("last_stamp_ns", "0")))
+
+    def flush(self) -> None:
+        """Everything observed so far survives a crash once this returns."""
+        with self._guard:
+            if not self.read_only:
+                self._live.save()
+                self.store.flush()
+
+    def close(self) -> None:
+        """Flush and let the next writer in."""
+        with self._guard:
+            try:
+                self.flush()
+            finally:
+                self.store.close()
+
+    def __enter__(self) -> RobotMemory:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    # -- taking in
+
+    def observe(self, frame: RgbdFrame, detections: Detections | None) -> FrameResult:
+        """Fold one frame in: belief, graph, store.
+
+        `None` means that no detector ran (depth still speaks); `Detections.empty()` that one ran and named nothing. A frame whose stamp
+        repeats or goes back is counted in `rejected` and changes nothing.
+
+        Raises:
+            InvalidInputError: the detections do not fit the frame; counted, nothing stored.
+            StoreError: read-only, or the store cannot be written.
+        """
+        with self._guard:
+            world = self.world
+            if world is None:
+                raise StoreError(f"{self.store.path}: is open read-only; open it for writing to observe")
+            if not self._door.admits(frame):
+                return nothing_changed(frame.stamp_ns)
+            try:
+                check_masks(frame, detections)
+                result = world.step(frame, detections)
+            except InvalidInputError:
+                self.rejected["invalid_input"] += 1
+                raise
+            self._door.passed(frame)
+            held = {t.id for t in world.tracker.tracks.values() if t.status == "held"}
+            ids = dict.fromkeys((*result.changed, *sorted(held ^ self._held)))
+            self._held = held
+            self._commit(result, [view for i in ids if (view := world.object(i)) is not None], world.graph)
+            return result
+
+    def _commit(self, result: FrameResult, views: Sequence[ObjectView], graph: SceneGraph) -> None:
+        """Write what a frame changed: `views` are the objects of `result.changed`."""
+        if not self.store.get_meta("time"):
+            near = abs(SystemClock().now_ns() - result.stamp_ns) < SAME_TIME_NS
+            self.store.put_meta("time", "wall" if near else "recorded")
+        self._recorder.commit(result, views, graph)
+        self._live.save_if_due()
+
+    # -- asking
+
+    def find(self, query: str | int, at_ns: int | None = None, k: int = 5) -> Recall:
+        """Where something is: words ("red mug", "cups in the kitchen") or an id.
+
+        Args:
+            at_ns: another time than now; the past is answered from the history, the future by aging what is believed.
+            k: at most this many candidates.
+
+        Raises:
+            InvalidInputError: nothing is asked for.
+        """
+        with self._guard:
+            at = self.now_ns() if at_ns is None else at_ns
+            if at < self._door.newest_ns:
+                return self._questions.where_was(query, at, k)
+            recall = self._questions.find(query, at, k)
+            if recall.id is not None:
+                self.short_term.get(recall.id)  # what is asked about is used: it stays in short-term memory
+            return recall
+
+    def where_was(self, query: str | int, at_ns: int, k: int = 5) -> Recall:
+        """Where something was at `at_ns`, read from the history and never from the present."""
+        with self._guard:
+            return self._questions.where_was(query, at_ns, k)
+
+    def what_is_in(self, place: str | int, at_ns: int | None = None) -> list[ObjectView]:
+        """Objects on or in a piece of furniture or a room, named by words or id, now or at a past time."""
+        with self._guard:
+            return self._questions.what_is_in(place, at_ns)
+
+    def changes(self, since_ns: int = 0, until_ns: int | None = None, room: str | None = None, label: str | None = None) -> list[Event]:
+        """Events in time order; `room` keeps those that left, reached or happened in it."""
+        with self._guard:
+            until = (1 << 63) - 1 if until_ns is None else until_ns
+            return self.store.events(since_ns, until, clean_label(room or ""), self.ontology.canonical(label) if label else "")
+
+    def episodes(self, query: str | None = None, k: int = 5) -> list[Episode]:
+        """Past tasks by words and recency; without a query the newest."""
+        with self._guard:
+            return self.episodic.find(query, k, self.now_ns())
+
+    def lessons(self, query: str | None = None, k: int = 5) -> list[Lesson]:
+        """What was learned or told, by words; without a query the best supported."""
+        with self._guard:
+            return self.semantic.find(query, k)
+
+    def predict(self, query: str | int, at_ns: int | None = None) -> list[PlaceProbability]:
+        """Places something may be at, best first; the probabilities sum to at most one, the rest is "elsewhere".
+
+        Args:
+            query: an object known by words or id, or a class never seen (then common sense speaks).
+        """
+        with self._guard:
+            at = self.now_ns() if at_ns is None else at_ns
+            world = self.world
+            if world is None:
+                return self._questions.predict(query, at)
+            recall = self._questions.find(query, at, 1)
+            rows = world.location_belief(recall.id, at) if recall.id is not None else []
+            # Something on record that the world has dropped or never had is predicted like any of its class.
+            return sorted(rows or world.location_belief(self._label_of(query), at), key=lambda r: -r.probability)
+
+    def _label_of(self, query: str | int) -> str:
+        parsed = self._questions.parse(query)
+        located = self.store.objects().get(parsed.id) if parsed.id is not None else None
+        return located[0].label if located else parsed.label or parsed.text
+
+    def objects(self, at_ns: int | None = None) -> list[ObjectView]:
+        """Every object as believed now (tentative, missing and removed ones too: see status), or what existed at a past time."""
+        with self._guard:
+            if at_ns is not None and at_ns < self._door.newest_ns:
+                return self._questions.objects(at_ns)
+            world = self.world
+            return self._questions.objects(None) if world is None else [self._corrected(view) for view in world.objects()]
+
+    def graph(self, at_ns: int | None = None) -> SceneGraph:
+        """The scene graph, as it is or as it was at a past time."""
+        with self._guard:
+            graph = graph_from_rows(self.store) if self.world is None else self.world.graph
+            return graph if at_ns is None else graph.at(at_ns)
+
+    def _refresh(self, row: Located) -> Located:
+        """The live view of a stored object, where there is a live world and it still has it."""
+        view, place = row
+        world = self._live.model
+        live = world.object(view.id) if world is not None else None
+        if live is not None and world is not None:
+            view = live
+            if live.status not in GONE:
+                place = place_of(live, world.graph)
+        name = self.store.room_names().get(place.room_id or 0, place.room)
+        return self._corrected(view), place if name == place.room else replace(place, room=name)
+
+    def _corrected(self, view: ObjectView) -> ObjectView:
+        said = self._recorder.corrections.get(view.id)
+        return view if said is None else said.apply(view)
+
+    def _hours(self, label: str) -> float:
+        rates = self._rates if self._live.model is None else self._live.model.tracker.rates
+        return 1.0 / rates.rate_per_h(label, self.ontology.prior(label).moves_every_h)
+
+    # -- telling
+
+    def add_episode(self, episode: Episode) -> int:
+        """Remember a task; its id (a new one where it had 0)."""
+        with self._guard:
+            return self.episodic.add(episode)
+
+    def add_lesson(self, text: str, source: str) -> Lesson:
+        """Remember a lesson or a told fact with who says so."""
+        with self._guard:
+            return self.semantic.add(text, source, self.now_ns())
+
+    def correct(self, object_id: int, label: str | None = None, position: NDArray[np.float64] | None = None) -> ObjectView:
+        """A user says what something is, or where (Float64[3], m, map frame); a position holds until it is seen again.
+
+        Raises:
+            InvalidInputError: no such object, nothing to correct, or a position that is not three finite numbers.
+        """
+        with self._guard:
+            ident = self.store.resolve(object_id)
+            if ident not in self.store.objects():
+                raise InvalidInputError(f"correct: there is no object {object_id}; objects() lists what is known")
+            p = None if position is None else np.asarray(position, np.float64)
+            if (label is None and p is None) or (p is not None and (p.shape != (3,) or not np.isfinite(p).all())):
+                raise InvalidInputError("correct: expected a label, a position of three finite numbers in metres, or both")
+            name = self.ontology.canonical(label) if label is not None else None
+            self._recorder.corrections[ident] = Correction(ident, name, p, self.now_ns())
+            self.store.put_correction(self._recorder.corrections[ident])
+            row = self._refresh(self.store.objects()[ident])
+            self.store.put_objects([row])
+            return row[0]
+
+    def forget(self, label: str | None = None, id: int | None = None, region: Region | None = None) -> Forgotten:  # noqa: A002 - a public promise
+        """Remove things from rows, history, observations, events, words, summaries and the world; then prove by search that nothing is left.
+
+        Args:
+            label: every object of a class ("person").
+            id: one object.
+            region: (x_min, y_min, x_max, y_max) m, map frame: what is there, and what was seen there.
+
+        Raises:
+            InvalidInputError: not exactly one of the three.
+            StoreError: something was left behind; it names where.
+        """
+        if sum(v is not None for v in (label, id, region)) != 1:
+            raise InvalidInputError("forget: give exactly one of label=, id=, region=")
+        with self._guard:
+            world, eraser = self.world, Eraser(self.store)
+            name = self.ontology.canonical(label) if label else None
+            rows: dict[str, int] = {}
+            if region is not None:
+                ids, part = eraser.erase_region(region)
+                rows.update(part.rows)
+            else:
+                ids = eraser.ids_of_label(name) if name else [self.store.resolve(int(id or 0))]
+            if world is not None:
+                ids = sorted({*ids, *(v.id for v in world.objects() if _falls(v, name, region))})
+            done = eraser.erase_objects(ids, name)
+            self._drop_cached(done.ids)
+            if world is not None:
+                world.forget(list(done.ids))
+                self._live.save()
+            eraser.seal(done.ids, name)
+            return Forgotten(done.ids, {t: rows.get(t, 0) + done.rows.get(t, 0) for t in {*rows, *done.rows}})
+
+    def _drop_cached(self, ids: Sequence[int]) -> None:
+        self._history.reload()
+        self._recorder.forget(ids)
+        for i in ids:
+            self.short_term.pin(i, False)
+            self.short_term.discard(i)
+
+    # -- keeping
+
+    def backup(self, path: str | Path) -> None:
+        """Copy the whole memory into another file while it is in use."""
+        with self._guard:
+            self.flush()
+            self.store.backup(str(path))
+
+    def verify(self) -> Integrity:
+        """Look at every row; damaged ones are quarantined and reported, the rest works on."""
+        with self._guard:
+            return verify(self.store)
+
+    def health(self) -> dict[str, Any]:
+        """Plain JSON values: engine, versions, rows, damage, rejections, what optional parts are there."""
+        with self._guard:
+            return {**self.store.health(), "rejected": dict(self.rejected), "short_term": len(self.short_term),
+                    "embedder": self._similarity.state, "newest_stamp_ns": self._door.newest_ns}
+
+
+def _falls(view: ObjectView, label: str | None, region: Region | None) -> bool:
+    """True if a tracked object (tentative ones too) is among what is to be forgotten by label or region."""
+    if region is not None:
+        x, y = view.position[:2]
+        return bool(region[0] <= x <= region[2] and region[1] <= y <= region[3])
+    return label is not None and view.label == label
