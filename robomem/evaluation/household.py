@@ -33,10 +33,11 @@ class Household:
         database: file of the memory, or ":memory:".
         tap: called after every observed frame (recordings, evaluators).
         id_salt: changes every simulator id and nothing else.
+        on_truth: evaluator only: what was truly in each image.
     """
 
     def __init__(self, seed: int, database: str | Path = ":memory:", tap: Tap | None = None, id_salt: int = 0,
-                 config: RobomemConfig | None = None, start_ns: int = START_NS) -> None:
+                 config: RobomemConfig | None = None, start_ns: int = START_NS, on_truth: Callable[..., None] | None = None) -> None:
         from robomem_sim.household import generate_home
         from robomem_sim.robot import SimRobot
         from robomem_sim.world import World
@@ -48,7 +49,7 @@ class Household:
         self.memory = RobotMemory.open(database, config=config, clock=self.clock, seed=seed)
         self.tap = tap
         self.frames = 0
-        self.robot = SimRobot(self.sim, seed, self._on_frame, self.clock)
+        self.robot = SimRobot(self.sim, seed, self._on_frame, self.clock, on_truth=on_truth)
 
     @property
     def world(self) -> Any:
@@ -64,6 +65,7 @@ class Household:
     def close(self) -> None:
         """Close the memory and the simulator."""
         self.memory.close()
+        self.robot.shut_down()
         self.sim.close()
 
     # -- the story ---------------------------------------------------------------------------------------------------
@@ -114,7 +116,20 @@ class Household:
         self.sim.move_object(name, spot.furniture, spot.local)
         return str(spot.furniture)
 
-    def set_like(self, truth: dict[str, Any], pose: tuple[float, float, float]) -> None:
-        """Put every object and door as in another home's truth, and the robot at a believed pose."""
-        self.sim.restore(truth)
-        self.robot.teleport(pose)
+    def person_carries(self, name: str, spot: Any) -> None:
+        """A person walks in, carries the object to a spot and leaves, while the robot stands and watches where it is."""
+        person = self.sim.people[0] if self.sim.people else self._person()
+        person.schedule_move(name, spot, self.clock.now_ns())
+        for _ in range(240):
+            self.robot.wait(1.0)
+            if not person.busy:
+                return
+
+    def _person(self) -> Any:
+        from robomem_sim.people import Person
+
+        return Person(self.sim)
+
+    def place_robot(self, true_pose: tuple[float, float, float]) -> None:
+        """Start from another robot's true pose (m, m, rad)."""
+        self.robot.put_at(true_pose)

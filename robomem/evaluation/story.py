@@ -55,7 +55,8 @@ class Story:
     arms: list[Arm] = field(default_factory=list)
     mug_id: int | None = None
     order_ns: int = 0
-    start_pose: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    true_pose: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    spot: Any = None
     snapshot: dict[str, Any] = field(default_factory=dict)
 
 
@@ -85,7 +86,7 @@ def stage(seed: int, database: str | Path = ":memory:", tap: Tap | None = None, 
     found = home.memory.find("mug")
     story.mug_id = found.id
     story.order_ns = home.clock.now_ns()
-    story.start_pose = home.robot.pose()
+    story.true_pose = home.robot.true_pose()
     home.memory.flush()
     story.snapshot = home.world.snapshot()
     return story
@@ -111,6 +112,7 @@ def _somebody_moves(story: Story, rng: np.random.Generator, habits: bool, say: S
     """A person walks in, takes the mug and puts it elsewhere, while the robot stays where it is."""
     home = story.home
     spot = home.choose_spot(story.mug_name, rng, habits, without=(TARGET,))
+    story.spot = spot
     home.person_carries(story.mug_name, spot)
     story.stations.append(home.true_place(story.mug_name))
     say("somebody has moved something")
@@ -141,7 +143,8 @@ def twin(story: Story, name: str, tap: Tap | None = None, id_salt: int = 0) -> H
     """
     original = story.home
     copy = Household(original.seed, ":memory:", tap, id_salt=id_salt, start_ns=story.order_ns)
-    copy.set_like(story.truth_at_order, story.start_pose)
+    copy.sim.move_object(story.mug_name, story.spot.furniture, story.spot.local)
+    copy.place_robot(story.true_pose)
     if name == "map only":
         copy.world.restore(story.snapshot)
         copy.world.forget([v.id for v in copy.world.objects() if v.kind != "furniture"])

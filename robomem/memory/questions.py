@@ -71,6 +71,15 @@ class Questions:
         wait = (first.first_seen_ns - at_ns) / 1e9
         return replace(recall, needs=f"a sighting of {query.text} by then: the first was {wait:.0f} s later") if wait > 0 else recall
 
+    def matching(self, text: str, at_ns: int, past: bool) -> list[ObjectView]:
+        """Every object that fits, its existence as of `at_ns`; loose matches are none."""
+        rows = self.present()
+        traces = (self._history.traces_at(rows, at_ns, self._hours) if past
+                  else [present_trace(view, place, at_ns, self._hours(view.label)) for view, place in rows])
+        views = {view.id: view for view, _ in rows}
+        found = self._recaller.matches(self.parse(text), traces)
+        return [replace(views[t.id], position=t.position, existence=0.0 if t.gone else t.p_there) for t in found]
+
     def _evidence(self, trace: Trace) -> tuple[int, ...]:
         return tuple(o.id for o in self._store.observations_of(trace.id, *trace.seen, EVIDENCE))
 

@@ -90,6 +90,11 @@ class Recaller:
         base = Recall("unknown", narrowed_by=narrowed, candidates=tuple(_candidate(m) for m in good[:k]), asked_ns=asked_ns)
         return self._decide(query, good, base, evidence)
 
+    def matches(self, query: Query, traces: Sequence[Trace]) -> list[Trace]:
+        """Every trace that strictly fits, by id."""
+        found, _ = self._narrow(query, self._by_label(query, traces))
+        return sorted((m.trace for m in found if not m.loose), key=lambda t: t.id)
+
     # -- what fits
 
     def _by_label(self, query: Query, traces: Sequence[Trace]) -> list[tuple[Trace, float, bool]]:

@@ -280,6 +280,33 @@ class RobotMemory:
         rates = self._rates if self._live.model is None else self._live.model.tracker.rates
         return 1.0 / rates.rate_per_h(label, self.ontology.prior(label).moves_every_h)
 
+    def holders(self, place: str | int) -> tuple[set[int], set[int]]:
+        """(ids of furniture, ids of rooms) that a place means."""
+        with self._guard:
+            return self._questions.holders(place)
+
+    def matching(self, query: str, at_ns: int | None = None) -> list[ObjectView]:
+        """Every object that fits a query (nothing is ranked or cut off), with its existence aged to the time asked about."""
+        with self._guard:
+            at = self.now_ns() if at_ns is None else at_ns
+            return self._questions.matching(query, at, past=at < self._door.newest_ns)
+
+    def evidence_of(self, object_id: int, k: int = 5, until_ns: int | None = None) -> list[int]:
+        """Ids of the newest `k` observations of an object, up to a time."""
+        with self._guard:
+            until = (1 << 63) - 1 if until_ns is None else until_ns
+            return [o.id for o in self.store.observations_of(self.store.resolve(object_id), 0, until, k)]
+
+    def place_words(self, object_id: int) -> str:
+        """Where an object is, or was last, in words ("on the counter in the kitchen"); "" for one never seen."""
+        with self._guard:
+            row = self.store.objects().get(self.store.resolve(object_id))
+            return self._refresh(row)[1].words if row else ""
+
+    def asks_for_several(self, query: str) -> bool:
+        """True if the words ask for more than one ("cups", "two books", "all mugs")."""
+        return self._questions.parse(query).plural
+
     # -- telling
 
     def add_episode(self, episode: Episode) -> int:

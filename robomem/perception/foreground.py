@@ -7,10 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from robomem.perception.kernels import quantile
+from robomem.perception.kernels_image import erode
+
 Bool = NDArray[np.bool_]
 Float = NDArray[np.floating]
 
-MAX_PIXELS = 2500  # of one thing that are deprojected; larger things are read on a coarser grid
+MAX_PIXELS = 1200  # of one thing that are deprojected; larger things are read on a coarser grid
 RING_SHARE = 0.2  # how much a box is widened to look at what the thing stands on
 
 
@@ -46,16 +49,6 @@ def stride_for(pixels: int) -> int:
     return max(1, int(np.ceil(np.sqrt(pixels / MAX_PIXELS))))
 
 
-def erode(mask: Bool) -> Bool:
-    """`mask` without its outermost pixels (4-neighbours); what lies beyond the array counts as inside, so image borders do not erode."""
-    out = mask.copy()
-    out[1:] &= mask[:-1]
-    out[:-1] &= mask[1:]
-    out[:, 1:] &= mask[:, :-1]
-    out[:, :-1] &= mask[:, 1:]
-    return out
-
-
 def depth_mode(depths: Float, weights: Float, gap_m: float, min_share: float) -> tuple[float, float]:
     """Near and far end (m) of the nearest cluster that holds at least `min_share` of the heaviest cluster's weight.
 
@@ -84,7 +77,7 @@ def from_mask(mask: Bool, depth: NDArray[np.float32], sigma_z_at_1m: float) -> B
     if not valid.any():
         return mask & (depth > 0)
     z = depth[valid]
-    middle = float(np.median(z))
+    middle = float(quantile(z, 0.5))
     gap = max(0.10, 4 * sigma_z_at_1m * middle * middle)
     order = np.sort(z)
     cuts = np.flatnonzero(np.diff(order) > gap) + 1
@@ -112,7 +105,7 @@ def support_heights(height: Float, weights_shape: Bool, bin_m: float = 0.015, mi
         level = low + (i + 1) * bin_m
         if pairs[i] >= min_share * h.size and all(abs(level - other) > 0.06 for other in found):
             inside = h[np.abs(h - level) <= bin_m]
-            found.append(float(np.median(inside)) if inside.size else level)
+            found.append(float(quantile(inside, 0.5)) if inside.size else level)
     return found[:2]
 
 
@@ -149,7 +142,7 @@ def from_box(window: Window, inner: tuple[int, int, int, int], metres_per_pixel:
 
 
 def _gap(depths: Float, sigma_z_at_1m: float) -> float:
-    middle = float(np.median(depths))
+    middle = float(quantile(depths, 0.5))
     return max(0.05, 4 * sigma_z_at_1m * middle * middle)
 
 
@@ -163,7 +156,7 @@ def _without_support(window: Window, own: Bool, ring: Bool, weight: Float, sigma
     """`own` without the slabs at the heights of level surfaces seen around the box (unless the thing itself is such a slab), and the height
     of the one beneath what is left."""
     z = window.depth
-    middle = float(np.median(z[own]))
+    middle = float(quantile(z[own], 0.5))
     near_ring = ring & (np.abs(z - middle) < 0.6)
     total = float(weight[own].sum())
     beneath: list[float] = []
@@ -174,7 +167,7 @@ def _without_support(window: Window, own: Bool, ring: Bool, weight: Float, sigma
         if weight[rest].sum() >= 0.35 * total and np.count_nonzero(rest) >= 8:
             own = rest
             beneath.append(level)
-    middle = float(np.median(window.height[own]))
+    middle = float(quantile(window.height[own], 0.5))
     return own, max((level for level in beneath if level < middle), default=None)
 
 
@@ -188,18 +181,3 @@ def largest_parts(own: Bool, weight: Float, keep_share: float = 0.2) -> Bool:
     mass = np.bincount(parts.ravel(), (weight * own).ravel(), n + 1)
     mass[0] = 0.0
     return (mass >= keep_share * mass.max())[parts] & own
-
-
-def occluded_share(mask: Bool, depth: NDArray[np.float32], margin_m: float) -> float:
-    """Share of a thing's outline behind which something nearer continues: how much of it another thing hides, 0..1.
-
-    Args:
-        mask: Bool[h, w] with a free border.  depth: Float32[h, w] m.
-    """
-    nearer = edge = 0
-    for outside, inside in (((slice(1, None), slice(None)), (slice(None, -1), slice(None))), ((slice(None, -1), slice(None)), (slice(1, None), slice(None))),
-                            ((slice(None), slice(1, None)), (slice(None), slice(None, -1))), ((slice(None), slice(None, -1)), (slice(None), slice(1, None)))):
-        rim = mask[inside] & ~mask[outside] & (depth[outside] > 0) & (depth[inside] > 0)
-        edge += int(np.count_nonzero(rim))
-        nearer += int(np.count_nonzero(rim & (depth[outside] < depth[inside] - margin_m)))
-    return nearer / edge if edge else 0.0

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from robomem.config import PerceptionConfig
 from robomem.errors import InvalidInputError
 from robomem.ontology import Ontology, default_ontology
-from robomem.perception import appearance, cloud, foreground, shape
+from robomem.perception import appearance, cloud, foreground, kernels_image, shape
 from robomem.perception.frame import Intrinsics, RgbdFrame
+from robomem.perception.kernels import quantile
 from robomem.types import Detections, Observations
 
 MIN_CLEAN_POINTS = 8
@@ -85,10 +86,10 @@ class Lifter:
             raise _Rejected("too few pixels")
         points = self._deproject(frame, own)
         spread = float(np.linalg.norm(np.ptp(points, axis=0)))
-        points = cloud.clean(points, max(self.config.voxel_m, spread / 40)) if spread > 4 * self.config.voxel_m else points
+        points = cloud.clean(points, max(self.config.voxel_m, spread / 22)) if spread > 4 * self.config.voxel_m else points
         if len(points) < MIN_CLEAN_POINTS:
             raise _Rejected("too few pixels")
-        z = float(np.median(own.window.depth[own.mask]))
+        z = float(quantile(own.window.depth[own.mask], 0.5))
         furniture = self._ontology.prior(detections.labels[i]).kind == "furniture"
         pixel_m = z / frame.intrinsics.fx
         view = shape.View(frame.T_map_camera[:3, 3], pixel_m, pixel_m * own.window.stride, self.config.sigma_z_at_1m * z * z, own.trimmed_px, furniture,
@@ -125,7 +126,7 @@ class Lifter:
         near = np.where(window.depth <= self.config.max_range_m, window.depth, 0.0)
         pixels = self._check_depth(window.depth[seen], near[seen])
         own = foreground.from_mask(seen, near, self.config.sigma_z_at_1m)
-        hidden = foreground.occluded_share(seen, window.depth, self._step(near[own])) > OCCLUDED_SHARE
+        hidden = kernels_image.occluded_share(seen, window.depth, self._step(near[own])) > OCCLUDED_SHARE
         trimmed = stride * (1.0 if np.count_nonzero(own) < np.count_nonzero(seen & (near > 0)) else 0.0)
         return _Own(window, own, pixels * stride * stride, trimmed, cut or hidden)
 
@@ -146,7 +147,7 @@ class Lifter:
         self._check_depth(window.depth[seen], near[seen])
         window = foreground.Window(window.rows, window.cols, near, window.height, stride)
         own, level = foreground.from_box(window, inner, stride / frame.intrinsics.fx, self.config.sigma_z_at_1m)
-        hidden = foreground.occluded_share(own, near, self._step(near[own])) > OCCLUDED_SHARE
+        hidden = kernels_image.occluded_share(own, near, self._step(near[own])) > OCCLUDED_SHARE
         return _Own(window, own, int(np.count_nonzero(own)) * stride * stride, 0.0, cut or hidden, level)
 
     def _check_depth(self, depths: NDArray[np.float32], near: NDArray[np.float32]) -> int:
@@ -158,7 +159,7 @@ class Lifter:
 
     def _step(self, depths: NDArray[np.float32]) -> float:
         """Depth step (m) at which something else is in front: beyond noise, and beyond the table edge at a thing's foot."""
-        middle = float(np.median(depths)) if depths.size else 1.0
+        middle = float(quantile(depths, 0.5)) if depths.size else 1.0
         return max(0.08, 5 * self.config.sigma_z_at_1m * middle * middle)
 
     def _ray_tables(self, k: Intrinsics) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -171,11 +172,8 @@ class Lifter:
     def _deproject(self, frame: RgbdFrame, own: _Own) -> NDArray[np.float64]:
         """Own pixels as points Float64[n, 3], map frame, m."""
         x, y = self._ray_tables(frame.intrinsics)
-        v, u = np.nonzero(own.mask)
-        z = own.window.depth[v, u].astype(np.float64)
-        step = own.window.stride
-        camera = np.stack([x[own.window.cols.start + u * step] * z, y[own.window.rows.start + v * step] * z, z], axis=1)
-        return camera @ frame.T_map_camera[:3, :3].T + frame.T_map_camera[:3, 3]
+        w = own.window
+        return kernels_image.deproject(own.mask, w.depth, x[w.cols][:: w.stride], y[w.rows][:: w.stride], frame.T_map_camera)
 
     def _pack(self, frame: RgbdFrame, detections: Detections, rows: list[tuple[shape.Shape, NDArray[np.float64], NDArray[np.float64], _Own,
                                                                               NDArray[np.float32], str]], places: list[int]) -> Observations:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from robomem.perception import kernels
+
 Float = NDArray[np.float64]
 
 COMPLETED_M = 0.60  # largest extent of things whose hidden side is made up for
@@ -14,8 +16,10 @@ ROUND_M = 0.40  # width below which things are taken for round if their front bu
 FRONT_M = 0.45  # furniture larger than this may have shown its front alone
 UPRIGHT_M = 0.15  # below this no yaw is estimated: noise would decide it
 FURNITURE_DEPTH_M = 0.45  # of furniture whose front alone was seen (fridge, cabinet, shelf: 0.3 to 0.7)
+TRIMMED = np.array([0.0175, 0.985])  # quantiles taken as the ends of a noisy extent
 MAX_EDGE_POINTS = 300  # that decide the yaw
 ANGLES = np.radians(np.arange(0.0, 90.0, 3.0))
+FINE_ANGLES = np.radians(np.arange(-2.25, 2.5, 0.75))
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ def fit(points: Float, view: View) -> Shape:
     center = middle[:2] + ahead * (near + whole / 2) + side * (left + right) / 2
     footprint = points[:, :2]
     if lost:
-        footprint = np.concatenate([footprint, footprint[along > np.percentile(along, 90)] + lost * ahead])
+        footprint = np.concatenate([footprint, footprint[along > kernels.quantile(along, 0.9)] + lost * ahead])
     if whole > depth + 1e-3:
         footprint = np.concatenate([footprint, 2 * center - footprint])  # the far side mirrors the near one
     if max(width, height, whole) < UPRIGHT_M:
@@ -107,9 +111,9 @@ def fit(points: Float, view: View) -> Shape:
 
 def _extents(z: Float, along: Float, across: Float, view: View) -> tuple[float, float, float, float, float, float]:
     """Low, high, near, far, left, right (m) of the points, without strays, and without what depth noise adds along the line of sight."""
-    low, high = np.percentile(z, [1.5, 98.5])
-    near, far = np.percentile(along, [2.0, 98.5])
-    left, right = np.percentile(across, [1.5, 98.5])
+    low, high = kernels.quantiles(z, TRIMMED)
+    near, far = kernels.quantiles(along, TRIMMED)
+    left, right = kernels.quantiles(across, TRIMMED)
     swell = min(1.5 * view.sigma_m, 0.25 * (far - near))
     return float(low), float(high), float(near + swell), float(far - swell), float(left), float(right)
 
@@ -132,31 +136,9 @@ def _whole_depth(along: Float, across: Float, z: Float, extents: tuple[float, fl
 
 
 def roundness(along: Float, across: Float, z: Float, width: float, sigma_m: float, prior: float = 0.6) -> float:
-    """How far the front bulges like a disc of diameter `width`: 0 flat, 1 round.
-
-    Ridge regression of the front curve on -sqrt(r^2 - s^2), with a slope for a turned face; noise pulls it to `prior`.
-    """
-    radius = width / 2
-    low, high = np.percentile(z, [20, 80])
-    middle = (np.percentile(across, 1.5) + np.percentile(across, 98.5)) / 2
-    s = (across - middle) / max(radius, 1e-6)
-    belt = (z >= low) & (z <= high) & (np.abs(s) < 0.92)
-    if belt.sum() < 8:
-        return prior
-    s, a = s[belt], along[belt]
-    front = a < np.median(a) + 0.75 * radius  # not the far inside of an open cup
-    s, a = s[front], a[front]
-    curve = -radius * np.sqrt(1 - s * s)
-    X = np.stack([np.ones_like(s), s, curve - curve.mean()], axis=1)
-    noise = sigma_m + 0.1 * radius
-    # Neighbouring depth pixels err together: count them as a quarter.
-    precision = (X.T @ X) / (4 * noise * noise) + np.diag([0.0, 0.0, 1 / 0.35**2])
-    moment = X.T @ a / (4 * noise * noise) + np.array([0.0, 0.0, prior / 0.35**2])
-    try:
-        k = np.linalg.solve(precision, moment)[2]
-    except np.linalg.LinAlgError:
-        return prior
-    return float(np.clip(k, 0.0, 1.0))
+    """How far the front bulges like a disc of diameter `width`: 0 flat, 1 round; noise pulls it to `prior`."""
+    radius = max(width / 2, 1e-3)
+    return float(np.clip(kernels.bulge(along, across, z, radius, sigma_m + 0.1 * radius, prior, 0.35), 0.0, 1.0))
 
 
 def rectangle(xy: Float) -> tuple[Float, Float, float]:
@@ -171,18 +153,12 @@ def rectangle(xy: Float) -> tuple[Float, Float, float]:
     middle = xy.mean(axis=0)
     local = xy - middle
     few = local[:: max(1, len(local) // MAX_EDGE_POINTS)]
-    best = 0.0
-    for angles in (ANGLES, np.radians(np.arange(-2.25, 2.5, 0.75))):
-        candidates = angles + best
-        u, v = few @ np.stack([np.cos(candidates), np.sin(candidates)]), few @ np.stack([-np.sin(candidates), np.cos(candidates)])
-        area = (np.ptp(u, axis=0) + 0.01) * (np.ptp(v, axis=0) + 0.01)  # the centimetre keeps thin sheets from being decided by noise
-        near = area <= 1.15 * area.min()
-        u, v = u[:, near], v[:, near]
-        inset = np.minimum(np.minimum(u - u.min(axis=0), u.max(axis=0) - u), np.minimum(v - v.min(axis=0), v.max(axis=0) - v))
-        best = float(candidates[near][np.argmin(inset.mean(axis=0) * area[near])])
+    coarse = kernels.best_yaw(few, ANGLES, 1.15)
+    best = kernels.best_yaw(few, coarse + FINE_ANGLES, 1.15)
     yaw = float((best + np.pi / 4) % (np.pi / 2) - np.pi / 4)
     axes = np.array([[np.cos(yaw), np.sin(yaw)], [-np.sin(yaw), np.cos(yaw)]])
-    low, high = np.percentile(local @ axes.T, [0.8, 99.2], axis=0)
+    turned = local @ axes.T
+    low, high = np.stack([kernels.quantiles(turned[:, i], np.array([0.008, 0.992])) for i in range(2)], axis=1)
     return middle + (low + high) / 2 @ axes, high - low, yaw
 
 

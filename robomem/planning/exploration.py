@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 from robomem.planning import paths
+from robomem.scene_graph import grid_ops as ops
 from robomem.scene_graph.occupancy import OccupancyGrid
 
 
@@ -79,7 +79,7 @@ class Explorer:
             self._given_up.append(self.goal.about)
             self.goal = None
         travel = paths.travel_distances(grid, here, self.radius_m)
-        goals = [g for g in (*self._frontier_goals(grid, travel, here), *self._inspection_goals(grid, travel, here)) if self._open(g) and g.gain >= self.min_worth * (g.travel_m + self.reserve_m)]
+        goals = [g for g in (*self._frontier_goals(grid, travel, here), *self._inspection_goals(grid, travel, here)) if self._open(g)]
         if not goals:
             self.goal = None
             return None
@@ -104,8 +104,9 @@ class Explorer:
         return goal.gain**self.gain_power / (goal.travel_m + self.reserve_m)
 
     def _open(self, goal: ExploreGoal) -> bool:
-        """False for what was given up."""
-        return all(np.linalg.norm(goal.about - p) > self.patience_m for p in self._given_up)
+        """False for what was given up or is not worth its way."""
+        worth = goal.gain >= self.min_worth * (goal.travel_m + self.reserve_m)
+        return worth and all(np.linalg.norm(goal.about - p) > self.patience_m for p in self._given_up)
 
     def _frontier_goals(self, grid: OccupancyGrid, travel: NDArray[np.float32], here: NDArray[np.float64]) -> list[ExploreGoal]:
         """One goal per frontier: the standing point from which it lies about half a metre ahead."""
@@ -125,13 +126,14 @@ class Explorer:
         """One goal per cluster of surfaces never seen from nearer than inspect_m."""
         if self.inspect_m <= 0:
             return []
-        far = grid.occupied & (grid.nearest_view_m > self.inspect_m) & (ndimage.distance_transform_edt(~np.isfinite(travel)) * grid.cell_m < 1.2)
-        blocks, n = ndimage.label(ndimage.binary_dilation(far, iterations=2))
+        far = grid.occupied & (grid.nearest_view_m > self.inspect_m) & (ops.distance(np.isfinite(travel), grid.cell_m) < 1.2)
+        blocks, n = ops.parts(ops.grow(far, 2))
+        reach = (0.5, self.inspect_m - 0.2)
         out = []
         for k in range(1, n + 1):
             cells = np.argwhere((blocks == k) & far)
             middle = grid.to_xy(cells[int(np.argmin(np.linalg.norm(cells - cells.mean(axis=0), axis=1)))])
-            view = None if len(cells) < 12 else paths.viewpoint(grid, (*middle, 0.8), (0.5, self.inspect_m - 0.2), here, self.radius_m, travel=travel)
+            view = paths.viewpoint(grid, (*middle, 0.8), reach, here, self.radius_m, travel=travel) if len(cells) >= 12 else None
             if view is not None:
                 out.append(self._goal(grid, grid.to_cell(view[:2]), view[2], "inspect", middle, 0.5 * len(cells) * grid.cell_m**2, travel))
         return out
@@ -142,7 +144,7 @@ class Explorer:
         x, y = grid.to_xy(cell)
         return ExploreGoal(float(x), float(y), yaw, kind, about, gain, float(travel[tuple(cell)]))
 
-    def _stand(self, grid: OccupancyGrid, travel: NDArray[np.float32], wish_xy: ArrayLike, seen_xy: NDArray[np.float64],
+    def _stand(self, grid: OccupancyGrid, travel: NDArray[np.float32], wish_xy: NDArray[np.float64], seen_xy: NDArray[np.float64],
                reach_m: float) -> NDArray[np.int64] | None:
         """The reachable cell nearest to a wish with free floor between it and what is to be seen."""
         reach = int(reach_m / grid.cell_m)

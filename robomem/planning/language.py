@@ -165,11 +165,18 @@ def _things(reader: _Reader, openable: bool = False) -> list[Description]:
         start = reader.at
         while reader.peek() in ("and", ",", "or"):
             reader.at += 1
-        if reader.at >= len(reader.tokens) or reader.peek() in lx.CONNECTORS or reader.longest(lx.VERBS):
+        if reader.longest(lx.VERBS) or not _thing_follows(reader):
             reader.at = start
             break
         things += _noun_phrase(reader)
     return things
+
+
+def _thing_follows(reader: _Reader) -> bool:
+    """True if what comes next can begin a noun phrase: a determiner, number, colour or known noun (an unknown word may well be a verb)."""
+    word = reader.peek()
+    known = any(reader.vocabulary.noun(" ".join(reader.tokens[reader.at : reader.at + n])) for n in range(1, 4))
+    return word in lx.DEFINITE | lx.INDEFINITE | lx.ADJECTIVES or word in lx.NUMBERS or word.isdigit() or bool(_color(word)) or known
 
 
 def _phrases(reader: _Reader) -> list[tuple[str, Description]]:

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 from robomem.scene_graph import grid_kernels as kernels
+from robomem.scene_graph import grid_ops as ops
 from robomem.scene_graph.occupancy import OccupancyGrid, clearance
 
 START_SLACK_M = 0.6  # a robot already stands where the map says it cannot (drift, a chair pushed near): let it out this far
 BLIND_M = 0.8  # a head camera does not see the floor at the robot's feet: unknown cells this near count as open
 COMFORT_M = 0.35  # clearance beyond the radius within which driving costs more
-EIGHT = np.ones((3, 3), bool)
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ def standable(grid: OccupancyGrid, radius_m: float, allow_unknown: bool = False)
 def unknown_distance(grid: OccupancyGrid, min_unknown_m2: float = 0.1) -> NDArray[np.float32]:
     """Float32[rows, cols]: distance (m) from each cell to the nearest unknown pocket of some size (beyond the grid all is unknown)."""
     pockets = np.pad(_pockets(grid, min_unknown_m2), 1, constant_values=True)
-    return (ndimage.distance_transform_edt(~pockets)[1:-1, 1:-1] * grid.cell_m).astype(np.float32)
+    return ops.distance(pockets, grid.cell_m)[1:-1, 1:-1]
 
 
 def head(path: NDArray[np.float64], length_m: float) -> NDArray[np.float64]:
@@ -129,18 +128,17 @@ def frontiers(grid: OccupancyGrid, from_xy: ArrayLike | None = None, radius_m: f
         min_unknown_m2: pockets of unknown smaller than this (behind a chair leg) are not worth a drive.
         travel: `travel_distances` from from_xy, if known already.
     """
-    rows, cols = grid.shape
-    if rows == 0:
+    if grid.shape[0] == 0:
         return []
     unknown = _pockets(grid, min_unknown_m2)
-    border = grid.free & ndimage.binary_dilation(unknown)
+    border = grid.free & ops.grow(unknown)
     if from_xy is not None:
         travel = travel_distances(grid, from_xy, radius_m) if travel is None else travel
         near = np.isfinite(travel)
         if not near.any():
             return []
-        border &= ndimage.distance_transform_edt(~near) * grid.cell_m <= 0.8
-    labels, n = ndimage.label(border, EIGHT)
+        border &= ops.distance(near, grid.cell_m) <= 0.8
+    labels, n = ops.parts(border, diagonal=True)
     found = []
     for k in range(1, n + 1):
         cells = np.argwhere(labels == k)
@@ -179,8 +177,8 @@ def viewpoint(grid: OccupancyGrid, target_xyz: ArrayLike, reach_m: tuple[float, 
     return _best_that_sees(grid, cells, score, target_xyz, camera_height_m, target_radius_m)
 
 
-def standing_point(grid: OccupancyGrid, target_xyz: ArrayLike, reach_m: float = 0.75, radius_m: float = 0.28, from_xy: ArrayLike | None = None,
-                   target_radius_m: float = 0.4, avoid_xy: Sequence[ArrayLike] = (),
+def standing_point(grid: OccupancyGrid, target_xyz: ArrayLike, reach_m: float = 0.75, radius_m: float = 0.28,
+                   from_xy: ArrayLike | None = None, target_radius_m: float = 0.4, avoid_xy: Sequence[ArrayLike] = (),
                    travel: NDArray[np.float32] | None = None) -> tuple[float, float, float] | None:
     """Where to stand to put a hand on a target: the free pose nearest to it on its own side of the wall.
 
@@ -197,7 +195,8 @@ def standing_point(grid: OccupancyGrid, target_xyz: ArrayLike, reach_m: float = 
     Returns:
         x, y (m), yaw (rad) towards the target, or None if it cannot be reached.
     """
-    cells, distance, drive = _candidates(grid, target_xyz, (0.0, reach_m), radius_m, radius_m + 0.01, from_xy, avoid_xy, travel, avoid_m=0.2)
+    margin = radius_m + 0.01
+    cells, distance, drive = _candidates(grid, target_xyz, (0.0, reach_m), radius_m, margin, from_xy, avoid_xy, travel, avoid_m=0.2)
     return _best_that_sees(grid, cells, distance + 0.02 * drive, target_xyz, 1.2, target_radius_m)
 
 
@@ -239,7 +238,7 @@ def _open_around(grid: OccupancyGrid, open_: NDArray[np.bool_], start_xy: ArrayL
     start = np.asarray(start_xy, float)[:2]
     low, high = (np.clip(grid.to_cell(start + d), 0, grid.shape) for d in (-BLIND_M, BLIND_M))
     window = (slice(low[0], high[0]), slice(low[1], high[1]))
-    near = np.linalg.norm(grid.to_xy(np.stack(np.mgrid[window], axis=-1)) - start, axis=-1) <= BLIND_M
+    near = np.linalg.norm(grid.to_xy(np.moveaxis(np.asarray(np.mgrid[window]), 0, -1)) - start, axis=-1) <= BLIND_M
     out = open_.copy()
     out[window] |= near & grid.unknown[window] & (clearance(grid)[window] >= radius_m)
     return out
@@ -252,8 +251,8 @@ def _way_out(grid: OccupancyGrid, open_: NDArray[np.bool_], start_xy: ArrayLike)
     if grid.contains(cell) and open_[tuple(cell)]:
         return cell
     reach = int(np.ceil(START_SLACK_M / grid.cell_m))
-    low = np.maximum(cell - reach, 0)
-    cells = np.argwhere(open_[low[0] : cell[0] + reach + 1, low[1] : cell[1] + reach + 1]) + low if (cell + reach >= 0).all() else np.empty((0, 2), int)
+    low, high = np.clip(cell - reach, 0, grid.shape), np.clip(cell + reach + 1, 0, grid.shape)
+    cells = np.argwhere(open_[low[0] : high[0], low[1] : high[1]]) + low
     distance = np.linalg.norm(grid.to_xy(cells) - start, axis=1)
     cells, distance = cells[distance <= START_SLACK_M], distance[distance <= START_SLACK_M]
     order = np.argsort(distance, kind="stable")
@@ -268,7 +267,7 @@ def _way_out(grid: OccupancyGrid, open_: NDArray[np.bool_], start_xy: ArrayLike)
 def _nearest_reachable(grid: OccupancyGrid, open_: NDArray[np.bool_], start: NDArray[np.int64], goal_xy: NDArray[np.float64],
                        tolerance_m: float) -> NDArray[np.int64] | None:
     """The cell nearest to the goal within tolerance among those connected to start."""
-    labels, _ = ndimage.label(open_, EIGHT)
+    labels, _ = ops.parts(open_, diagonal=True)
     cell = grid.to_cell(goal_xy)
     if grid.contains(cell) and labels[tuple(cell)] == labels[tuple(start)]:
         return cell
@@ -307,7 +306,7 @@ def _straighten(cells: NDArray[np.int64], room: NDArray[np.float32], radius_m: f
 
 def _pockets(grid: OccupancyGrid, min_unknown_m2: float) -> NDArray[np.bool_]:
     """Bool[rows, cols]: unknown cells in connected pockets of at least that area; what touches the rim of the grid is endless."""
-    pockets, _ = ndimage.label(np.pad(grid.unknown, 1, constant_values=True))
+    pockets, _ = ops.parts(np.pad(grid.unknown, 1, constant_values=True))
     sizes = np.bincount(pockets.ravel()) * grid.cell_m**2
     sizes[0], sizes[pockets[0, 0]] = 0.0, np.inf
     return (sizes >= min_unknown_m2)[pockets][1:-1, 1:-1]

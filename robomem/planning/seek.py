@@ -88,15 +88,12 @@ class Seeker:
 
     def _places(self) -> list[PlaceProbability]:
         """Where memory thinks it may be, what the person said folded in."""
-        rows = self.session.beliefs.memory.predict(self._query())
+        memory = self.session.beliefs.memory
+        rows = memory.predict(self.known) if self.known is not None else []
+        rows = rows or memory.predict(f"{self.what.color} {self.what.label}".strip())
         hinted = [HINT if self._hinted(r) else 1.0 for r in rows]
         total = sum(r.probability * h for r, h in zip(rows, hinted, strict=True)) + max(0.0, 1.0 - sum(r.probability for r in rows))
         return [replace(r, probability=r.probability * h / total) for r, h in zip(rows, hinted, strict=True)] if total > 0 else []
-
-    def _query(self) -> str:
-        view = self.session.beliefs.view(self.known) if self.known is not None else None
-        label = view.label if view is not None else self.what.label
-        return f"{self.what.color} {label}".strip()
 
     def _hinted(self, row: PlaceProbability) -> bool:
         ontology = self.session.beliefs.ontology

@@ -9,6 +9,7 @@ import heapq
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 # Heights (m) are cut into slabs so that a ray under a table top never erases the top. Every edge is a multiple of
 # HEIGHT_STEP. The last obstacle slab and the one above it count as wall evidence; nothing above 1.9 m is used, or
@@ -18,7 +19,7 @@ SLABS = len(EDGES) - 1
 OBSTACLE_SLABS = 6  # 0.10 .. 1.60 m: what a robot can hit
 FIRST_TALL_SLAB = 5  # 1.25 .. 1.90 m: walls and very tall furniture
 HEIGHT_STEP = 0.05
-SLAB_OF_HEIGHT = np.array([next((s for s in range(SLABS) if EDGES[s] <= (i + 0.5) * HEIGHT_STEP < EDGES[s + 1]), -1) for i in range(38)], np.int8)
+SLAB_OF_HEIGHT = (np.searchsorted(EDGES, (np.arange(38) + 0.5) * HEIGHT_STEP) - 1).astype(np.int8)  # -1 below the first
 
 UNKNOWN, FREE, OCCUPIED = 0, 1, 2
 NEAR_M = 2.5  # evidence from nearer than this counts double
@@ -37,7 +38,7 @@ def depth_sigma(z: float) -> float:
 
 
 @njit(cache=True)
-def frame_bounds(depth, stride, fx, fy, cx, cy, T, max_z):
+def frame_bounds(depth, stride, fx, fy, cx, cy, T, max_z) -> tuple[float, float, float, float]:
     """Map-frame extent (x0, y0, x1, y1) of the camera and of all its rays cut at max_z."""
     x0 = x1 = T[0, 3]
     y0 = y1 = T[1, 3]
@@ -55,7 +56,7 @@ def frame_bounds(depth, stride, fx, fy, cx, cy, T, max_z):
 
 
 @njit(cache=True)
-def count_endpoints(depth, stride, fx, fy, cx, cy, T, max_z, x0, y0, cell, lut, hits, floor, near, low_cm, high_cm):
+def count_endpoints(depth, stride, fx, fy, cx, cy, T, max_z, x0, y0, cell, lut, hits, floor, near, low_cm, high_cm) -> None:
     """Count surface points per (slab, cell) and floor points per cell of a window; keep the nearest range and the heights they span."""
     for u in range(0, depth.shape[1], stride):
         a = (u - cx) / fx
@@ -82,7 +83,7 @@ def count_endpoints(depth, stride, fx, fy, cx, cy, T, max_z, x0, y0, cell, lut, 
 
 
 @njit(cache=True)
-def _count_point(x, y, height, z, x0, y0, cell, lut, hits, floor, near, low_cm, high_cm):
+def _count_point(x, y, height, z, x0, y0, cell, lut, hits, floor, near, low_cm, high_cm) -> None:
     """Add one surface point to its cell; in between floor and obstacle it says nothing."""
     sigma = depth_sigma(z)
     # far floor wobbles by noise and by half a degree of pitch: the obstacle threshold rises with range
@@ -100,7 +101,7 @@ def _count_point(x, y, height, z, x0, y0, cell, lut, hits, floor, near, low_cm, 
 
 
 @njit(cache=True)
-def carve(depth, du, dv, u_first, v_first, fx, fy, cx, cy, T, max_z, x0, y0, cell, lut, log, low_cm, high_cm, passed, low_pass):
+def carve(depth, du, dv, u_first, v_first, fx, fy, cx, cy, T, max_z, x0, y0, cell, lut, log, low_cm, high_cm, passed, low_pass) -> None:
     """Mark the (slab, cell) pairs that a subset of rays went through: 1 far from the camera, 2 near it.
 
     A ray just above or under something thin (a table top) does not speak against it: only heights where surface was seen count.
@@ -137,7 +138,7 @@ def carve(depth, du, dv, u_first, v_first, fx, fy, cx, cy, T, max_z, x0, y0, cel
 
 
 @njit(cache=True)
-def fold_in(hits, floor, near, passed, low_pass, now_s, log, low_cm, high_cm, seen, nearest, first_hit, last_hit, transient, state):
+def fold_in(hits, floor, near, passed, low_pass, now_s, log, low_cm, high_cm, seen, nearest, first_hit, last_hit, transient, state) -> None:
     """Fold one frame's window of evidence into the map's layers and refresh the state there."""
     for i in range(state.shape[0]):
         for j in range(state.shape[1]):
@@ -170,7 +171,7 @@ def fold_in(hits, floor, near, passed, low_pass, now_s, log, low_cm, high_cm, se
 
 
 @njit(cache=True)
-def shortest(cost, sources, goal_i, goal_j, cell):
+def shortest(cost, sources, goal_i, goal_j, cell) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """Least cost from sources Int64[n, 2] over an 8-connected grid; A* when a goal is given, Dijkstra with goal_i = -1.
 
     cost: Float32[rows, cols] price per metre (>= 1), inf = closed. Sources are entered even where closed.
@@ -209,7 +210,7 @@ def shortest(cost, sources, goal_i, goal_j, cell):
 
 
 @njit(cache=True)
-def flood(labels, height, inside):
+def flood(labels, height, inside) -> None:
     """Grow labels Int32[rows, cols] (0 = none) over `inside`, highest `height` first: boundaries fall on the saddles."""
     rows, cols = labels.shape
     order = np.int64(0)
@@ -232,7 +233,7 @@ def flood(labels, height, inside):
 
 
 @njit(cache=True)
-def least_along(field, i0, j0, i1, j1):
+def least_along(field, i0, j0, i1, j1) -> np.float32:
     """Smallest value of a field Float32[rows, cols] along the straight line between two (fractional) cells; -1 off the grid."""
     n = int(2.0 * max(abs(i1 - i0), abs(j1 - j0))) + 1
     least = np.float32(np.inf)
@@ -245,7 +246,7 @@ def least_along(field, i0, j0, i1, j1):
 
 
 @njit(cache=True)
-def unknown_in_sight(state, i0, j0, cell, reach_m):
+def unknown_in_sight(state, i0, j0, cell, reach_m) -> float:
     """Unknown area (m^2) within reach of a cell and not behind occupied cells, by 90 rays over the floor."""
     area = 0.0
     for k in range(90):
@@ -263,7 +264,7 @@ def unknown_in_sight(state, i0, j0, cell, reach_m):
 
 
 @njit(cache=True)
-def sees(log, cells, eye_z, target_i, target_j, target_z, cell, skip, skip_tall, lut):
+def sees(log, cells, eye_z, target_i, target_j, target_z, cell, skip, skip_tall, lut) -> NDArray[np.bool_]:
     """Which cells Int64[n, 2] see a point: Bool[n]. The last `skip` m (`skip_tall` for wall evidence) before it are not looked at."""
     out = np.zeros(cells.shape[0], np.bool_)
     rows, cols = log.shape[1], log.shape[2]

@@ -11,18 +11,18 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 from robomem.errors import InvalidInputError
 from robomem.perception.frame import RgbdFrame
 from robomem.scene_graph import grid_kernels as kernels
+from robomem.scene_graph.grid_ops import distance
 
 State = Literal["free", "occupied", "unknown"]
 _STATES: tuple[State, ...] = ("unknown", "free", "occupied")
 _SLAB_LAYERS = ("log", "low_cm", "high_cm")  # evidence, and between which heights surface was seen, per slab
 _FILL = {"nearest": kernels.NEVER_M, "low_cm": kernels.NO_LOW_CM}
-_LAYERS = {"log": np.int8, "low_cm": np.uint8, "high_cm": np.uint8, "seen": np.int8, "nearest": np.float32, "first_hit": np.float32, "last_hit": np.float32,
-           "transient": np.uint8, "state": np.uint8}
+_LAYERS = {"log": np.int8, "low_cm": np.uint8, "high_cm": np.uint8, "seen": np.int8, "nearest": np.float32, "first_hit": np.float32,
+           "last_hit": np.float32, "transient": np.uint8, "state": np.uint8}
 
 
 class OccupancyGrid:
@@ -77,7 +77,7 @@ class OccupancyGrid:
     @property
     def tall(self) -> NDArray[np.bool_]:
         """Bool[rows, cols]: something reaches 1.25 m or higher: walls, and furniture as high as a wall cabinet."""
-        return (self._layers["log"][kernels.FIRST_TALL_SLAB :] >= kernels.LOG_OCCUPIED).any(axis=0)
+        return np.any(self._layers["log"][kernels.FIRST_TALL_SLAB :] >= kernels.LOG_OCCUPIED, axis=0)
 
     @property
     def slabs(self) -> NDArray[np.int8]:
@@ -103,7 +103,7 @@ class OccupancyGrid:
     def contains(self, ij: ArrayLike) -> NDArray[np.bool_]:
         """Bool[...]: which cells (row, column) lie on the grid."""
         cells = np.asarray(ij)
-        return ((cells >= 0) & (cells < self.shape)).all(axis=-1)
+        return np.asarray(((cells >= 0) & (cells < self.shape)).all(axis=-1))
 
     def state(self, x: float, y: float) -> State:
         """What is known of a point (m, map frame); off the grid is unknown."""
@@ -133,11 +133,12 @@ class OccupancyGrid:
         hits, floor = np.zeros((kernels.SLABS, rows, cols), np.uint16), np.zeros((rows, cols), np.uint16)
         near = np.full((rows, cols), kernels.NEVER_M)
         place = (corner[0], corner[1], self.cell_m, kernels.SLAB_OF_HEIGHT)
-        bands = [self._layers[name][(..., *window)] for name in _SLAB_LAYERS]
-        kernels.count_endpoints(depth, stride, *camera, *place, hits, floor, near, *bands[1:])
+        log, low_cm, high_cm = (self._layers[name][(..., *window)] for name in _SLAB_LAYERS)
+        kernels.count_endpoints(depth, stride, *camera, *place, hits, floor, near, low_cm, high_cm)
         passed, low_pass = np.zeros((kernels.SLABS, rows, cols), np.uint8), np.zeros((rows, cols), np.uint8)
         du, dv = 2 * stride, 3 * stride  # rays for free space; the offsets differ from frame to frame to fill the gaps between columns
-        kernels.carve(depth, du, dv, (self.updates * stride) % du, (self.updates * stride) % dv, *camera, *place, *bands, passed, low_pass)
+        first = ((self.updates * stride) % du, (self.updates * stride) % dv)
+        kernels.carve(depth, du, dv, *first, *camera, *place, log, low_cm, high_cm, passed, low_pass)
         self._tick(frame.stamp_ns)
         layers = [self._layers[name][(..., *window)] for name in _LAYERS]
         kernels.fold_in(hits, floor, near, passed, low_pass, np.float32(self._now_s), *layers)
@@ -189,7 +190,8 @@ class OccupancyGrid:
         missing = [name for name in (*_LAYERS, "frame", "counters") if name not in arrays]
         shapes = {np.shape(arrays[name])[-2:] for name in _LAYERS if name in arrays}
         if missing or len(shapes) != 1 or any(np.shape(arrays[name])[:1] != (kernels.SLABS,) for name in _SLAB_LAYERS):
-            raise InvalidInputError(f"occupancy grid: not a snapshot: missing {missing}, layer shapes {sorted(shapes)}; was it written by robomem?")
+            raise InvalidInputError(f"occupancy grid: not a snapshot: missing {missing}, layer shapes {sorted(shapes)}; "
+                                    "was it written by robomem?")
         frame, counters = np.asarray(arrays["frame"], float), np.asarray(arrays["counters"], np.int64)
         grid = cls(*(float(frame[i]) for i in (0, 3, 4, 5)))
         grid.origin = (float(frame[1]), float(frame[2]))
@@ -223,7 +225,8 @@ class OccupancyGrid:
             return
         new = (rows + before[0] + after[0], cols + before[1] + after[1])
         if max(new) * self.cell_m > self.max_side_m:
-            raise InvalidInputError(f"{who}: frame at ({bounds[0]:.0f}, {bounds[1]:.0f}) m would make the map {max(new) * self.cell_m:.0f} m long, "
+            length = max(new) * self.cell_m
+            raise InvalidInputError(f"{who}: frame at ({bounds[0]:.0f}, {bounds[1]:.0f}) m would make the map {length:.0f} m long, "
                                     f"limit {self.max_side_m:.0f} m; is the pose in the map frame and in metres?")
         pad = ((before[0], after[0]), (before[1], after[1]))
         for name, layer in self._layers.items():
@@ -233,7 +236,4 @@ class OccupancyGrid:
 
 def clearance(grid: OccupancyGrid) -> NDArray[np.float32]:
     """Float32[rows, cols]: distance (m) from each cell's centre to the edge of the nearest occupied cell; 0 in it."""
-    if not grid.occupied.any():
-        return np.full(grid.shape, 10.0, np.float32)
-    out = ndimage.distance_transform_edt(~grid.occupied) * grid.cell_m - grid.cell_m / 2
-    return np.maximum(out, 0.0).astype(np.float32)
+    return np.maximum(distance(grid.occupied, grid.cell_m) - np.float32(grid.cell_m / 2), np.float32(0.0))

@@ -126,6 +126,6 @@ def _join(cells: NDArray[np.int64], field: NDArray[np.float32], open_: NDArray[n
     edges = [p for p in sorted(contacts) if kernels.least_along(field, *map(float, (*cells[p[0]], *cells[p[1]]))) >= radius_m]
     links = np.array(edges, np.int64).reshape(-1, 2)
     _, part = connected_components(coo_array((np.ones(len(links)), links.T), shape=(n, n)), directed=False) if n else (0, np.empty(0, int))
-    known = {tuple(c) for c in cells.tolist()}
-    corners = sorted({at[1:] for pair, at in contacts.items() if part[pair[0]] != part[pair[1]]} - known)
+    known = {(int(i), int(j)) for i, j in cells}
+    corners = sorted({(at[1], at[2]) for (a, b), at in contacts.items() if part[a] != part[b]} - known)
     return links, np.array(corners, np.int64).reshape(-1, 2)

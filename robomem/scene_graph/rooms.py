@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 
 from robomem.ontology import Ontology
 from robomem.scene_graph import grid_kernels as kernels
+from robomem.scene_graph.grid_ops import distance, filled, grow, parts
 from robomem.scene_graph.occupancy import OccupancyGrid
 
 MIN_ROOM_M2 = 2.0
@@ -126,10 +126,10 @@ def segment_rooms(grid: OccupancyGrid, door_m: float = 1.1, walls: NDArray[np.bo
         walls = grid.tall if grid.tall.sum() >= WALLS_KNOWN * grid.occupied.sum() else grid.occupied
     if not (grid.free | grid.occupied).any():
         return RoomMap(np.zeros(grid.shape, np.int32), [], grid.origin, grid.cell_m)
-    floor = ndimage.binary_fill_holes((grid.free | grid.occupied) | walls) & ~walls
+    floor = filled((grid.free | grid.occupied) | walls) & ~walls
     floor &= _largest_parts(floor, grid.cell_m)
-    reach = (ndimage.distance_transform_edt(~walls) * grid.cell_m if walls.any() else np.full(grid.shape, 5.0)).astype(np.float32)
-    cores, n = ndimage.label(floor & (reach > door_m / 2 + grid.cell_m / 2))
+    reach = distance(walls, grid.cell_m)
+    cores, n = parts(floor & (reach > door_m / 2 + grid.cell_m / 2))
     labels = cores.astype(np.int32)
     kernels.flood(labels, reach, floor)
     labels = _merge_small(labels, reach, MIN_ROOM_M2 / grid.cell_m**2)
@@ -164,8 +164,8 @@ def _door_key(door: tuple[int, int, NDArray[np.float64]]) -> tuple[float, ...]:
 
 def _largest_parts(floor: NDArray[np.bool_], cell_m: float) -> NDArray[np.bool_]:
     """Connected parts large enough to hold a room (a glimpse through a window is none)."""
-    parts, _ = ndimage.label(floor)
-    return (np.bincount(parts.ravel())[parts] * cell_m**2 >= MIN_ROOM_M2 / 2) & (parts > 0)
+    labels, _ = parts(floor)
+    return (np.bincount(labels.ravel())[labels] * cell_m**2 >= MIN_ROOM_M2 / 2) & (labels > 0)
 
 
 def _merge_small(labels: NDArray[np.int32], reach: NDArray[np.float32], min_cells: float) -> NDArray[np.int32]:
@@ -177,7 +177,7 @@ def _merge_small(labels: NDArray[np.int32], reach: NDArray[np.float32], min_cell
         if not small:
             return labels
         k = min(small, key=lambda s: (sizes[s], s))
-        ring = ndimage.binary_dilation(labels == k) & (labels != k) & (labels > 0)
+        ring = grow(labels == k) & (labels != k) & (labels > 0)
         widest = int(labels[ring][int(np.argmax(reach[ring]))]) if ring.any() else 0
         labels[labels == k] = widest
 
@@ -194,9 +194,9 @@ def _doors(labels: NDArray[np.int32], grid: OccupancyGrid) -> list[tuple[int, in
     for pair, cells in touching.items():
         contact = np.zeros(labels.shape, bool)
         contact[tuple(np.array(cells).T)] = True
-        parts, n = ndimage.label(contact & grid.free, np.ones((3, 3)))
+        pieces, n = parts(contact & grid.free, diagonal=True)
         for k in range(1, n + 1):
-            part = np.argwhere(parts == k)
+            part = np.argwhere(pieces == k)
             if (np.ptp(part, axis=0).max() + 1) * grid.cell_m >= MIN_DOOR_M:
                 middle = part[int(np.argmin(np.linalg.norm(part - part.mean(axis=0), axis=1)))]
                 doors.append((*pair, grid.to_xy(middle)))

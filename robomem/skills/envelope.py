@@ -56,9 +56,10 @@ class Envelope:
         if unknown:
             raise ConfigError(f"safety.envelope: unknown key '{sorted(unknown)[0]}'; known keys: {', '.join(sorted(known))}")
         try:
-            return Envelope(**{k: tuple(float(x) for x in v) if isinstance(v, list | tuple) else float(v) for k, v in values.items()})  # type: ignore[arg-type]
+            plain = {k: tuple(float(x) for x in v) if isinstance(v, (list, tuple)) else float(v) for k, v in values.items()}
         except (TypeError, ValueError) as error:
             raise ConfigError(f"safety.envelope: expected numbers, got {dict(values)!r:.120}") from error
+        return Envelope(**plain)  # type: ignore[arg-type]
 
     def check_path(self, path_xy: ArrayLike) -> NDArray[np.float64]:
         """The path as Float64[k, 2] if it may be driven.

@@ -20,6 +20,7 @@ from robomem.viewer.labels import LabelPlacer
 CHI2_90 = 4.605  # of two degrees of freedom: a Gaussian holds 90 % of its mass within sqrt(4.605) sigma
 GONE = ("missing", "removed")
 MARGIN_M = 0.4
+MAX_WIDTH_IN, MIN_WIDTH_IN, MAX_HEIGHT_IN = 12.0, 7.0, 9.0  # of the home in the picture
 STATION_PX = 13.0  # half side of a numbered station
 
 
@@ -53,34 +54,29 @@ def draw_map(
     Raises:
         MissingDependencyError: matplotlib is not installed.
     """
-    bounds = _bounds(grid, objects)
+    way = np.asarray([] if trajectory is None else trajectory, float)
+    if history is None:
+        history = [] if focus_id is None else [(stay.from_ns, stay.position) for stay in graph.stays.get(focus_id, [])]
+    sure = [v for v in objects if v.id == focus_id or v.status != "tentative"]
+    furniture = sorted((v for v in sure if v.kind == "furniture" and v.status not in GONE), key=lambda v: -v.size[0] * v.size[1])
+    things = [v for v in sure if v.kind != "furniture"]
+    bounds = _bounds(grid, objects, way)
     figure, axes = _canvas(bounds)
     _draw_floor(axes, grid, graph.nodes("room"), room_labels)
-    if trajectory is not None and len(np.asarray(trajectory)) > 1:
-        way = np.asarray(trajectory, float)
-        axes.plot(way[:, 0], way[:, 1], color=ROBOT, lw=0.9, alpha=0.55, zorder=3, label="robot's path")
-    for view in objects:
-        if view.kind == "furniture" and view.status not in GONE:
-            _draw_furniture(axes, view)
+    if len(way) > 1:
+        axes.plot(way[:, 0], way[:, 1], color=ROBOT, lw=0.9, alpha=0.55, zorder=3)
+    for view in furniture:
+        _draw_furniture(axes, view)
     figure.canvas.draw()  # fixes the scale that label sizes depend on
     placer = LabelPlacer(axes, bounds)
-    if history is None and focus_id is not None:
-        history = [(stay.from_ns, stay.position) for stay in graph.stays.get(focus_id, [])]
-    shown = [v for v in objects if v.kind != "furniture" and (v.id == focus_id or v.status != "tentative")]
-    placer.avoid([v.position[:2] for v in shown])
-    placer.avoid([np.asarray(p, float)[:2] for _, p in history or []], half_px=STATION_PX)
-    _draw_history(axes, history or [], placer)
-    for view in shown:
+    placer.avoid([v.position[:2] for v in things])
+    placer.avoid([np.asarray(p, float)[:2] for _, p in history], half_px=STATION_PX)
+    _draw_history(axes, history, placer)
+    for view in things:
         _draw_object(axes, view, view.id == focus_id, bool(history))
-    _label_furniture(axes, [v for v in objects if v.kind == "furniture" and v.status not in GONE], placer)
-    for view in sorted(shown, key=lambda v: (v.id != focus_id, v.status in GONE, v.position[0])):
-        focus = view.id == focus_id
-        placer.place(
-            view.position[:2], view.label, color=FOCUS if focus else INK, bold=focus, away_px=STATION_PX if focus and history else 0.0
-        )
-    _name_rooms(axes, graph.nodes("room"), placer)
+    _write_labels(graph.nodes("room"), furniture, things, focus_id if history else None, placer)
     _scale_bar(axes, bounds)
-    _legend(axes, shown, trajectory is not None, bool(history))
+    _legend(axes, things, len(way) > 1, bool(history))
     axes.set_title(title, loc="left", fontsize=13, color=INK, pad=10, fontweight="bold")
     return _save(figure, path)
 
@@ -144,11 +140,11 @@ def _save(figure: Any, path: str | Path) -> Path:
     return out
 
 
-def _bounds(grid: Any, objects: Sequence[ObjectView]) -> tuple[float, float, float, float]:
+def _bounds(grid: Any, objects: Sequence[ObjectView], way: NDArray[np.float64]) -> tuple[float, float, float, float]:
     """Left, right, bottom, top (m) of what is known, with a margin."""
     cells = np.argwhere(grid.free | grid.occupied)
     points = [np.asarray(grid.to_xy(cells), float)] if len(cells) else []
-    points += [v.position[None, :2] for v in objects]
+    points += [v.position[None, :2] for v in objects] + ([way[:, :2]] if len(way) else [])
     known = np.concatenate(points) if points else np.array([[-1.0, -1.0], [1.0, 1.0]])
     (x0, y0), (x1, y1) = known.min(axis=0) - MARGIN_M, known.max(axis=0) + MARGIN_M
     return float(x0), float(x1), float(y0), float(y1)
@@ -156,10 +152,11 @@ def _bounds(grid: Any, objects: Sequence[ObjectView]) -> tuple[float, float, flo
 
 def _canvas(bounds: tuple[float, float, float, float]) -> tuple[Any, Any]:
     x0, x1, y0, y1 = bounds
-    width = 12.0
-    height = float(np.clip(width * (y1 - y0) / (x1 - x0), 4.0, 14.0)) + 1.3  # title above, legend below
+    tall = (y1 - y0) / (x1 - x0)
+    width = float(np.clip(MAX_HEIGHT_IN / tall, MIN_WIDTH_IN, MAX_WIDTH_IN))
+    height = float(np.clip(width * tall, 3.0, MAX_HEIGHT_IN)) + 1.3  # title above, legend below
     figure = _figure(width, height)
-    axes = figure.add_axes((0.02, 0.75 / height, 0.96, 1 - 1.25 / height))
+    axes = figure.add_axes((0.02, 0.8 / height, 0.96, 1 - 1.3 / height))
     axes.set_facecolor(UNKNOWN)
     axes.set_aspect("equal")
     axes.set_xlim(x0, x1)
@@ -202,9 +199,18 @@ def _draw_furniture(axes: Any, view: ObjectView) -> None:
     axes.add_patch(Polygon(corners, closed=True, facecolor=WOOD, edgecolor="#7d6a4d", lw=1.2, alpha=0.35 + 0.55 * view.existence, zorder=4))
 
 
-def _label_furniture(axes: Any, furniture: Sequence[ObjectView], placer: LabelPlacer) -> None:
+def _write_labels(
+    rooms: Sequence[Any], furniture: Sequence[ObjectView], things: Sequence[ObjectView], station_id: int | None, placer: LabelPlacer
+) -> None:
+    """Names of furniture, then of things (the one with stations first), then of rooms: who comes first gets the better spot."""
     for view in furniture:
         placer.place(view.position[:2], view.label, color="#6b5836", size=7.5, italic=True, centred=True)
+    for view in sorted(things, key=lambda v: (v.id != station_id, v.status in GONE, v.position[0])):
+        focus = view.id == station_id
+        placer.place(view.position[:2], view.label, color=FOCUS if focus else INK, bold=focus, away_px=STATION_PX if focus else 0.0)
+    for node in rooms:
+        xy = np.asarray(node.position, float)[:2]
+        placer.place(xy, node.label.upper(), color="#4c5a67", size=12, bold=True, centred=True, alpha=0.6)
 
 
 def _draw_object(axes: Any, view: ObjectView, focus: bool, has_history: bool) -> None:
@@ -273,11 +279,6 @@ def _draw_history(axes: Any, history: Sequence[tuple[int, ArrayLike]], placer: L
             placer.place(point, f"+{since}" if number > 1 else "first seen", color=FOCUS, size=7, away_px=STATION_PX)
 
 
-def _name_rooms(axes: Any, rooms: Sequence[Any], placer: LabelPlacer) -> None:
-    for node in rooms:
-        placer.place(np.asarray(node.position, float)[:2], node.label.upper(), color="#4c5a67", size=12, bold=True, centred=True, alpha=0.6)
-
-
 def _scale_bar(axes: Any, bounds: tuple[float, float, float, float]) -> None:
     x, y = bounds[0] + 0.15, bounds[2] + 0.15
     axes.plot([x, x + 1.0], [y, y], color=INK, lw=2.5, solid_capstyle="butt", zorder=11)
@@ -317,7 +318,7 @@ def _legend(axes: Any, shown: Sequence[ObjectView], path: bool, history: bool) -
         handles=items,
         loc="upper center",
         bbox_to_anchor=(0.5, -0.005),
-        ncol=len(items),
+        ncol=len(items) if axes.figure.get_figwidth() > 11.0 else -(-len(items) // 2),
         fontsize=8,
         frameon=False,
         handletextpad=0.4,

@@ -56,34 +56,31 @@ class LabelPlacer:
 
         anchor = np.asarray(self._axes.transData.transform(np.asarray(point, float)))
         width, height = self._extent(text, size, bold)
-        best, best_cost = anchor, np.inf
-        for rank, middle in enumerate(self._spots(anchor, width + away_px, height + away_px, centred)):
-            box = (middle[0] - width / 2, middle[1] - height / 2, middle[0] + width / 2, middle[1] + height / 2)
-            cost = sum(_shared(box, other) for other in self._taken) + 10 * self._outside(box) + 0.02 * rank * height
-            if cost < best_cost:
-                best, best_cost = middle, cost
-            if cost < 0.02 * rank * height + 1e-9:
-                break
-        self._taken.append((best[0] - width / 2, best[1] - height / 2, best[0] + width / 2, best[1] + height / 2))
-        xy = self._axes.transData.inverted().transform(best)
-        self._axes.text(
-            xy[0],
-            xy[1],
-            text,
-            ha="center",
-            va="center",
-            fontsize=size,
-            color=color,
-            alpha=alpha,
-            zorder=12,
-            fontweight="bold" if bold else "normal",
-            fontstyle="italic" if italic else "normal",
+        best = self._best(self._spots(anchor, width + away_px, height + away_px, centred), width, height)
+        back = self._axes.transData.inverted().transform
+        self._axes.annotate(
+            text, back(best), ha="center", va="center", fontsize=size, color=color, alpha=alpha, zorder=12,
+            fontweight="bold" if bold else "normal", fontstyle="italic" if italic else "normal",
             path_effects=[withStroke(linewidth=2.0, foreground="#ffffffb0")],
-        )
+        )  # fmt: skip
         gap = max(abs(best[0] - anchor[0]) - width / 2, abs(best[1] - anchor[1]) - height / 2)
         if gap > LINE_FROM_PX:
-            start = self._axes.transData.inverted().transform(anchor)
-            self._axes.plot([start[0], xy[0]], [start[1], xy[1]], color=color, lw=0.5, alpha=0.5, zorder=6)
+            start, end = back(anchor), back(best)
+            self._axes.plot([start[0], end[0]], [start[1], end[1]], color=color, lw=0.5, alpha=0.5, zorder=6)
+
+    def _best(self, spots: list[Any], width: float, height: float) -> Any:
+        """The spot (pixels) where the label covers least; taken from then on. Earlier spots win ties, and a free one ends the search."""
+        best, best_box, best_cost = spots[0], (0.0, 0.0, 0.0, 0.0), np.inf
+        for rank, middle in enumerate(spots):
+            box = (middle[0] - width / 2, middle[1] - height / 2, middle[0] + width / 2, middle[1] + height / 2)
+            far = 0.02 * rank * height
+            cost = sum(_shared(box, other) for other in self._taken) + 10 * self._outside(box) + far
+            if cost < best_cost:
+                best, best_box, best_cost = middle, box, cost
+            if cost < far + 1e-9:
+                break
+        self._taken.append(best_box)
+        return best
 
     def _extent(self, text: str, size: float, bold: bool) -> tuple[float, float]:
         """Width and height in pixels, from average glyph widths: exact extents would need a draw per label."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from robomem.errors import MissingDependencyError
 from robomem.geometry import yaw_matrix
 from robomem_sim.assets import COLORS, Shape, object_model
 from robomem_sim.furniture import Leaf
@@ -87,7 +90,7 @@ class Stage:
     """
 
     def __init__(self, specs: list[BodySpec], id_salt: int = 0) -> None:
-        self._bullet = _bullet()
+        self._bullet = load_bullet()
         self._client: int = self._bullet.connect(self._bullet.DIRECT)
         self.specs: list[BodySpec] = []
         self._ids: list[int] = []
@@ -164,12 +167,22 @@ def leaf_pose(leaf: Leaf, fraction: float) -> tuple[NDArray[np.float64], float]:
     return pivot - yaw_matrix(angle) @ pivot + (leaf.slide_m * fraction, 0.0, 0.0), angle
 
 
-def _bullet() -> Any:
-    """PyBullet; its banner goes to the C standard output, which is silenced while it loads."""
+def load_bullet() -> Any:
+    """PyBullet; its banner goes to the C standard output, which is silenced while it loads.
+
+    Raises:
+        MissingDependencyError: PyBullet is not installed.
+    """
+    if "pybullet" in sys.modules:
+        return sys.modules["pybullet"]
     keep, null = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(null, 1)
         import pybullet
+
+        ctypes.CDLL(None).fflush(None)  # the banner sits in C's buffer
+    except ImportError as error:
+        raise MissingDependencyError(f"robomem_sim: PyBullet cannot be loaded ({error}); pip install 'robomem[sim]'") from error
     finally:
         os.dup2(keep, 1)
         os.close(keep)

@@ -30,7 +30,7 @@ class Sight:
 
     Attributes:
         pixels: own pixels.
-        visible: share of the outline that is in the image and not covered, 0..1.
+        visible: share of its outline in the image that nothing covers, 0..1.
         distance_m: from the camera to the box centre.
     """
 
@@ -163,7 +163,7 @@ def sights(world: World, image: Image, T_map_camera: NDArray[np.float64], intrin
 
 
 def _outline_area(world: World, name: str, T_camera_map: NDArray[np.float64], k: Intrinsics) -> float:
-    """Pixels that an entity's outline would cover if nothing were in front of it and the image had no borders; 0 if it surrounds the camera."""
+    """Pixels of the image that an entity's outline would cover if nothing were in front of it; 0 if it surrounds the camera."""
     center, size, yaw = world.box(name)
     if name in world.object_names:
         model = world.model(name)
@@ -173,6 +173,6 @@ def _outline_area(world: World, name: str, T_camera_map: NDArray[np.float64], k:
     p = transform(T_camera_map, points)
     if p[:, 2].min() < 0.05:
         return 0.0
-    pixels = p[:, :2] / p[:, 2:] * (k.fx, k.fy)
+    pixels = np.clip(p[:, :2] / p[:, 2:] * (k.fx, k.fy) + (k.cx, k.cy), 0, (k.width, k.height))
     return hull_area(pixels) * fill
 

@@ -11,7 +11,7 @@ from robomem.errors import InvalidInputError
 from robomem.geometry import footprint, overlap_area, yaw_matrix
 from robomem_sim.assets import ObjectModel, object_model, person_shape
 from robomem_sim.bodies import Stage, furniture_specs, leaf_pose, object_specs, shape_specs, structure_specs
-from robomem_sim.freespace import FreeSpace, obstacles
+from robomem_sim.freespace import FreeSpace, distance_to_obstacles, obstacles
 from robomem_sim.furniture import Surface
 from robomem_sim.home import STANDING_GAP_M, FurnitureItem, Home, ObjectItem, surface_under
 from robomem_sim.truth import describe
@@ -113,6 +113,10 @@ class World:
         if name not in self._items:
             raise InvalidInputError(f"world: no object {name!r}; have {', '.join(sorted(self._items))}")
         return self._items[name]
+
+    def distances_to_obstacles(self, points: ArrayLike) -> NDArray[np.float64]:
+        """Float64[k, n] distance (m) from true points Float64[k, 2] to each fixed obstacle; open doors give way and do not count."""
+        return distance_to_obstacles(points, self.obstacles)
 
     def truth(self) -> dict[str, Any]:
         """Everything true about the home now, as JSON values. For the evaluator only."""

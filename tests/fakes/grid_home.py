@@ -177,8 +177,9 @@ class GridMemory:
         v = (present or fits)[0]
         return Recall("found" if present else "moved_since_seen", v.id, v.label, v.position, 0.1, v.existence, v.last_seen_ns)
 
-    def predict(self, query: str) -> list[PlaceProbability]:
+    def predict(self, query: str | int) -> list[PlaceProbability]:
         """Common sense over known furniture, times every look that showed nothing."""
+        query = self._views[query].label if isinstance(query, int) else query
         onto, words = default_ontology(), [w for w in query.split() if w not in ("red", "blue", "green", "white")]
         prior, rows = onto.prior(" ".join(words)), []
         for f in (v for v in self._views.values() if v.kind == "furniture"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +36,8 @@ def wall(x0: float, y0: float, x1: float, y1: float, thickness: float = 0.1, hei
 def table(x: float, y: float, width: float, depth: float, height: float = 0.75, label: str = "dining table") -> list[Box]:
     """A top and four legs centred at (x, y): one can see under it."""
     w, d = width / 2, depth / 2
-    legs = [Box((x + sx * (w - 0.03) - 0.03, y + sy * (d - 0.03) - 0.03, 0.0), (x + sx * (w - 0.03) + 0.03, y + sy * (d - 0.03) + 0.03, height - 0.04),
-                label) for sx in (-1, 1) for sy in (-1, 1)]
+    feet = [(x + sx * (w - 0.03), y + sy * (d - 0.03)) for sx in (-1, 1) for sy in (-1, 1)]
+    legs = [Box((a - 0.03, b - 0.03, 0.0), (a + 0.03, b + 0.03, height - 0.04), label) for a, b in feet]
     return [Box((x - w, y - d, height - 0.04), (x + w, y + d, height), label), *legs]
 
 
@@ -117,7 +118,8 @@ def home_2x2(door_m: float = 0.9, furnished: bool = True) -> PlaneWorld:
         return PlaneWorld(walls)
     things = [
         *table(2.2, 1.7, 1.6, 0.9), block(0.4, 2.6, 0.6, 2.0, 0.9, "counter"), block(0.4, 0.5, 0.65, 0.65, 1.75, "fridge"),
-        block(7.5, 0.5, 1.9, 0.8, 0.8, "sofa"), *table(7.6, 1.7, 1.0, 0.5, 0.42, "coffee table"), block(9.7, 2.2, 0.4, 1.4, 0.5, "tv stand"),
+        block(7.5, 0.5, 1.9, 0.8, 0.8, "sofa"),
+        *table(7.6, 1.7, 1.0, 0.5, 0.42, "coffee table"), block(9.7, 2.2, 0.4, 1.4, 0.5, "tv stand"),
         block(1.1, 6.9, 2.0, 1.5, 0.5, "bed"), block(0.35, 5.7, 0.45, 0.45, 0.5, "nightstand"), block(3.6, 7.7, 1.0, 0.45, 0.9, "dresser"),
         *table(8.0, 7.5, 1.4, 0.7, 0.74, "desk"), block(9.75, 5.5, 0.35, 1.0, 1.8, "shelf"), block(8.0, 6.8, 0.45, 0.45, 0.9, "chair"),
     ]
@@ -164,7 +166,7 @@ class PlaneRobot:
 
     def follow(self, path: NDArray[np.float64], final_yaw: float | None = None, step_m: float = 0.25) -> None:
         """Drive along Float64[k, 2], a frame every step, the head swaying from side to side."""
-        for a, b in zip(path[:-1], path[1:], strict=True):
+        for a, b in pairwise(path):
             length = float(np.linalg.norm(b - a))
             if length > 1e-6:
                 self.yaw = float(np.arctan2(b[1] - a[1], b[0] - a[0]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,14 +15,18 @@ from tests.fakes.explored_home import RADIUS_M, START, explored_home
 from tests.fakes.plane_world import PlaneRobot, PlaneWorld, block, home_2x2, wall
 
 FREE_SPOTS = [(1.3, 3.0), (4.2, 3.2), (6.5, 3.2), (9.0, 1.0), (6.0, 7.0), (9.0, 6.4), (3.0, 5.0), (4.3, 7.3)]
-TARGETS = {"mug at the back of the counter": (0.3, 2.9, 0.95), "bowl in the middle of the table": (2.2, 1.7, 0.8), "remote on the tv stand": (9.7, 2.2, 0.55),
-           "lamp on the nightstand": (0.35, 5.7, 0.7), "laptop on the desk": (8.0, 7.4, 0.8), "book in the shelf": (9.75, 5.5, 1.0), "vase on the dresser": (3.6, 7.75, 1.0)}
+TARGETS = {
+    "mug at the back of the counter": (0.3, 2.9, 0.95), "bowl in the middle of the table": (2.2, 1.7, 0.8),
+    "remote on the tv stand": (9.7, 2.2, 0.55), "lamp on the nightstand": (0.35, 5.7, 0.7), "laptop on the desk": (8.0, 7.4, 0.8),
+    "book in the shelf": (9.75, 5.5, 1.0), "vase on the dresser": (3.6, 7.75, 1.0),
+}
 ROOM_OF = {"mug": (0, 0), "bowl": (0, 0), "remote": (1, 0), "lamp": (0, 1), "laptop": (1, 1), "book": (1, 1), "vase": (0, 1)}
 
 
 def samples(path: np.ndarray, step_m: float = 0.02) -> np.ndarray:
     """Points along a polyline."""
-    return np.concatenate([a + (b - a) * np.linspace(0, 1, max(2, int(np.linalg.norm(b - a) / step_m)))[:, None] for a, b in zip(path[:-1], path[1:], strict=True)])
+    along = [np.linspace(0, 1, max(2, int(np.linalg.norm(b - a) / step_m)))[:, None] for a, b in pairwise(path)]
+    return np.concatenate([a + (b - a) * t for (a, b), t in zip(pairwise(path), along, strict=True)])
 
 
 @pytest.mark.parametrize("start", FREE_SPOTS)

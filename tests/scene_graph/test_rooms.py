@@ -62,7 +62,8 @@ def test_furniture_does_not_split_a_room() -> None:
 def test_ids_stay_while_the_home_is_explored() -> None:
     world, grid = home_2x2(), OccupancyGrid()
     rooms, kept, visited = None, {}, set()
-    for k, (x, y) in enumerate([(2.5, 3.2), (3.4, 2.6), (4.4, 2.0), (6.0, 2.2), (7.0, 2.8), (7.5, 4.6), (6.8, 5.6), (4.4, 6.0), (3.0, 5.5), (2.6, 6.6)]):
+    tour = [(2.5, 3.2), (3.4, 2.6), (4.4, 2.0), (6.0, 2.2), (7.0, 2.8), (7.5, 4.6), (6.8, 5.6), (4.4, 6.0), (3.0, 5.5), (2.6, 6.6)]
+    for k, (x, y) in enumerate(tour):
         PlaneRobot(world, grid, x, y, stamp_ns=k * 10**10).look_around()
         rooms = segment_rooms(grid).match(rooms)
         here = rooms.room_at((x, y))

@@ -1,0 +1,136 @@
+"""How memory says what it knows: places, ages, certainty and changes in plain English."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from robomem.clock import NS_PER_S
+from robomem.types import Event, ObjectView, PlaceProbability, Recall
+
+MAX_LINES = 12
+
+
+def ago(then_ns: int, now_ns: int) -> str:
+    """"40 s ago", "12 min ago", "3 h ago", "2 days ago"."""
+    s = max(0, now_ns - then_ns) / NS_PER_S
+    if s < 2:
+        return "just now"
+    return f"{duration(s)} ago"
+
+
+def duration(seconds: float) -> str:
+    """"40 s", "12 min", "3 h", "2 days", in the largest unit that gives at least 2."""
+    for limit, unit, size in ((120, "s", 1), (7200, "min", 60), (172800, "h", 3600)):
+        if seconds < limit:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 86400:.0f} days"
+
+
+def name(recall: Recall, color: str = "") -> str:
+    """"the red mug (#12)"."""
+    return f"the {color + ' ' if color else ''}{recall.label} (#{recall.id})"
+
+
+def spot(place: str, position: Sequence[float] | None) -> str:
+    """A place in words, or coordinates where there are none."""
+    if place or position is None:
+        return place or "somewhere"
+    return f"at x {position[0]:.1f} m, y {position[1]:.1f} m"
+
+
+def evidence(ids: Sequence[int]) -> str:
+    """"Evidence: observations 3, 7." or nothing."""
+    return f" Evidence: observations {', '.join(str(i) for i in ids)}." if ids else ""
+
+
+def whereabouts(recall: Recall, color: str, now_ns: int, likely: Sequence[PlaceProbability]) -> str:
+    """The answer to "where is it?"."""
+    if recall.verdict == "unknown":
+        return f"I do not know. I would need {recall.needs}."
+    if recall.verdict == "ambiguous":
+        known = "; ".join(f"{_listed_name(c.color, c.label, c.id)} {spot(c.place, c.position.tolist())}" for c in recall.candidates)
+        return f"{recall.question} I know {known}." if len(recall.candidates) > 1 else recall.question
+    who, where = name(recall, color), spot(recall.place, None if recall.position is None else recall.position.tolist())
+    seen = ago(recall.last_seen_ns or 0, now_ns)
+    if recall.verdict == "found":
+        return (f"{_capital(who)} is {where}: seen {seen}, {recall.p_still_there:.0%} sure that it still is there, "
+                f"within {recall.radius90_m:.2f} m.{evidence(recall.evidence)}")
+    text = f"{_capital(who)} was {where} when I last saw it {seen}, but it is probably not there any more ({recall.p_still_there:.0%})."
+    places = [f"{'in' if p.relation == 'inside' else 'on'} the {p.label}{f' in the {p.room}' if p.room else ''} ({p.probability:.0%})" for p in likely]
+    return text + (f" Most likely now: {', '.join(places)}." if places else "") + evidence(recall.evidence)
+
+
+def was_there(recall: Recall, color: str, said: str) -> str:
+    """The answer to "where was it?"."""
+    if recall.verdict == "unknown":
+        return f"I do not know where it was {said}. I would need {recall.needs}."
+    if recall.verdict == "ambiguous":
+        return whereabouts(recall, color, recall.asked_ns, ())
+    where = spot(recall.place, None if recall.position is None else recall.position.tolist())
+    lead = f"{_capital(said)} {name(recall, color)} was"
+    if recall.verdict == "found":
+        return f"{lead} {where} ({recall.p_still_there:.0%} sure).{evidence(recall.evidence)}"
+    return f"{lead} probably not where I had seen it before, {where} ({recall.p_still_there:.0%} still there).{evidence(recall.evidence)}"
+
+
+def things(views: Sequence[ObjectView], counts: bool = True) -> str:
+    """"2 books, a red mug (#12) and a plate (#9)"."""
+    by_label: dict[str, list[ObjectView]] = {}
+    for view in views:
+        by_label.setdefault(view.label, []).append(view)
+    parts = []
+    for label, same in sorted(by_label.items()):
+        if len(same) > 1 and counts:
+            parts.append(f"{len(same)} {plural(label)} ({', '.join(f'#{v.id}' for v in same)})")
+        else:
+            parts += [f"{_article(f'{v.color} {label}'.strip())} (#{v.id})" for v in same]
+    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts)
+
+
+def plural(label: str) -> str:
+    """A rough English plural of a class name."""
+    if label.endswith("s") and not label.endswith("ss"):
+        return label
+    if label == "person":
+        return "people"
+    if label in ("shelf", "knife"):
+        return label[:-1].removesuffix("f") + "ves"
+    if label.endswith(("ss", "x", "ch", "sh")):
+        return label + "es"
+    return label[:-1] + "ies" if label.endswith("y") and label[-2] not in "aeiou" else label + "s"
+
+
+def change(event: Event, was: str, now_ns: int) -> str:
+    """One event as a sentence part; `was` is the place before, by the history, where the event does not say."""
+    who = f"the {event.label} (#{event.object_id})"
+    before, after = event.before.get("place") or was, event.after.get("place") or ""
+    when = ago(event.stamp_ns, now_ns)
+    if "held_by" in event.after:
+        return f"{who} was picked up by the {event.after['held_by']}{f', {before}' if before else ''} ({when})"
+    if event.kind in ("moved", "relation_changed"):
+        return f"{who} moved{f' from {_bare(before)}' if before else ''} to {_bare(spot(after, event.after.get('position')))} ({when})"
+    if event.kind == "removed":
+        return f"{who} is gone from {_bare(spot(before, event.before.get('position')))} (noticed {when})"
+    if event.kind == "state_changed":
+        pairs = ", ".join(f"{k} {event.before.get(k, '?')} -> {v}" for k, v in event.after.items())
+        return f"{who} changed: {pairs} ({when})"
+    if event.kind == "appeared":
+        return f"{who} {'was seen again' if event.before.get('again') else 'appeared'} {spot(after, event.after.get('position'))} ({when})"
+    return f"{who}: {event.kind} ({when})"
+
+
+def _bare(place: str) -> str:
+    """"on the counter in the kitchen" as the end of "from ...": "the counter in the kitchen"."""
+    return place.removeprefix("on ").removeprefix("in ")
+
+
+def _article(noun: str) -> str:
+    return noun if noun.endswith("s") and not noun.endswith("ss") else f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def _listed_name(color: str, label: str, ident: int) -> str:
+    return f"the {color + ' ' if color else ''}{label} (#{ident})"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,44 @@
+"""The command line: what it says when it is used wrongly, and that it says it without a traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from robomem.cli import main
+
+
+def test_no_command_prints_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert "demo" in capsys.readouterr().out
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("robomem ")
+
+
+@pytest.mark.parametrize(("argv", "words"), [
+    (["replay", "no/such/folder"], "no recording at"),
+    (["bench", "nonsense"], "no benchmark 'nonsense'"),
+    (["bench", "map", "--seeds", "x"], "--seeds"),
+    (["ask", "where is the mug?", "--db", "no/such.db"], "no/such.db"),
+])
+def test_mistakes_are_told_in_one_line(argv: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(argv) == 2
+    err = capsys.readouterr().err
+    assert words in err and "Traceback" not in err and err.startswith(f"robomem {argv[0]}: ")
+
+
+def test_a_foreign_file_is_not_a_memory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "letter.db"
+    path.write_text("dear diary " * 100)
+    assert main(["ask", "where is the mug?", "--db", str(path)]) == 2
+    assert "letter.db" in capsys.readouterr().err
+    assert path.read_text().startswith("dear diary")
+
+
+def test_bench_list_names_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "list"]) == 0
+    assert {"demo", "frame", "map", "replay"} <= set(capsys.readouterr().out.split())
