@@ -24,8 +24,8 @@ _HOME = {
 }
 
 __all__ = [
-    "Detections", "Episode", "Event", "Intrinsics", "ObjectView", "PlaceProbability", "Recall", "RgbdFrame", "RobomemConfig", "RobomemError",
-    "RobotMemory", "ask",
+    "Detections", "Episode", "Event", "Intrinsics", "ObjectView", "PlaceProbability", "Recall", "RgbdFrame", "RobomemConfig",
+    "RobomemError", "RobotMemory", "ask",
 ]
 
 

@@ -17,8 +17,8 @@ from robomem.types import Event, ObjectView, Recall
 
 EXAMPLES = ("where is the mug", "where was the mug at the start", "what changed in the kitchen since this morning", "what is on the table",
             "how many cups are there", "when did you last see the keys")
-POLITE = re.compile(r"^(?:please|hey|ok|okay|so|and|robot|can you|could you|would you|do you know|tell me|say|show me|i wonder)\b[\s,]*|\bplease\b|\bright now\b"
-                    r"|\bcurrently\b|\bnow\b")
+POLITE = re.compile(r"^(?:please|hey|ok|okay|so|and|robot|can you|could you|would you|do you know|tell me|say|show me|i wonder)\b[\s,]*"
+                    r"|\bplease\b|\bright now\b|\bcurrently\b|\bnow\b")
 SHOWN = 3  # places named for something that moved
 
 
@@ -87,7 +87,9 @@ def _where_is(q: _Asked, found: re.Match[str]) -> Answer:
         lines = "; ".join(f"the {c.color + ' ' if c.color else ''}{c.label} (#{c.id}) {wording.spot(c.place, c.position.tolist())} "
                           f"({c.p_still_there:.0%} sure)" for c in recall.candidates)
         return Answer(f"I know {len(recall.candidates)}: {lines}.{wording.evidence(recall.evidence)}", recall, recall.evidence)
-    likely = [p for p in q.memory.predict(recall.id)[:SHOWN] if p.probability >= 0.05] if recall.verdict == "moved_since_seen" and recall.id else []
+    likely = []
+    if recall.verdict == "moved_since_seen" and recall.id is not None:
+        likely = [p for p in q.memory.predict(recall.id)[:SHOWN] if p.probability >= 0.05]
     return Answer(wording.whereabouts(recall, q.color(recall), q.now_ns, likely), recall, recall.evidence)
 
 
@@ -118,7 +120,8 @@ def _where_before(q: _Asked, what: str, when: When) -> Answer:
     elif re.search(r"\b(?:it|that|mov\w+|took|taken|carried|put)\b", when.before):
         ended = [s for s in stays if s.to_ns is not None]
         if not ended:
-            return Answer(f"I have not seen {wording.name(known, q.color(known))} move.{wording.evidence(known.evidence)}", known, known.evidence)
+            still = wording.name(known, q.color(known))
+            return Answer(f"I have not seen {still} move.{wording.evidence(known.evidence)}", known, known.evidence)
         at = ended[-1].seen_ns
     else:
         episodes = q.memory.episodes(when.before, 1)
@@ -140,7 +143,8 @@ def _where_has_been(q: _Asked, found: re.Match[str]) -> Answer:
 
 
 def _journey(stays: list[Stay], now_ns: int) -> str:
-    return ", then ".join(f"{wording.spot(s.place.words, s.position.tolist())} (last seen there {wording.ago(s.seen_ns, now_ns)})" for s in stays)
+    return ", then ".join(f"{wording.spot(s.place.words, s.position.tolist())} (last seen there {wording.ago(s.seen_ns, now_ns)})"
+                          for s in stays)
 
 
 def _changed(q: _Asked, found: re.Match[str]) -> Answer:
@@ -150,8 +154,8 @@ def _changed(q: _Asked, found: re.Match[str]) -> Answer:
     if room and room not in rooms:
         return Answer(f"I know no room called '{room}'; I know {', '.join(sorted(rooms)) or 'no room yet'}.")
     events = [e for e in q.memory.changes(since, until, room or None) if q.memory.ontology.prior(e.label).kind != "agent"]
-    told = _settled([e for e in events if e.kind not in ("appeared", "merged", "split") or (e.kind == "appeared" and e.before.get("again"))])
     new = [e for e in events if e.kind == "appeared" and not e.before.get("again")]
+    told = _settled([e for e in events if e not in new and e.kind not in ("merged", "split")])
     if q.when is not None and not q.when.first:
         told, new = sorted([*told, *new], key=lambda e: (e.stamp_ns, e.id)), []
     where = f" in the {room}" if room else ""
@@ -222,7 +226,8 @@ def _last_seen(q: _Asked, found: re.Match[str]) -> Answer:
     recall = q.memory.find(found["what"])
     if not recall.found:
         return Answer(wording.whereabouts(recall, "", q.now_ns, ()), recall)
-    who, where = wording.name(recall, q.color(recall)), wording.spot(recall.place, None if recall.position is None else recall.position.tolist())
+    who = wording.name(recall, q.color(recall))
+    where = wording.spot(recall.place, None if recall.position is None else recall.position.tolist())
     return Answer(f"I last saw {who} {wording.ago(recall.last_seen_ns or 0, q.now_ns)}, {where}.{wording.evidence(recall.evidence)}",
                   recall, recall.evidence)
 
@@ -235,7 +240,7 @@ _QUESTIONS: tuple[tuple[str, Callable[[_Asked, re.Match[str]], Answer]], ...] = 
     (rf"^when (?:was|were) {_THING} (?:last )?seen(?: last)?$", _last_seen),
     (r"^what(?:'s| is| has| have|)? ?(?:changed|change|happened|moved|different|new|changes)(?: (?:in|inside) (?P<room>.+))?$", _changed),
     (r"^(?:did|has) anything (?:change|changed|move|moved|happen|happened)(?: (?:in|inside) (?P<room>.+))?$", _changed),
-    (rf"^(?:what(?:'s| is| are| was| were)?|which (?:{_ANY}) (?:is|are|was|were)|(?:list |what )?(?:the )?(?:{_ANY})(?: (?:is|are|was|were))?)"
+    (rf"^(?:what(?:'s| is| are| was| were)?|(?:which|list|what)? ?(?:the )?(?:{_ANY})(?: (?:is|are|was|were))?)"
      r"(?: there)? (?P<how>on|in|inside|at) (?P<place>.+)$", _what_is),
     (rf"^how many {_THING}$", _how_many),
     (rf"^count (?:the |all )?{_THING}$", _how_many),

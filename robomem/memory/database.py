@@ -42,7 +42,7 @@ class Database:
         _check_file(path, read_only)
         self._faults, self._full = _fault_types(self.engine)
         self._connection = self._connect()
-        self.execute("PRAGMA busy_timeout = %d" % BUSY_TIMEOUT_MS)
+        self.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
 
     def _connect(self) -> Any:
         try:
@@ -95,7 +95,7 @@ class Database:
         try:
             partial.unlink(missing_ok=True)
             self._copy(str(partial))
-            os.replace(partial, target)
+            partial.replace(target)
         except OSError as error:
             raise StoreError(f"{path}: cannot write the backup: {error.strerror}") from error
 

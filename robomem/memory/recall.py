@@ -7,7 +7,7 @@ lost among the k nearest that do not.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from robomem.memory.query import Query, match_label, near_color
 from robomem.memory.records import PlaceWords
 from robomem.ontology import Ontology
-from robomem.types import Candidate, Recall
+from robomem.types import Candidate, Recall, Verdict
 
 CHI2_3_90 = 6.251  # 90 % quantile of chi-squared with 3 degrees of freedom
 LIKELY = 0.5  # below this it is more likely gone than there
@@ -99,7 +99,8 @@ class Recaller:
 
     def _by_label(self, query: Query, traces: Sequence[Trace]) -> list[tuple[Trace, float, bool]]:
         """(trace, similarity, loose) by the best kind of match that has any: the id, the label, part of the belief or of the name, a
-        related label, a similar word. A looser kind is looked at only when the stricter ones know nothing at all."""
+        related label, a similar word. A looser kind is looked at only when the stricter ones know nothing at all.
+        """
         if query.id is not None:
             return [(t, 1.0, False) for t in traces if t.id == query.id]
         if not query.label:
@@ -210,7 +211,7 @@ def question(label: str, traces: Sequence[Trace]) -> str:
 
 def an(noun: str) -> str:
     """The noun with its indefinite article, none before a plural-looking or empty one."""
-    if not noun or noun.endswith("s") and not noun.endswith("ss"):
+    if not noun or (noun.endswith("s") and not noun.endswith("ss")):
         return noun
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
@@ -233,7 +234,8 @@ def _candidate(match: Match) -> Candidate:
     return Candidate(t.id, t.label, t.position, match.score, t.p_there, t.place.words, t.color)
 
 
-def _filled(base: Recall, verdict: str, best: Match, evidence: Callable[[Trace], tuple[int, ...]], question: str = "") -> Recall:
+def _filled(base: Recall, verdict: Verdict, best: Match, evidence: Callable[[Trace], tuple[int, ...]], question: str = "") -> Recall:
     t = best.trace
-    return Recall(verdict, t.id, t.label, t.position, radius90(t.covariance_max), t.p_there, t.last_seen_ns, t.place.words, t.place.place_id,  # type: ignore[arg-type]
-                  base.candidates, question, evidence(t), base.narrowed_by, "", base.asked_ns)
+    return replace(base, verdict=verdict, id=t.id, label=t.label, position=t.position, radius90_m=radius90(t.covariance_max),
+                   p_still_there=t.p_there, last_seen_ns=t.last_seen_ns, place=t.place.words, place_id=t.place.place_id,
+                   question=question, evidence=evidence(t))

@@ -159,9 +159,10 @@ def object_row(view: ObjectView, place: PlaceWords) -> Row:
     x, y, z = (float(v) for v in view.position)
     sx, sy, sz = (float(v) for v in view.size)
     states = {name: [value, float(p)] for name, (value, p) in view.states.items()}
-    return (int(view.id), view.label, to_json({k: float(p) for k, p in view.label_probs.items()}), x, y, z, _blob(view.covariance, np.float64),
-            sx, sy, sz, float(view.yaw_rad), float(view.existence), view.status, to_json(states), int(view.first_seen_ns),
-            int(view.last_seen_ns), int(view.support), view.color, view.kind, _blob(view.embedding, np.float32),
+    probs = to_json({name: float(p) for name, p in view.label_probs.items()})
+    return (int(view.id), view.label, probs, x, y, z, _blob(view.covariance, np.float64), sx, sy, sz,
+            float(view.yaw_rad), float(view.existence), view.status, to_json(states), int(view.first_seen_ns), int(view.last_seen_ns),
+            int(view.support), view.color, view.kind, _blob(view.embedding, np.float32),
             place.place_id, place.holder, place.room_id, place.room)
 
 

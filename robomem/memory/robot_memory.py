@@ -238,8 +238,9 @@ class RobotMemory:
                 return self._questions.predict(query, at)
             recall = self._questions.find(query, at, 1)
             rows = world.location_belief(recall.id, at) if recall.id is not None else []
-            # Something on record that the world has dropped or never had is predicted like any of its class.
-            return sorted(rows or world.location_belief(self._label_of(query), at), key=lambda r: -r.probability)
+            # What the world has dropped long ago is still on record: then its own past speaks, else its class.
+            rows = rows or self._questions.predict(query, at) or world.location_belief(self._label_of(query), at)
+            return sorted(rows, key=lambda r: -r.probability)
 
     def _label_of(self, query: str | int) -> str:
         parsed = self._questions.parse(query)
@@ -339,8 +340,8 @@ class RobotMemory:
             self.store.put_objects([row])
             return row[0]
 
-    def forget(self, label: str | None = None, id: int | None = None, region: Region | None = None) -> Forgotten:  # noqa: A002 - a public promise
-        """Remove things from rows, history, observations, events, words, summaries and the world; then prove by search that nothing is left.
+    def forget(self, label: str | None = None, id: int | None = None, region: Region | None = None) -> Forgotten:
+        """Remove things from rows, history, observations, events, words, summaries and the world; then prove it by search.
 
         Args:
             label: every object of a class ("person").

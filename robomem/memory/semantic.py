@@ -39,7 +39,7 @@ class SemanticMemory:
             InvalidInputError: no such lesson, or no text.
         """
         old = self._newest(lesson_id)
-        return self._put(replace(old, version=old.version + 1, text=_checked(text), source=source, support=1, stamp_ns=stamp_ns, removed=False))
+        return self._put(Lesson(old.id, old.version + 1, _checked(text), source, 1, stamp_ns))
 
     def remove(self, lesson_id: int, source: str, stamp_ns: int) -> None:
         """Take a lesson out of every answer; `undo` brings it back.

@@ -47,7 +47,8 @@ class ShortTermMemory:
     def update(self, view: ObjectView) -> bool:
         """Take in one object; False if there was no room because everything else is pinned."""
         self._tick += 1
-        unit = Unit(view.id, view.label, view.position, {name: value for name, (value, _) in view.states.items()}, view.embedding, view.last_seen_ns)
+        states = {name: value for name, (value, _) in view.states.items()}
+        unit = Unit(view.id, view.label, view.position, states, view.embedding, view.last_seen_ns)
         if view.id in self._units:
             self._units[view.id] = unit
             self._touch(view.id)

@@ -118,8 +118,7 @@ class SpatialHistory:
             hours: mean hours between moves of a label.
         """
         stays = {stay.object_id: stay for stay in self._store.stays(at_ns=at_ns)}
-        out = [_past_trace(view, stays[view.id], at_ns, hours(view.label)) for view, _ in objects if view.id in stays]
-        return out
+        return [_past_trace(view, stays[view.id], at_ns, hours(view.label)) for view, _ in objects if view.id in stays]
 
 
 def present_trace(view: ObjectView, place: PlaceWords, at_ns: int, hours: float) -> Trace:

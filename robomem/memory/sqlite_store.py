@@ -242,8 +242,8 @@ class SqliteStore(SqliteCore):
             if self._late_objects:
                 self.begin()
                 self.drain()
-            found = self.database.execute("SELECT rowid / 8, -rank FROM words WHERE words MATCH ? AND rowid % 8 = ? ORDER BY rank, rowid LIMIT ?",
-                                          (query, WORD_CODES[kind], k))
+            sql = "SELECT rowid / 8, -rank FROM words WHERE words MATCH ? AND rowid % 8 = ? ORDER BY rank, rowid LIMIT ?"
+            found = self.database.execute(sql, (query, WORD_CODES[kind], k))
         return [(ident, max(0.0, rank)) for ident, rank in found]
 
     def drop_words(self, ident: int, kind: WordKind) -> None:

@@ -56,8 +56,12 @@ def whereabouts(recall: Recall, color: str, now_ns: int, likely: Sequence[PlaceP
         return (f"{_capital(who)} is {where}: seen {seen}, {recall.p_still_there:.0%} sure that it still is there, "
                 f"within {recall.radius90_m:.2f} m.{evidence(recall.evidence)}")
     text = f"{_capital(who)} was {where} when I last saw it {seen}, but it is probably not there any more ({recall.p_still_there:.0%})."
-    places = [f"{'in' if p.relation == 'inside' else 'on'} the {p.label}{f' in the {p.room}' if p.room else ''} ({p.probability:.0%})" for p in likely]
-    return text + (f" Most likely now: {', '.join(places)}." if places else "") + evidence(recall.evidence)
+    return text + (f" Most likely now: {', '.join(_guess(p) for p in likely)}." if likely else "") + evidence(recall.evidence)
+
+
+def _guess(p: PlaceProbability) -> str:
+    room = f" in the {p.room}" if p.room and p.room != p.label else ""
+    return f"{'in' if p.relation == 'inside' else 'on'} the {p.label}{room} ({p.probability:.0%})"
 
 
 def was_there(recall: Recall, color: str, said: str) -> str:

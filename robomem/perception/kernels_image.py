@@ -92,6 +92,8 @@ def color_indices(lab: Float32, hue_limits: Float32, hue_names: NDArray[np.intp]
             out[i] = black
         elif 30 < hue < 92 and lightness < 56 and chroma < 62 - 0.25 * lightness:
             out[i] = brown  # a dark orange
+        elif 45 < hue < 100 and chroma < 36:
+            out[i] = brown if lightness < 78 else white  # wood in the light; cream
         else:
             k = 0
             while k < len(hue_limits) - 1 and hue >= hue_limits[k]:

@@ -31,6 +31,7 @@ class _Reader:
     notes: list[str] = field(default_factory=list)
     last_things: tuple[Description, ...] = ()
     last_target: Description | None = None
+    last_verb: str = ""  # a transport verb that a further thing and aim may share
     last_opened: Description | None = None  # what "it" means after "close" or "look inside"
 
     def peek(self, ahead: int = 0) -> str:
@@ -128,9 +129,12 @@ def _clause(reader: _Reader) -> None:
         raise PlanningError(f"instruction: '{' '.join(reader.tokens)[:80]}' is a question; ask memory (robomem ask \"...\") "
                             f"or give an instruction such as '{lx.EXAMPLES[4]}'")
     verb = reader.accept(lx.VERBS)
+    if not verb and reader.last_verb and _thing_follows(reader):
+        verb = reader.last_verb  # "put the mug on the desk and the book on the sofa"
     if not verb:
         raise _nonsense(reader, " ".join(reader.tokens), reader.peek())
     frame = lx.VERBS[verb]
+    reader.last_verb = verb if frame in ("place", "bring") else ""
     to_me = frame in ("bring", "pick") and reader.peek() in ("me", "us")
     reader.at += to_me
     if frame == "go" and reader.peek() in ("here", "back", "home", "") and not reader.longest(lx.PREPOSITIONS):

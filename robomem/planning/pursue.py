@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from robomem.errors import PlanningError
+from robomem.errors import PlanningError, SafetyError
 from robomem.planning import critic
 from robomem.planning.beliefs import above
 from robomem.planning.domain import Action
@@ -51,6 +51,11 @@ class Pursuit:
         if goal.subject.label == ROOM:
             self._inspect_room(goal)
             return
+        if goal.predicate in ("on", "inside", "held"):
+            try:
+                self.session.gate.check_label(goal.subject.label)
+            except SafetyError as refusal:
+                raise TaskStopped(str(refusal)) from refusal
         done: list[int] = []
         total = len(self.session.beliefs.matching(goal.subject)) if goal.subject.every else goal.subject.count
         for k in range(max(1, total)):

@@ -96,13 +96,23 @@ class SafetyGate:
             raise SafetyError(f"safety: {skill} needs a thing seen {self.rules.min_support} times, the {view.label} ({view.id}) was seen {view.support} times")
         {"pick": self._pick, "open": self._openable, "close": self._openable, "place": self._place}[skill](view)
 
-    def _pick(self, view: ObjectView) -> None:
-        label = self._ontology.canonical(view.label)
-        if view.kind != "object" or label in self.rules.never_grasp:
-            raise SafetyError(f"safety: a {label} is nothing I may pick up")
+    def check_label(self, label: str) -> None:
+        """Whether things of this kind may be grasped at all, before any is looked for.
+
+        Raises:
+            SafetyError: people, animals, furniture and what the rules or the ontology exclude.
+        """
+        label = self._ontology.canonical(label)
         prior = self._ontology.prior(label)
+        if prior.kind != "object" or label in self.rules.never_grasp:
+            raise SafetyError(f"safety: a {label} is nothing I may pick up")
         if self._ontology.known(label) and not prior.graspable:
             raise SafetyError(f"safety: a {label} is not graspable")
+
+    def _pick(self, view: ObjectView) -> None:
+        if view.kind != "object":
+            raise SafetyError(f"safety: a {view.label} is nothing I may pick up")
+        self.check_label(view.label)
         if view.states.get("temperature", ("", 0.0))[0] == "hot":
             raise SafetyError(f"safety: the {label} ({view.id}) is hot; let it cool first")
 

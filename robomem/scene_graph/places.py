@@ -127,5 +127,5 @@ def _join(cells: NDArray[np.int64], field: NDArray[np.float32], open_: NDArray[n
     links = np.array(edges, np.int64).reshape(-1, 2)
     _, part = connected_components(coo_array((np.ones(len(links)), links.T), shape=(n, n)), directed=False) if n else (0, np.empty(0, int))
     known = {(int(i), int(j)) for i, j in cells}
-    corners = sorted({(at[1], at[2]) for (a, b), at in contacts.items() if part[a] != part[b]} - known)
+    corners: list[tuple[int, int]] = sorted({(at[1], at[2]) for (a, b), at in contacts.items() if part[a] != part[b]} - known)
     return links, np.array(corners, np.int64).reshape(-1, 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,8 +30,10 @@ class Arm:
             import pybullet_data
 
             self._client = int(bullet.connect(bullet.DIRECT))
-            urdf = os.path.join(pybullet_data.getDataPath(), "franka_panda", "panda.urdf")
-            self._panda = int(bullet.loadURDF(urdf, useFixedBase=True, flags=bullet.URDF_IGNORE_VISUAL_SHAPES, physicsClientId=self._client))
+            urdf = str(Path(pybullet_data.getDataPath()) / "franka_panda" / "panda.urdf")
+            self._panda = int(
+                bullet.loadURDF(urdf, useFixedBase=True, flags=bullet.URDF_IGNORE_VISUAL_SHAPES, physicsClientId=self._client)
+            )
         return self._client
 
     def residual_m(self, p_base: ArrayLike) -> float:
@@ -45,7 +47,9 @@ class Arm:
             bullet.resetJointState(self._panda, joint, angle, physicsClientId=client)
         left = np.inf
         for _ in range(_ROUNDS):
-            angles = bullet.calculateInverseKinematics(self._panda, _HAND, target, maxNumIterations=60, residualThreshold=1e-4, physicsClientId=client)
+            angles = bullet.calculateInverseKinematics(
+                self._panda, _HAND, target, maxNumIterations=60, residualThreshold=1e-4, physicsClientId=client
+            )
             for joint in range(7):
                 low, high = bullet.getJointInfo(self._panda, joint, physicsClientId=client)[8:10]
                 bullet.resetJointState(self._panda, joint, float(np.clip(angles[joint], low, high)), physicsClientId=client)

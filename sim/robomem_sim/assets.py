@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,17 @@ from robomem_sim.meshes import Mesh, ball, box, cylinder, lathe, merge, silhouet
 Shape = list[tuple[Mesh, str]]  # (mesh, colour name or "main" for the colour of this instance)
 
 COLORS: dict[str, tuple[float, float, float]] = {
-    "red": (0.80, 0.10, 0.10), "blue": (0.12, 0.22, 0.80), "green": (0.10, 0.58, 0.18), "yellow": (0.92, 0.80, 0.10),
-    "white": (0.93, 0.93, 0.93), "black": (0.07, 0.07, 0.08), "gray": (0.50, 0.50, 0.52), "brown": (0.42, 0.25, 0.12),
-    "orange": (0.95, 0.50, 0.05), "purple": (0.48, 0.14, 0.62), "pink": (0.93, 0.48, 0.66),
+    "red": (0.80, 0.10, 0.10),
+    "blue": (0.12, 0.22, 0.80),
+    "green": (0.10, 0.58, 0.18),
+    "yellow": (0.92, 0.80, 0.10),
+    "white": (0.93, 0.93, 0.93),
+    "black": (0.07, 0.07, 0.08),
+    "gray": (0.50, 0.50, 0.52),
+    "brown": (0.42, 0.25, 0.12),
+    "orange": (0.95, 0.50, 0.05),
+    "purple": (0.48, 0.14, 0.62),
+    "pink": (0.93, 0.48, 0.66),
 }
 
 
@@ -41,7 +49,11 @@ class ObjectModel:
 
 def _mug() -> Shape:
     wall = lathe([(0, 0), (0.042, 0), (0.042, 0.10), (0.036, 0.10), (0.036, 0.012), (0, 0.012)], 12)
-    handle = [box((0.056, 0, 0.075), (0.03, 0.012, 0.012)), box((0.065, 0, 0.05), (0.012, 0.012, 0.062)), box((0.056, 0, 0.025), (0.03, 0.012, 0.012))]
+    handle = [
+        box((0.056, 0, 0.075), (0.03, 0.012, 0.012)),
+        box((0.065, 0, 0.05), (0.012, 0.012, 0.062)),
+        box((0.056, 0, 0.025), (0.03, 0.012, 0.012)),
+    ]
     return [(merge([wall, *handle]), "main")]
 
 
@@ -50,7 +62,9 @@ def _cup() -> Shape:
 
 
 def _bowl() -> Shape:
-    return [(lathe([(0, 0), (0.04, 0), (0.075, 0.035), (0.085, 0.07), (0.078, 0.07), (0.068, 0.037), (0.035, 0.012), (0, 0.012)], 12), "main")]
+    return [
+        (lathe([(0, 0), (0.04, 0), (0.075, 0.035), (0.085, 0.07), (0.078, 0.07), (0.068, 0.037), (0.035, 0.012), (0, 0.012)], 12), "main")
+    ]
 
 
 def _plate() -> Shape:
@@ -67,7 +81,13 @@ def _can() -> Shape:
 
 
 def _book() -> Shape:
-    covers = merge([box((0, 0, 0.002), (0.165, 0.235, 0.004)), box((0, 0, 0.034), (0.165, 0.235, 0.004)), box((-0.0805, 0, 0.018), (0.004, 0.235, 0.0279))])
+    covers = merge(
+        [
+            box((0, 0, 0.002), (0.165, 0.235, 0.004)),
+            box((0, 0, 0.034), (0.165, 0.235, 0.004)),
+            box((-0.0805, 0, 0.018), (0.004, 0.235, 0.0279)),
+        ]
+    )
     return [(covers, "main"), (box((0.002, 0, 0.018), (0.155, 0.225, 0.0275)), "white")]
 
 
@@ -77,7 +97,9 @@ def _fruit(radius: float, squash: float) -> Shape:
 
 def _banana() -> Shape:
     turns = np.linspace(-0.75, 0.75, 6)
-    pieces = [box((0.13 * np.sin(t), 0.13 * np.cos(t) - 0.11, 0.018), (0.046, 0.034 - 0.016 * abs(t), 0.034 - 0.014 * abs(t))) for t in turns]
+    pieces = [
+        box((0.13 * np.sin(t), 0.13 * np.cos(t) - 0.11, 0.018), (0.046, 0.034 - 0.016 * abs(t), 0.034 - 0.014 * abs(t))) for t in turns
+    ]
     return [(merge(pieces), "main")]
 
 
@@ -117,7 +139,9 @@ def _lamp() -> Shape:
 
 
 def _plant() -> Shape:
-    leaves = merge([ball(0.10, 8, 4).moved((0, 0, 0.24)), ball(0.07, 8, 4).moved((0.06, 0.03, 0.18)), ball(0.07, 8, 4).moved((-0.05, -0.04, 0.19))])
+    leaves = merge(
+        [ball(0.10, 8, 4).moved((0, 0, 0.24)), ball(0.07, 8, 4).moved((0.06, 0.03, 0.18)), ball(0.07, 8, 4).moved((-0.05, -0.04, 0.19))]
+    )
     return [(lathe([(0, 0), (0.06, 0), (0.08, 0.13), (0, 0.13)], 10), "main"), (leaves, "green")]
 
 
@@ -134,7 +158,9 @@ def _toy_duck() -> Shape:
 
 
 def _pillow() -> Shape:
-    return [(lathe([(0, 0), (0.2, 0.015), (0.265, 0.065), (0.2, 0.115), (0, 0.13)], 4).turned(_spin(np.pi / 4)).scaled((0.9, 1.2, 1)), "main")]
+    return [
+        (lathe([(0, 0), (0.2, 0.015), (0.265, 0.065), (0.2, 0.115), (0, 0.13)], 4).turned(_spin(np.pi / 4)).scaled((0.9, 1.2, 1)), "main")
+    ]
 
 
 def _spin(angle: float) -> NDArray[np.float64]:
@@ -149,7 +175,10 @@ def _pan() -> Shape:
 
 def _pot() -> Shape:
     grips = [box((0, s * 0.105, 0.095), (0.05, 0.03, 0.014)) for s in (-1, 1)]
-    return [(merge([cylinder(0.095, 0.12, 12), *grips]), "main"), (lathe([(0, 0.1205), (0.08, 0.1205), (0.03, 0.145), (0, 0.145)], 10), "gray")]
+    return [
+        (merge([cylinder(0.095, 0.12, 12), *grips]), "main"),
+        (lathe([(0, 0.1205), (0.08, 0.1205), (0.03, 0.145), (0, 0.145)], 10), "gray"),
+    ]
 
 
 def _kettle() -> Shape:
@@ -159,17 +188,24 @@ def _kettle() -> Shape:
 
 
 def _tray() -> Shape:
-    rims = [box((0, s * 0.19, 0.0225), (0.28, 0.01, 0.035)) for s in (-1, 1)] + [box((s * 0.135, 0, 0.0225), (0.01, 0.37, 0.035)) for s in (-1, 1)]
+    rims = [box((0, s * 0.19, 0.0225), (0.28, 0.01, 0.035)) for s in (-1, 1)] + [
+        box((s * 0.135, 0, 0.0225), (0.01, 0.37, 0.035)) for s in (-1, 1)
+    ]
     return [(merge([box((0, 0, 0.005), (0.28, 0.39, 0.01)), *rims]), "main")]
 
 
 def _shoe() -> Shape:
-    return [(merge([box((0, 0, 0.035), (0.27, 0.1, 0.04)), box((-0.07, 0, 0.08), (0.12, 0.09, 0.05))]), "main"), (box((0, 0, 0.007), (0.28, 0.1, 0.0139)), "white")]
+    return [
+        (merge([box((0, 0, 0.035), (0.27, 0.1, 0.04)), box((-0.07, 0, 0.08), (0.12, 0.09, 0.05))]), "main"),
+        (box((0, 0, 0.007), (0.28, 0.1, 0.0139)), "white"),
+    ]
 
 
 def _tv() -> Shape:
-    return [(merge([box((0, 0, 0.33), (0.05, 0.9, 0.52)), box((0, 0, 0.04), (0.06, 0.1, 0.06)), box((0, 0, 0.005), (0.2, 0.4, 0.01))]), "main"),
-            (box((0.027, 0, 0.33), (0.004, 0.86, 0.48)), "gray")]
+    return [
+        (merge([box((0, 0, 0.33), (0.05, 0.9, 0.52)), box((0, 0, 0.04), (0.06, 0.1, 0.06)), box((0, 0, 0.005), (0.2, 0.4, 0.01))]), "main"),
+        (box((0.027, 0, 0.33), (0.004, 0.86, 0.48)), "gray"),
+    ]
 
 
 def _microwave() -> Shape:
@@ -177,27 +213,75 @@ def _microwave() -> Shape:
 
 
 _MAKERS: dict[str, Callable[[], Shape]] = {
-    "mug": _mug, "cup": _cup, "bowl": _bowl, "plate": _plate, "bottle": _bottle, "can": _can, "book": _book, "banana": _banana,
-    "apple": lambda: _fruit(0.038, 0.94), "orange": lambda: _fruit(0.040, 1.0), "ball": lambda: _fruit(0.085, 1.0),
-    "box": lambda: [(box((0, 0, 0.07), (0.18, 0.26, 0.14)), "main")], "laptop": _laptop, "keyboard": _keyboard, "phone": _phone,
-    "remote": _remote, "vase": _vase, "clock": _clock, "lamp": _lamp, "plant": _plant, "teddy bear": _teddy_bear, "toy duck": _toy_duck,
-    "pillow": _pillow, "pan": _pan, "pot": _pot, "kettle": _kettle, "tray": _tray, "shoe": _shoe, "tv": _tv, "microwave": _microwave,
+    "mug": _mug,
+    "cup": _cup,
+    "bowl": _bowl,
+    "plate": _plate,
+    "bottle": _bottle,
+    "can": _can,
+    "book": _book,
+    "banana": _banana,
+    "apple": lambda: _fruit(0.038, 0.94),
+    "orange": lambda: _fruit(0.040, 1.0),
+    "ball": lambda: _fruit(0.085, 1.0),
+    "box": lambda: [(box((0, 0, 0.07), (0.18, 0.26, 0.14)), "main")],
+    "laptop": _laptop,
+    "keyboard": _keyboard,
+    "phone": _phone,
+    "remote": _remote,
+    "vase": _vase,
+    "clock": _clock,
+    "lamp": _lamp,
+    "plant": _plant,
+    "teddy bear": _teddy_bear,
+    "toy duck": _toy_duck,
+    "pillow": _pillow,
+    "pan": _pan,
+    "pot": _pot,
+    "kettle": _kettle,
+    "tray": _tray,
+    "shoe": _shoe,
+    "tv": _tv,
+    "microwave": _microwave,
 }
 
 USUAL_COLORS: dict[str, tuple[str, ...]] = {
-    "mug": ("red",), "cup": ("white", "blue", "green"), "bowl": ("blue", "white", "yellow", "green"), "plate": ("white", "yellow", "blue"),
-    "bottle": ("green", "blue", "brown"), "can": ("red", "blue", "green"), "book": ("blue", "red", "green", "purple", "brown"),
-    "apple": ("red", "green"), "orange": ("orange",), "banana": ("yellow",), "box": ("brown", "gray", "blue"), "laptop": ("gray",),
-    "keyboard": ("black",), "phone": ("black",), "remote": ("black",), "vase": ("purple", "blue", "white"), "clock": ("black", "red"),
-    "lamp": ("yellow", "white"), "plant": ("brown",), "teddy bear": ("brown",), "ball": ("pink", "blue", "red"), "toy duck": ("yellow",),
-    "pillow": ("purple", "white", "pink"), "pan": ("black",), "pot": ("red", "gray"), "kettle": ("white", "black"), "tray": ("brown",),
-    "shoe": ("black", "brown"), "tv": ("black",), "microwave": ("white",),
+    "mug": ("red",),
+    "cup": ("white", "blue", "green"),
+    "bowl": ("blue", "white", "yellow", "green"),
+    "plate": ("white", "yellow", "blue"),
+    "bottle": ("green", "blue", "brown"),
+    "can": ("red", "blue", "green"),
+    "book": ("blue", "red", "green", "purple", "brown"),
+    "apple": ("red", "green"),
+    "orange": ("orange",),
+    "banana": ("yellow",),
+    "box": ("brown", "gray", "blue"),
+    "laptop": ("gray",),
+    "keyboard": ("black",),
+    "phone": ("black",),
+    "remote": ("black",),
+    "vase": ("purple", "blue", "white"),
+    "clock": ("black", "red"),
+    "lamp": ("yellow", "white"),
+    "plant": ("brown",),
+    "teddy bear": ("brown",),
+    "ball": ("pink", "blue", "red"),
+    "toy duck": ("yellow",),
+    "pillow": ("purple", "white", "pink"),
+    "pan": ("black",),
+    "pot": ("red", "gray"),
+    "kettle": ("white", "black"),
+    "tray": ("brown",),
+    "shoe": ("black", "brown"),
+    "tv": ("black",),
+    "microwave": ("white",),
 }
 
 OBJECT_LABELS = tuple(_MAKERS)
 
 
-@lru_cache(maxsize=None)
+@cache
 def object_model(label: str) -> ObjectModel:
     """The shape of a class, centred on its box.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ STRUCTURE = ""  # entity name of walls and floors
 
 @dataclass(frozen=True)
 class BodySpec:
-    """One body to draw: its entity ("" for walls and floors), mesh in the entity's frame, colour, and the door or drawer it belongs to (-1: none)."""
+    """One body: its entity ("" for walls and floors), mesh in the entity's frame, colour, and its door or drawer (-1: none)."""
 
     entity: str
     mesh: Mesh
@@ -44,7 +43,9 @@ def structure_specs(home: Home) -> list[BodySpec]:
         out.append(BodySpec(STRUCTURE, mesh, _WALL_TINT, wall=True))
     pad = WALL_THICKNESS_M / 2
     for i, room in enumerate(home.rooms):
-        slab = box(((room.x0 + room.x1) / 2, (room.y0 + room.y1) / 2, -0.01), (room.x1 - room.x0 + 2 * pad, room.y1 - room.y0 + 2 * pad, 0.02))
+        slab = box(
+            ((room.x0 + room.x1) / 2, (room.y0 + room.y1) / 2, -0.01), (room.x1 - room.x0 + 2 * pad, room.y1 - room.y0 + 2 * pad, 0.02)
+        )
         top = Mesh(slab.vertices, _upward(slab))
         out.append(BodySpec(STRUCTURE, top, _FLOOR_TINTS[i % len(_FLOOR_TINTS)]))
     return out
@@ -83,7 +84,7 @@ class Stage:
 
     Attributes:
         specs: what was loaded, in an order that does not depend on `id_salt`.
-        centers: Float64[n, 3] middle of each body, map frame, m.  radii: Float64[n] m.
+        low, high: Float64[n, 2] rectangle around each body's footprint, map frame, m.
 
     Args:
         id_salt: changes the order of creation and adds empty bodies, so that simulator ids differ and nothing else.
@@ -94,8 +95,7 @@ class Stage:
         self._client: int = self._bullet.connect(self._bullet.DIRECT)
         self.specs: list[BodySpec] = []
         self._ids: list[int] = []
-        self.centers = np.zeros((0, 3))
-        self.radii = np.zeros(0)
+        self.low, self.high = np.zeros((0, 2)), np.zeros((0, 2))
         self._shown = np.zeros(0, bool)
         self._salt = keyed_generator("id salt", id_salt)
         self._salted = id_salt != 0
@@ -116,25 +116,32 @@ class Stage:
             ids[k] = self._create(specs[k])
         self.specs += specs
         self._ids += ids
-        mids = [(s.mesh.vertices.min(axis=0) + s.mesh.vertices.max(axis=0)) / 2 for s in specs]
-        reach = [float(np.linalg.norm(s.mesh.vertices - m, axis=1).max()) for s, m in zip(specs, mids, strict=True)]
-        self.centers = np.concatenate([self.centers, np.array(mids).reshape(-1, 3)])
-        self.radii = np.concatenate([self.radii, reach])
+        self.low = np.concatenate([self.low, np.array([s.mesh.vertices.min(axis=0)[:2] for s in specs]).reshape(-1, 2)])
+        self.high = np.concatenate([self.high, np.array([s.mesh.vertices.max(axis=0)[:2] for s in specs]).reshape(-1, 2)])
         self._shown = np.concatenate([self._shown, np.ones(len(specs), bool)])
 
     def _create(self, spec: BodySpec) -> int:
         vertices, normals, indices = spec.mesh.flat()
         shape = self._bullet.createVisualShape(
-            self._bullet.GEOM_MESH, vertices=vertices.tolist(), indices=indices.tolist(), normals=normals.tolist(),
-            uvs=np.zeros((len(vertices), 2)).tolist(), rgbaColor=(*spec.color, 1.0), specularColor=(0, 0, 0), physicsClientId=self._client)
+            self._bullet.GEOM_MESH,
+            vertices=vertices.tolist(),
+            indices=indices.tolist(),
+            normals=normals.tolist(),
+            uvs=np.zeros((len(vertices), 2)).tolist(),
+            rgbaColor=(*spec.color, 1.0),
+            specularColor=(0, 0, 0),
+            physicsClientId=self._client,
+        )
         return int(self._bullet.createMultiBody(0.0, -1, shape, physicsClientId=self._client))
 
     def pose(self, index: int, xyz: NDArray[np.float64], yaw_rad: float) -> None:
         """Put a body's frame at a map pose."""
         half = yaw_rad / 2
-        self._bullet.resetBasePositionAndOrientation(self._ids[index], xyz.tolist(), (0.0, 0.0, float(np.sin(half)), float(np.cos(half))), physicsClientId=self._client)
-        vertices = self.specs[index].mesh.vertices
-        self.centers[index] = yaw_matrix(yaw_rad) @ ((vertices.min(axis=0) + vertices.max(axis=0)) / 2) + xyz
+        self._bullet.resetBasePositionAndOrientation(
+            self._ids[index], xyz.tolist(), (0.0, 0.0, float(np.sin(half)), float(np.cos(half))), physicsClientId=self._client
+        )
+        corners = self.specs[index].mesh.vertices[:, :2] @ yaw_matrix(yaw_rad)[:2, :2].T + xyz[:2]
+        self.low[index], self.high[index] = corners.min(axis=0), corners.max(axis=0)
 
     def show(self, mask: NDArray[np.bool_]) -> None:
         """Draw only the bodies of Bool[n]; TinyRenderer skips what is fully transparent."""
@@ -142,17 +149,32 @@ class Stage:
             self._bullet.changeVisualShape(self._ids[k], -1, rgbaColor=(*self.specs[k].color, float(mask[k])), physicsClientId=self._client)
         self._shown = mask.copy()
 
-    def render(self, view: list[float], projection: list[float], width: int, height: int) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int32]]:
+    def render(
+        self, view: list[float], projection: list[float], width: int, height: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int32]]:
         """Draw what is shown: rgb UInt8[h, w, 3], z buffer Float32[h, w] in 0..1, and index into `specs` Int32[h, w] (-1: nothing)."""
         b = self._bullet
         _, _, rgba, z, ids = b.getCameraImage(
-            width, height, view, projection, shadow=0, renderer=b.ER_TINY_RENDERER, lightDirection=(4, 3, 9), lightAmbientCoeff=0.55,
-            lightDiffuseCoeff=0.45, lightSpecularCoeff=0.0, physicsClientId=self._client)
+            width,
+            height,
+            view,
+            projection,
+            shadow=0,
+            renderer=b.ER_TINY_RENDERER,
+            lightDirection=(4, 3, 9),
+            lightAmbientCoeff=0.55,
+            lightDiffuseCoeff=0.45,
+            lightSpecularCoeff=0.0,
+            physicsClientId=self._client,
+        )
         table = np.full(max(self._ids) + 2, -1, np.int32)
         table[self._ids] = np.arange(len(self._ids))
         pixels = np.asarray(ids).reshape(height, width)
-        return (np.asarray(rgba, np.uint8).reshape(height, width, 4)[..., :3].copy(), np.asarray(z, np.float32).reshape(height, width),
-                np.where(pixels >= 0, table[np.minimum(pixels, len(table) - 1)], -1))
+        return (
+            np.asarray(rgba, np.uint8).reshape(height, width, 4)[..., :3].copy(),
+            np.asarray(z, np.float32).reshape(height, width),
+            np.where(pixels >= 0, table[np.minimum(pixels, len(table) - 1)], -1),
+        )
 
     def close(self) -> None:
         """Disconnect."""
@@ -168,23 +190,21 @@ def leaf_pose(leaf: Leaf, fraction: float) -> tuple[NDArray[np.float64], float]:
 
 
 def load_bullet() -> Any:
-    """PyBullet; its banner goes to the C standard output, which is silenced while it loads.
+    """PyBullet; its banner goes to the C standard error, which is silenced while it loads.
 
     Raises:
         MissingDependencyError: PyBullet is not installed.
     """
     if "pybullet" in sys.modules:
         return sys.modules["pybullet"]
-    keep, null = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    keep, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(null, 1)
+        os.dup2(null, 2)
         import pybullet
-
-        ctypes.CDLL(None).fflush(None)  # the banner sits in C's buffer
     except ImportError as error:
         raise MissingDependencyError(f"robomem_sim: PyBullet cannot be loaded ({error}); pip install 'robomem[sim]'") from error
     finally:
-        os.dup2(keep, 1)
+        os.dup2(keep, 2)
         os.close(keep)
         os.close(null)
     return pybullet

@@ -29,7 +29,7 @@ class Image:
     Attributes:
         rgb: UInt8[h, w, 3].
         depth_m: Float32[h, w] along the optical axis, 0 where nothing is.
-        entity: Int32[h, w] index into `World.names`, -1 for nothing, -2 for walls and floors. Truth: only the simulated detector may read it.
+        entity: Int32[h, w] index into `World.names`, -1 for nothing, -2 for walls and floors. Truth: only the detector may read it.
     """
 
     rgb: NDArray[np.uint8]
@@ -65,7 +65,7 @@ def _half_azimuth(T_map_camera: NDArray[np.float64], k: Intrinsics) -> float:
 
 @dataclass(frozen=True)
 class DepthNoise:
-    """A structured-light sensor's faults: sigma = floor + slope z^2 (m), holes at edges and grazing surfaces, random holes, limited range."""
+    """A structured-light sensor's faults: sigma = floor + slope z^2 (m), holes at edges, at grazing angles and anywhere, limited range."""
 
     floor_m: float = 0.0015
     slope_per_m: float = 0.0019

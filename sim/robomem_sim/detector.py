@@ -17,7 +17,7 @@ from robomem.perception.frame import Intrinsics
 from robomem.types import Detections
 from robomem_sim.camera import Image
 from robomem_sim.detector_model import DetectorModel, load_detector_model
-from robomem_sim.keyed import keyed_generator, keyed_normal, keyed_uniform, normal_cdf
+from robomem_sim.keyed import keyed_generator, keyed_normal, normal_cdf
 from robomem_sim.meshes import hull_area
 from robomem_sim.world import OPEN_ENOUGH, World
 
@@ -71,10 +71,18 @@ class NoisyDetector:
         if not rows:
             return Detections.empty()
         rows.sort(key=lambda r: (r.box, r.label))
-        return Detections(tuple(r.label for r in rows), np.array([r.score for r in rows], np.float32), np.array([r.box for r in rows], np.float32),
-                          np.stack([r.mask for r in rows]), None, tuple(r.states for r in rows))
+        return Detections(
+            tuple(r.label for r in rows),
+            np.array([r.score for r in rows], np.float32),
+            np.array([r.box for r in rows], np.float32),
+            np.stack([r.mask for r in rows]),
+            None,
+            tuple(r.states for r in rows),
+        )
 
-    def _see(self, world: World, image: Image, sight: Sight, where: tuple[slice, slice], T_map_camera: NDArray[np.float64], stamp_ns: int) -> _Row | None:
+    def _see(
+        self, world: World, image: Image, sight: Sight, where: tuple[slice, slice], T_map_camera: NDArray[np.float64], stamp_ns: int
+    ) -> _Row | None:
         m, name = self.model, sight.name
         chance = m.recall(sight.pixels, sight.visible)
         cell = self._cell(world.box(name)[0], T_map_camera)
@@ -88,8 +96,19 @@ class NoisyDetector:
         mask = np.zeros(image.entity.shape, bool)
         mask[where] = local
         label, wrong = self._name(world.label(name), name, cell, stamp_ns)
-        score = m.mean_low + (m.mean_high - m.mean_low) * chance - m.wrong_label * wrong + m.score_noise * keyed_normal(self._seed, "score", name, stamp_ns)
-        return _Row(label, float(np.clip(score, 0.05, 0.99)), self._jitter(where, name, stamp_ns, mask.shape), mask, self._states(world, sight, cell, stamp_ns))
+        score = (
+            m.mean_low
+            + (m.mean_high - m.mean_low) * chance
+            - m.wrong_label * wrong
+            + m.score_noise * keyed_normal(self._seed, "score", name, stamp_ns)
+        )
+        return _Row(
+            label,
+            float(np.clip(score, 0.05, 0.99)),
+            self._jitter(where, name, stamp_ns, mask.shape),
+            mask,
+            self._states(world, sight, cell, stamp_ns),
+        )
 
     def _correlated(self, what: str, name: str, cell: tuple[int, ...], stamp_ns: int) -> float:
         """A uniform number that is alike for one object, more so from one viewpoint.
@@ -97,8 +116,11 @@ class NoisyDetector:
         u = Phi(sqrt(a) z_object + sqrt(b) z_viewpoint + sqrt(1 - a - b) z_frame): a Gaussian copula, so P(u < p) = p whatever the correlation.
         """
         a, b = self.model.object_share, self.model.viewpoint_share
-        z = (np.sqrt(a) * keyed_normal(self._seed, what, name) + np.sqrt(b) * keyed_normal(self._seed, what, name, cell)
-             + np.sqrt(max(0.0, 1 - a - b)) * keyed_normal(self._seed, what, name, stamp_ns))
+        z = (
+            np.sqrt(a) * keyed_normal(self._seed, what, name)
+            + np.sqrt(b) * keyed_normal(self._seed, what, name, cell)
+            + np.sqrt(max(0.0, 1 - a - b)) * keyed_normal(self._seed, what, name, stamp_ns)
+        )
         return normal_cdf(float(z))
 
     def _cell(self, center: NDArray[np.float64], T_map_camera: NDArray[np.float64]) -> tuple[int, ...]:
@@ -147,7 +169,9 @@ class NoisyDetector:
         return out
 
 
-def sights(world: World, image: Image, T_map_camera: NDArray[np.float64], intrinsics: Intrinsics) -> list[tuple[Sight, tuple[slice, slice]]]:
+def sights(
+    world: World, image: Image, T_map_camera: NDArray[np.float64], intrinsics: Intrinsics
+) -> list[tuple[Sight, tuple[slice, slice]]]:
     """What is truly in an image: one (Sight, box) per entity with at least one pixel, in the order of `World.names`."""
     counts = np.bincount(image.entity.ravel() + 2, minlength=len(world.names) + 2)[2:]
     boxes = ndimage.find_objects(np.maximum(image.entity + 1, 0))
@@ -175,4 +199,3 @@ def _outline_area(world: World, name: str, T_camera_map: NDArray[np.float64], k:
         return 0.0
     pixels = np.clip(p[:, :2] / p[:, 2:] * (k.fx, k.fy) + (k.cx, k.cy), 0, (k.width, k.height))
     return hull_area(pixels) * fill
-

@@ -61,12 +61,17 @@ def _sofa_corner(rng: np.random.Generator) -> Group:
     sofa = make.sofa(float(rng.uniform(1.7, 1.95)), ((0.45, 0.20, 0.22), (0.25, 0.38, 0.45), (0.55, 0.50, 0.40))[int(rng.integers(3))])
     low = make.table("coffee table", 0.50, float(rng.uniform(0.85, 1.05)), 0.42, make.DARK_WOOD)
     half, x = sofa.size[1] / 2, 0.85 + 0.72 + 0.25
-    return Group(((sofa, 0.425, 0.0, 0), (low, x, 0.0, 0)), ((0, -half, 0.85, half), (x - 0.25, -low.size[1] / 2, x + 0.25, low.size[1] / 2)),
-                 ((0.85, -half, x - 0.25, half), (x + 0.25, -0.4, x + 0.25 + _ACCESS, 0.4)))
+    return Group(
+        ((sofa, 0.425, 0.0, 0), (low, x, 0.0, 0)),
+        ((0, -half, 0.85, half), (x - 0.25, -low.size[1] / 2, x + 0.25, low.size[1] / 2)),
+        ((0.85, -half, x - 0.25, half), (x + 0.25, -0.4, x + 0.25 + _ACCESS, 0.4)),
+    )
 
 
 def _bed_corner(rng: np.random.Generator) -> Group:
-    model = make.bed(float(rng.uniform(1.35, 1.55)), 2.0, ((0.85, 0.86, 0.90), (0.55, 0.65, 0.80), (0.80, 0.72, 0.60))[int(rng.integers(3))])
+    model = make.bed(
+        float(rng.uniform(1.35, 1.55)), 2.0, ((0.85, 0.86, 0.90), (0.55, 0.65, 0.80), (0.80, 0.72, 0.60))[int(rng.integers(3))]
+    )
     stand = make.solid("nightstand", 0.40, 0.45, 0.52, make.WOOD, make.PALE_WOOD)
     side = int(rng.choice((-1, 1)))
     half = model.size[1] / 2
@@ -143,7 +148,9 @@ def _overlap(a: Rect, b: Rect, pad: float) -> bool:
     return a[0] < b[2] + pad and b[0] < a[2] + pad and a[1] < b[3] + pad and b[1] < a[3] + pad
 
 
-def _place(group: Group, room: Room, bodies: list[Rect], zones: list[Rect], rng: np.random.Generator) -> list[tuple[FurnitureModel, float, float, float]] | None:
+def _place(
+    group: Group, room: Room, bodies: list[Rect], zones: list[Rect], rng: np.random.Generator
+) -> list[tuple[FurnitureModel, float, float, float]] | None:
     """Try walls and positions along them; on success the group's rectangles join `bodies` and `zones`."""
     low = min(r[1] for r in (*group.bodies, *group.zones))
     high = max(r[3] for r in (*group.bodies, *group.zones))
@@ -155,13 +162,20 @@ def _place(group: Group, room: Room, bodies: list[Rect], zones: list[Rect], rng:
             continue
         along = slack * float(rng.choice((0.0, 1.0, rng.random())))  # corners are popular
         start = _WALL_GAP + along - low
-        corner = {0: (room.x0 + _WALL_GAP, room.y0 + start), 1: (room.x1 - start, room.y0 + _WALL_GAP),
-                  2: (room.x1 - _WALL_GAP, room.y1 - start), 3: (room.x0 + start, room.y1 - _WALL_GAP)}[quarter]
+        corner = {
+            0: (room.x0 + _WALL_GAP, room.y0 + start),
+            1: (room.x1 - start, room.y0 + _WALL_GAP),
+            2: (room.x1 - _WALL_GAP, room.y1 - start),
+            3: (room.x0 + start, room.y1 - _WALL_GAP),
+        }[quarter]
         new_bodies = [_turned(r, corner, quarter) for r in group.bodies]
         new_zones = [_turned(r, corner, quarter) for r in group.zones]
         inside = all(r[0] >= room.x0 and r[1] >= room.y0 and r[2] <= room.x1 and r[3] <= room.y1 for r in (*new_bodies, *new_zones))
-        clash = any(_overlap(a, b, 0.06) for a in new_bodies for b in bodies) or any(_overlap(a, b, 0.0) for a in new_bodies for b in zones) \
+        clash = (
+            any(_overlap(a, b, 0.06) for a in new_bodies for b in bodies)
+            or any(_overlap(a, b, 0.0) for a in new_bodies for b in zones)
             or any(_overlap(a, b, 0.0) for a in new_zones for b in bodies)
+        )
         if inside and not clash:
             bodies += new_bodies
             zones += new_zones

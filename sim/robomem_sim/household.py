@@ -57,8 +57,18 @@ def _attempt(seed: int, rng: np.random.Generator) -> Home | None:
     habits = stock.habits(objects)
     if len(habits.get("mug 1", ())) < 3:
         return None
-    return Home(seed, plan.size, plan.rooms, plan.walls, plan.doorways, furniture, objects, habits,
-                _start(floor, plan.rooms, furniture), _entrance(floor, plan.rooms))
+    return Home(
+        seed,
+        plan.size,
+        plan.rooms,
+        plan.walls,
+        plan.doorways,
+        furniture,
+        objects,
+        habits,
+        _start(floor, plan.rooms, furniture),
+        _entrance(floor, plan.rooms),
+    )
 
 
 def _inside(centers: NDArray[np.float64], room: Room) -> NDArray[np.float64]:

@@ -46,8 +46,11 @@ def draw_plan(rng: np.random.Generator) -> Plan:
         left = (width - 2.1) * float(rng.uniform(0.46, 0.54))
         rows[row], cuts[row] = [rows[row][0], "bathroom", rows[row][1]], [0.0, left, left + 2.1, width]
     heights = [(0.0, middle), (middle, depth)]
-    rooms = tuple(Room(name, cut[i] + _HALF, low + _HALF, cut[i + 1] - _HALF, high - _HALF)
-                  for row, cut, (low, high) in zip(rows, cuts, heights, strict=True) for i, name in enumerate(row))
+    rooms = tuple(
+        Room(name, cut[i] + _HALF, low + _HALF, cut[i + 1] - _HALF, high - _HALF)
+        for row, cut, (low, high) in zip(rows, cuts, heights, strict=True)
+        for i, name in enumerate(row)
+    )
     doorways = _doorways(_borders(rooms), rng)
     return Plan((width, depth), rooms, doorways, _walls((width, depth), rooms, middle, cuts, doorways))
 
@@ -55,7 +58,7 @@ def draw_plan(rng: np.random.Generator) -> Plan:
 def _borders(rooms: tuple[Room, ...]) -> list[_Border]:
     out = []
     for i, a in enumerate(rooms):
-        for b in rooms[i + 1:]:
+        for b in rooms[i + 1 :]:
             if abs(a.x1 + WALL_THICKNESS_M - b.x0) < 1e-6 and abs(a.y0 - b.y0) < 1e-6:
                 out.append(_Border(a.name, b.name, "y", a.x1 + _HALF, a.y0, a.y1))
             elif abs(a.y1 + WALL_THICKNESS_M - b.y0) < 1e-6 and min(a.x1, b.x1) - max(a.x0, b.x0) > _NEEDED:
@@ -91,18 +94,28 @@ def connected(plan: Plan) -> bool:
     return len(reached) == len(plan.rooms)
 
 
-def _walls(size: tuple[float, float], rooms: tuple[Room, ...], middle: float, cuts: list[list[float]], doors: tuple[Doorway, ...]) -> tuple[Wall, ...]:
+def _walls(
+    size: tuple[float, float], rooms: tuple[Room, ...], middle: float, cuts: list[list[float]], doors: tuple[Doorway, ...]
+) -> tuple[Wall, ...]:
     width, depth = size
-    lines = [("x", 0.0, -_HALF, width + _HALF), ("x", depth, -_HALF, width + _HALF), ("x", middle, _HALF, width - _HALF),
-             ("y", 0.0, _HALF, depth - _HALF), ("y", width, _HALF, depth - _HALF)]
+    lines = [
+        ("x", 0.0, -_HALF, width + _HALF),
+        ("x", depth, -_HALF, width + _HALF),
+        ("x", middle, _HALF, width - _HALF),
+        ("y", 0.0, _HALF, depth - _HALF),
+        ("y", width, _HALF, depth - _HALF),
+    ]
     for row, cut in enumerate(cuts):
         low, high = ((0.0, middle), (middle, depth))[row]
         lines += [("y", x, low + _HALF, high - _HALF) for x in cut[1:-1]]
     walls: list[Wall] = []
     for along, at, low, high in lines:
         axis = 0 if along == "x" else 1
-        gaps = sorted((d.xy[axis] - d.width_m / 2, d.xy[axis] + d.width_m / 2) for d in doors
-                      if d.along == along and abs(d.xy[1 - axis] - at) < 1e-6 and low < d.xy[axis] < high)
+        gaps = sorted(
+            (d.xy[axis] - d.width_m / 2, d.xy[axis] + d.width_m / 2)
+            for d in doors
+            if d.along == along and abs(d.xy[1 - axis] - at) < 1e-6 and low < d.xy[axis] < high
+        )
         edges = [low, *(edge for gap in gaps for edge in gap), high]
         for start, end in zip(edges[::2], edges[1::2], strict=True):
             mid, long = (start + end) / 2, end - start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,10 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 _CUBE = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
-_CUBE_FACES = np.array([
-    [0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1],
-    [2, 3, 7], [2, 7, 6], [0, 2, 6], [0, 6, 4], [1, 5, 7], [1, 7, 3],
-])
+_CUBE_FACES = np.array(
+    [[0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1], [2, 3, 7], [2, 7, 6], [0, 2, 6], [0, 6, 4], [1, 5, 7], [1, 7, 3]]
+)
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,9 @@ class Mesh:
 def merge(meshes: Sequence[Mesh]) -> Mesh:
     """One mesh holding all of them."""
     offsets = np.cumsum([0] + [len(m.vertices) for m in meshes[:-1]])
-    return Mesh(np.concatenate([m.vertices for m in meshes]),
-                np.concatenate([m.triangles + o for m, o in zip(meshes, offsets, strict=True)]))
+    return Mesh(
+        np.concatenate([m.vertices for m in meshes]), np.concatenate([m.triangles + o for m, o in zip(meshes, offsets, strict=True)])
+    )
 
 
 def box(center: ArrayLike, size: ArrayLike) -> Mesh:
@@ -65,7 +66,7 @@ def lathe(profile: Sequence[tuple[float, float]], segments: int = 10) -> Mesh:
     ring = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     vertices = np.concatenate([np.column_stack([ring * r, np.full(segments, z)]) for r, z in profile])
     triangles: list[tuple[int, int, int]] = []
-    for i, ((r0, _), (r1, _)) in enumerate(zip(profile[:-1], profile[1:], strict=True)):
+    for i, ((r0, _), (r1, _)) in enumerate(itertools.pairwise(profile)):
         for k in range(segments):
             a, b = i * segments + k, i * segments + (k + 1) % segments
             c, d = a + segments, b + segments

@@ -64,7 +64,9 @@ class Person:
         if object_name not in self._world.object_names:
             raise InvalidInputError(f"Person.schedule_move: no object {object_name!r}; have {', '.join(self._world.object_names)}")
         if surface_under(self._world.home.piece(destination.furniture), destination.local) is None:
-            raise InvalidInputError(f"Person.schedule_move: {destination.furniture} has no surface at {destination.local}; take a spot of Home.habits")
+            raise InvalidInputError(
+                f"Person.schedule_move: {destination.furniture} has no surface at {destination.local}; take a spot of Home.habits"
+            )
         self._errands.append(Errand(object_name, destination, int(start_ns)))
         self._errands.sort(key=lambda e: e.start_ns)
 
@@ -95,14 +97,16 @@ class Person:
         target = world.home.piece(errand.destination.furniture)
         drop = target.to_map(errand.destination.local)
         origin = world.support(name)
-        self._todo.extend([
-            lambda: self._walk(self._beside(world.box(name)[0], origin[0] if origin else None)),
-            lambda: self._handle(lambda: self._grab(name), world.box(name)[0]),
-            lambda: self._walk(self._beside(drop, target.name)),
-            lambda: self._handle(lambda: self._drop(name, errand.destination), drop),
-            lambda: self._walk(np.array(world.home.entrance)),
-            self._leave,
-        ])
+        self._todo.extend(
+            [
+                lambda: self._walk(self._beside(world.box(name)[0], origin[0] if origin else None)),
+                lambda: self._handle(lambda: self._grab(name), world.box(name)[0]),
+                lambda: self._walk(self._beside(drop, target.name)),
+                lambda: self._handle(lambda: self._drop(name, errand.destination), drop),
+                lambda: self._walk(np.array(world.home.entrance)),
+                self._leave,
+            ]
+        )
 
     def _beside(self, p: NDArray[np.float64], furniture: str | None) -> NDArray[np.float64]:
         """The free floor nearest to a point, in the room of that furniture."""

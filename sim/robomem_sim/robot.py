@@ -48,8 +48,18 @@ class SimRobot:
     radius_m = RADIUS_M
     camera_height_m = CAMERA_HEIGHT_M
 
-    def __init__(self, world: World, seed: int, on_frame: FrameSink, clock: ManualClock, frame_hz: float = 2.0, *,
-                 faults: Faults | None = None, detector: NoisyDetector | None = None, on_truth: TruthSink | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        seed: int,
+        on_frame: FrameSink,
+        clock: ManualClock,
+        frame_hz: float = 2.0,
+        *,
+        faults: Faults | None = None,
+        detector: NoisyDetector | None = None,
+        on_truth: TruthSink | None = None,
+    ) -> None:
         self._world, self._on_frame, self._clock, self._on_truth = world, on_frame, clock, on_truth
         self.intrinsics: Intrinsics = head_intrinsics()
         self._detector = detector or NoisyDetector(seed=seed)
@@ -79,7 +89,7 @@ class SimRobot:
     def follow(self, path_xy: NDArray[np.float64], final_yaw: float | None = None) -> SkillResult:
         """Drive along believed points Float64[k, 2] at 0.5 m/s, then turn to `final_yaw` (rad).
 
-        Fails with "blocked" (data: "at" = believed point of contact) at furniture and walls, and at people who do not step aside within 3 s.
+        Fails with "blocked" (data: "at" = believed point of contact) at furniture, walls, and people who do not step aside within 3 s.
         """
         start_ns, moved, waited = self.now_ns(), 0.0, 0.0
         path = np.asarray(path_xy, float).reshape(-1, 2)
@@ -159,6 +169,10 @@ class SimRobot:
     def true_pose(self) -> tuple[float, float, float]:
         """Where the robot truly is. Evaluator only."""
         return float(self._true[0]), float(self._true[1]), float(self._true[2])
+
+    def put_at(self, true_pose: tuple[float, float, float]) -> None:
+        """Stand somewhere else (m, m, rad) at once: how an evaluator starts twins alike. Evaluator only."""
+        self._true[:] = true_pose
 
     def shut_down(self) -> None:
         """Free the arm's solver."""

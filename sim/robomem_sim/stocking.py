@@ -19,12 +19,42 @@ _EDGE = 0.015
 
 # label -> (fewest, most) instances; placed from the largest to the smallest.
 _AMOUNTS: tuple[tuple[str, int, int], ...] = (
-    ("tv", 1, 1), ("microwave", 1, 1), ("pillow", 2, 2), ("tray", 0, 1), ("keyboard", 1, 1), ("lamp", 1, 2), ("laptop", 1, 1), ("plant", 1, 2),
-    ("teddy bear", 1, 1), ("pan", 1, 1), ("box", 1, 2), ("pot", 1, 1), ("kettle", 1, 1), ("vase", 1, 2), ("mug", 1, 1), ("book", 4, 5),
-    ("bowl", 2, 2), ("plate", 1, 2), ("bottle", 2, 3), ("cup", 0, 2), ("can", 1, 2), ("apple", 2, 2), ("orange", 1, 2), ("banana", 1, 1),
-    ("ball", 1, 1), ("toy duck", 1, 1), ("clock", 1, 1), ("remote", 1, 1), ("phone", 1, 1), ("shoe", 0, 1),
+    ("tv", 1, 1),
+    ("microwave", 1, 1),
+    ("pillow", 2, 2),
+    ("tray", 0, 1),
+    ("keyboard", 1, 1),
+    ("lamp", 1, 2),
+    ("laptop", 1, 1),
+    ("plant", 1, 2),
+    ("teddy bear", 1, 1),
+    ("pan", 1, 1),
+    ("box", 1, 2),
+    ("pot", 1, 1),
+    ("kettle", 1, 1),
+    ("vase", 1, 2),
+    ("mug", 1, 1),
+    ("book", 4, 5),
+    ("bowl", 2, 2),
+    ("plate", 1, 2),
+    ("bottle", 2, 3),
+    ("cup", 0, 2),
+    ("can", 1, 2),
+    ("apple", 2, 2),
+    ("orange", 1, 2),
+    ("banana", 1, 1),
+    ("ball", 1, 1),
+    ("toy duck", 1, 1),
+    ("clock", 1, 1),
+    ("remote", 1, 1),
+    ("phone", 1, 1),
+    ("shoe", 0, 1),
 )
-_HIDDEN: tuple[tuple[str, tuple[str, ...]], ...] = (("fridge", ("bottle", "can", "apple")), ("cabinet", ("bowl", "pot", "box")), ("dresser", ("book",)))
+_HIDDEN: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("fridge", ("bottle", "can", "apple")),
+    ("cabinet", ("bowl", "pot", "box")),
+    ("dresser", ("book",)),
+)
 _HABITUAL = ("mug", "cup", "book", "bottle", "phone", "remote", "apple", "bowl", "toy duck", "laptop", "teddy bear", "ball")
 _FACING_FRONT = {"tv", "microwave", "laptop", "keyboard", "clock"}
 _ALIGNED = {"book", "box", "tray", "pillow"}
@@ -51,7 +81,7 @@ class Stock:
             colors = self._rng.permutation(USUAL_COLORS[label])
             for k in range(int(self._rng.integers(low, high + 1))):
                 name = f"{label} {k + 1}"
-                last = k > 0 or low == 1 and label in ("pot", "can")
+                last = k > 0 or (low == 1 and label in ("pot", "can"))
                 spot = self._find(name, label, hidden[label] if last and label in hidden else None) or self._find(name, label)
                 if spot is not None:
                     out.append(ObjectItem(name, label, str(colors[k % len(colors)]), spot[0], spot[1]))
@@ -78,12 +108,19 @@ class Stock:
     def _piece(self, name: str) -> FurnitureItem:
         return next(f for f in self._furniture if f.name == name)
 
-    def _find(self, name: str, label: str, inside: str | None = None, avoid: set[str] | None = None, widen: bool = False) -> tuple[Spot, float] | None:
+    def _find(
+        self, name: str, label: str, inside: str | None = None, avoid: set[str] | None = None, widen: bool = False
+    ) -> tuple[Spot, float] | None:
         """A free reachable spot and yaw: in a closed piece of class `inside`, else on something, in a room not in `avoid`."""
         prior = self._ontology.prior(label).at
-        options = [(f, s) for f in self._furniture for s in f.model.surfaces
-                   if s.closed == (inside is not None) and f.label in ((inside,) if inside else prior if not widen else (*prior, "dresser", "shelf", "desk", "counter"))
-                   and f.room not in (avoid or ())]
+        options = [
+            (f, s)
+            for f in self._furniture
+            for s in f.model.surfaces
+            if s.closed == (inside is not None)
+            and f.label in ((inside,) if inside else prior if not widen else (*prior, "dresser", "shelf", "desk", "counter"))
+            and f.room not in (avoid or ())
+        ]
         if not options:
             return None
         weights = np.array([prior.get(f.label, _ELSEWHERE_WEIGHT) / sum(o[0] is f for o in options) for f, _ in options])

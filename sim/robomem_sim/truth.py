@@ -15,18 +15,25 @@ def describe(world: World) -> dict[str, Any]:
     """The state of a world.
 
     Returns:
-        {"seed", "rooms": [{name, x0, y0, x1, y1}], "doorways": [{rooms, xy, width_m}],
-        "furniture" and "objects" and "persons": [{name, label, color, position, size, yaw_rad, room, ...}]}; positions are box centres in
-        the map frame, m; sizes along the box's own x, y and up. Objects also carry furniture, relation, shut_in and holder; furniture carries open (0..1 or None).
+        {"seed", "rooms": [{name, x0, y0, x1, y1}], "doorways": [{rooms, xy, width_m}], and under "furniture", "objects" and "persons"
+        [{name, label, color, position, size, yaw_rad, room, ...}]}. Positions are box centres in the map frame, m; sizes lie along the box's
+        own x, y and up. Objects also carry furniture, relation, shut_in and holder; furniture carries open (0..1 or None).
     """
     home = world.home
     colors = {o.name: o.color for o in home.objects}
     objects = []
     for name in world.object_names:
         support = world.support(name)
-        objects.append(_row(world, name) | {
-            "color": colors[name], "furniture": support[0] if support else None, "relation": support[1] if support else None,
-            "shut_in": not world.reachable_inside(name), "holder": world.holder(name)})
+        objects.append(
+            _row(world, name)
+            | {
+                "color": colors[name],
+                "furniture": support[0] if support else None,
+                "relation": support[1] if support else None,
+                "shut_in": not world.reachable_inside(name),
+                "holder": world.holder(name),
+            }
+        )
     return {
         "seed": home.seed,
         "rooms": [{"name": r.name, "x0": r.x0, "y0": r.y0, "x1": r.x1, "y1": r.y1} for r in home.rooms],
@@ -39,8 +46,14 @@ def describe(world: World) -> dict[str, Any]:
 
 def _row(world: World, name: str) -> dict[str, Any]:
     center, size, yaw = world.box(name)
-    return {"name": name, "label": world.label(name), "position": _plain(center), "size": _plain(size), "yaw_rad": float(yaw),
-            "room": world.home.room_at(float(center[0]), float(center[1]))}
+    return {
+        "name": name,
+        "label": world.label(name),
+        "position": _plain(center),
+        "size": _plain(size),
+        "yaw_rad": float(yaw),
+        "room": world.home.room_at(float(center[0]), float(center[1])),
+    }
 
 
 def _plain(values: NDArray[np.float64]) -> list[float]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from robomem.geometry import wrap_angle
-
 _STEP = np.radians(0.5)
-_MARGIN = np.radians(3.0)
+_MARGIN = np.radians(2.0)
+_GROW_M = 0.08  # wider than the gap between two rays at the far plane, so that nothing slips between them
+_BEHIND_M = 0.15  # a body may lean this far into the wall that stops a ray
 
 
 class Culler:
@@ -25,34 +25,39 @@ class Culler:
     def __init__(self, walls: NDArray[np.float64]) -> None:
         self._low, self._high = walls[:, :2] - walls[:, 2:], walls[:, :2] + walls[:, 2:]
 
-    def visible(self, eye: NDArray[np.float64], heading_rad: float, half_fov_rad: float, far_m: float,
-                centers: NDArray[np.float64], radii: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Bool[n] for bodies given by bounding spheres (Float64[n, 3], Float64[n]).
+    def visible(
+        self,
+        eye: NDArray[np.float64],
+        heading_rad: float,
+        half_azimuth_rad: float,
+        far_m: float,
+        low: NDArray[np.float64],
+        high: NDArray[np.float64],
+    ) -> NDArray[np.bool_]:
+        """Bool[n] for bodies whose footprints lie in the rectangles Float64[n, 2] `low` to `high` (m).
 
         Args:
-            half_fov_rad: half the angle seen in the ground plane; pi keeps everything within range.
+            half_azimuth_rad: half the angle the image covers in the ground plane; pi keeps everything.
         """
-        if half_fov_rad >= np.pi:
-            return np.ones(len(radii), bool)
-        away = centers[:, :2] - eye[:2]
-        distance = np.hypot(away[:, 0], away[:, 1])
-        nearest = np.maximum(distance - radii, 0.0)
-        bearing = wrap_angle(np.arctan2(away[:, 1], away[:, 0]) - heading_rad)
-        width = np.where(distance > radii, np.arcsin(np.minimum(1.0, radii / np.maximum(distance, 1e-9))), np.pi)
-        limit = half_fov_rad + _MARGIN
-        inside = (np.abs(bearing) - width <= limit) & (nearest < 1.35 * far_m)  # depth is measured along the axis, distance is not
-        turns = np.arange(-limit - _STEP, limit + 2 * _STEP, _STEP)
-        free = self._ranges(eye[:2], heading_rad + turns)
-        first = np.clip(np.floor((bearing - width - turns[0]) / _STEP).astype(int) - 1, 0, len(turns) - 1)
-        last = np.clip(np.ceil((bearing + width - turns[0]) / _STEP).astype(int) + 1, 0, len(turns) - 1)
-        open_ = np.array([free[a:b + 1].max() for a, b in zip(first, np.maximum(first, last), strict=True)])
-        return inside & ((nearest <= open_ + 0.15) | (nearest < 1.5))
-
-    def _ranges(self, eye: NDArray[np.float64], angles: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Float64[k] distance along each ray to the far side of the first wall it meets."""
-        ray = np.stack([np.cos(angles), np.sin(angles)], axis=1)[:, None, :]
+        if half_azimuth_rad >= np.pi:
+            return np.ones(len(low), bool)
+        limit = half_azimuth_rad + _MARGIN
+        angles = heading_rad + np.arange(-limit, limit + _STEP, _STEP)
+        ray = np.stack([np.cos(angles), np.sin(angles)])
         ray = np.where(np.abs(ray) < 1e-9, 1e-9, ray)
-        a, b = (self._low - eye) / ray, (self._high - eye) / ray
-        enter, leave = np.minimum(a, b).max(axis=2), np.maximum(a, b).min(axis=2)
-        hit = (leave >= np.maximum(enter, 0.0))
-        return np.where(hit, np.maximum(enter, 0.0), np.inf).min(axis=1)
+        near = _first_hit(eye[:2], ray, self._low, self._high).min(axis=1)
+        near[1:-1] = np.maximum(near[1:-1], np.maximum(near[:-2], near[2:]))
+        # Depth is measured along the axis, distance is not: a body at 1.35 far may still be within far.
+        reach = np.minimum(near + _BEHIND_M, 1.35 * far_m)
+        return (_first_hit(eye[:2], ray, low - _GROW_M, high + _GROW_M) <= reach[:, None]).any(axis=0)
+
+
+def _first_hit(
+    eye: NDArray[np.float64], ray: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Float64[k, n] distance (m) along rays Float64[2, k] at which each rectangle is entered; 0 from inside, inf if missed."""
+    ax, bx = (low[:, 0] - eye[0]) / ray[0][:, None], (high[:, 0] - eye[0]) / ray[0][:, None]
+    ay, by = (low[:, 1] - eye[1]) / ray[1][:, None], (high[:, 1] - eye[1]) / ray[1][:, None]
+    enter = np.maximum(np.maximum(np.minimum(ax, bx), np.minimum(ay, by)), 0.0)
+    leave = np.minimum(np.maximum(ax, bx), np.maximum(ay, by))
+    return np.where(leave >= enter, enter, np.inf)

@@ -46,7 +46,7 @@ class World:
         self.obstacles = obstacles(home.walls, home.furniture)
         self.floor = FreeSpace(home.size, self.obstacles)
         self._culler = Culler(np.array([(*w.center, w.size[0] / 2, w.size[1] / 2) for w in home.walls]))
-        self.stage = Stage(structure_specs(home) + furniture_specs(home) + object_specs(home), id_salt)
+        self.stage = Stage(object_specs(home) + furniture_specs(home) + structure_specs(home), id_salt)
         self._index()
         for piece in home.furniture:
             self._draw_piece(piece)
@@ -123,7 +123,9 @@ class World:
         return describe(self)
 
     # -- changing ------------------------------------------------------------------------------------------------
-    def move_object(self, name: str, furniture: str, local: tuple[float, float, float], yaw_rad: float | None = None) -> NDArray[np.float64]:
+    def move_object(
+        self, name: str, furniture: str, local: tuple[float, float, float], yaw_rad: float | None = None
+    ) -> NDArray[np.float64]:
         """Stand an object on a spot of a piece of furniture, or on the nearest free spot of the same surface.
 
         Args:
@@ -139,11 +141,15 @@ class World:
         piece = self.home.piece(furniture)
         surface = surface_under(piece, local)
         if surface is None:
-            raise InvalidInputError(f"world: {furniture} has no surface at {local}; its surfaces are at "
-                                    f"{[(*s.center[:2], s.center[2]) for s in piece.model.surfaces]}")
+            raise InvalidInputError(
+                f"world: {furniture} has no surface at {local}; its surfaces are at "
+                f"{[(*s.center[:2], s.center[2]) for s in piece.model.surfaces]}"
+            )
         spot = self.free_spot(name, furniture, local)
         if spot is None:
-            raise InvalidInputError(f"world: no room for {name} on {furniture} at height {local[2]:.2f} m; clear it or choose another place")
+            raise InvalidInputError(
+                f"world: no room for {name} on {furniture} at height {local[2]:.2f} m; clear it or choose another place"
+            )
         if yaw_rad is not None:
             self._yaw[name] = float(yaw_rad)
         self._holder.pop(name, None)
@@ -210,7 +216,10 @@ class World:
             if other == name or other in self._holder:
                 continue
             there, extent = self._center[other], self.model(other).size
-            if abs(there[2] - center[2]) >= (size[2] + extent[2]) / 2 or np.hypot(*(there - center)[:2]) > (np.hypot(*size[:2]) + np.hypot(*extent[:2])) / 2 + gap_m:
+            if (
+                abs(there[2] - center[2]) >= (size[2] + extent[2]) / 2
+                or np.hypot(*(there - center)[:2]) > (np.hypot(*size[:2]) + np.hypot(*extent[:2])) / 2 + gap_m
+            ):
                 continue
             if overlap_area(mine, footprint(there, extent, self._yaw[other])) > 1e-7:
                 return other
@@ -269,7 +278,7 @@ class World:
         """Hide from the renderer what a camera there cannot see."""
         heading = float(np.arctan2(T_map_camera[1, 2], T_map_camera[0, 2]))
         absent = [k for name, here in self._persons.items() if not here for k in self._bodies[name]]
-        mask = self._culler.visible(T_map_camera[:3, 3], heading, half_azimuth_rad, far_m, self.stage.centers, self.stage.radii)
+        mask = self._culler.visible(T_map_camera[:3, 3], heading, half_azimuth_rad, far_m, self.stage.low, self.stage.high)
         mask[absent] = False
         self.stage.show(mask)
 

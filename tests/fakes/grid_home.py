@@ -16,7 +16,7 @@ from robomem.ontology import default_ontology
 from robomem.scene_graph.occupancy import OccupancyGrid
 from robomem.skills.skill import BLOCKED, NOTHING_GRASPED, OUT_OF_REACH, SURFACE_TAKEN, SkillResult
 from robomem.types import Candidate, Episode, Event, ObjectView, PlaceProbability, Recall
-from tests.fakes.plane_world import CAMERA_M, Box, PlaneWorld, head_pose, home_2x2
+from tests.fakes.plane_world import CAMERA_M, PlaneWorld, head_pose, home_2x2
 
 HALF_FOV, RANGE_M, NS = 0.61, 3.0, 1_000_000_000
 ROOMS = {(0, 0): "kitchen", (1, 0): "living room", (0, 1): "bedroom", (1, 1): "study"}
@@ -48,6 +48,7 @@ class GridHome:
         self.things: dict[str, Thing] = {}
         self.open: set[str] = set()
         self.held: str | None = None
+        self._labels: NDArray[Any] = np.zeros(0)
 
     def put(self, name: str, label: str, on: str, offset: tuple[float, float] = (0.0, 0.0), color: str = "", inside: bool = False) -> None:
         """Stand a thing on (or in) a piece of furniture."""
@@ -61,20 +62,21 @@ class GridHome:
         flat = float(np.hypot(d[0], d[1]))
         if not 0.25 < flat < RANGE_M or abs(float(wrap_angle(np.arctan2(d[1], d[0]) - yaw))) > HALF_FOV:
             return False
-        own = FURNITURE[behind_ok][0] if behind_ok else ""
-        return not any(_hits(eye, p, b) for b in self.world.boxes if b.label != own)
+        boxes = self.world.boxes
+        if len(boxes) != len(self._labels):
+            self._low, self._high = np.array([b.low for b in boxes]), np.array([b.high for b in boxes])
+            self._labels = np.array([b.label for b in boxes])
+        d = np.where(np.abs(d) < 1e-9, 1e-9, d)
+        t0, t1 = (self._low - eye) / d, (self._high - eye) / d
+        enter, leave = np.minimum(t0, t1).max(axis=1), np.maximum(t0, t1).min(axis=1)
+        own = self._labels == (FURNITURE[behind_ok][0] if behind_ok else "")
+        return not bool(((enter < np.minimum(leave, 0.97)) & (leave > 0) & ~own).any())
 
     def visible(self, x: float, y: float, yaw: float) -> list[str]:
         """Names of the things a camera at this pose shows."""
         eye = np.array([x, y, CAMERA_M])
         shown = [n for n, t in self.things.items() if n != self.held and (not t.inside or t.inside in self.open)]
         return [n for n in shown if self.sees(eye, yaw, self.things[n].position, self.things[n].inside)]
-
-
-def _hits(a: NDArray[np.float64], b: NDArray[np.float64], box: Box) -> bool:
-    d = np.where(np.abs(b - a) < 1e-9, 1e-9, b - a)
-    t0, t1 = (np.array(box.low) - a) / d, (np.array(box.high) - a) / d
-    return bool(np.minimum(t0, t1).max() < min(np.maximum(t0, t1).min(), 0.97) and np.maximum(t0, t1).min() > 0)
 
 
 @lru_cache(maxsize=1)

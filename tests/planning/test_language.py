@@ -62,6 +62,7 @@ MEANINGS = [
     # compounds
     ("take the mug and put it on the desk", "on(mug, desk)"),
     ("take the apples out of the fridge and put them on the counter", "on(apple, counter)"),
+    ("put the mug on the desk and the book on the sofa", "on(mug, desk); on(book, sofa)"),
     ("put two apples in the fridge and close it", "inside(apple x2, fridge); closed(fridge)"),
     ("return the mug to the kitchen counter and come back", "on(mug, counter); at(here)"),
     ("first open the cabinet, then get the bowl, and then go to the sofa", "open(cabinet); held(bowl); at(sofa)"),
