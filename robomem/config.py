@@ -33,7 +33,7 @@ class BeliefConfig:
     max_tracks: int = 2000
     confirm_existence: float = 0.9
     confirm_support: int = 3
-    missing_existence: float = 0.5
+    missing_existence: float = 0.35
     remove_existence: float = 0.05
     birth_existence: float = 0.35
     clutter_density: float = 0.02  # expected false observations per m^3 in view

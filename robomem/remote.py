@@ -11,7 +11,6 @@ from typing import Any
 from robomem.errors import ConfigError, MissingDependencyError, RobomemError
 
 
-
 class RemoteError(RobomemError):
     """The endpoint could not be reached or did not answer as it must; the message says which and why."""
 
@@ -69,8 +68,15 @@ class ChatClient:
         ConfigError: not an http(s) URL.
     """
 
-    def __init__(self, url: str, model: str, limits: RemoteLimits | None = None, api_key: str = "",
-                 now: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        limits: RemoteLimits | None = None,
+        api_key: str = "",
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         if not url.startswith(("http://", "https://")):
             raise ConfigError(f"planning.llm_url: expected http(s)://host:port/v1, got {url[:80]!r}")
         self.url, self.model, self.limits = url.rstrip("/"), model, limits or RemoteLimits()
@@ -93,7 +99,12 @@ class ChatClient:
             raise RemoteError(f"llm: {self.breaker.failures} calls in a row failed; not asked again for {limits.rest_s:.0f} s")
         if self.tokens_used >= limits.max_total_tokens:
             raise RemoteError(f"llm: the token cap of this task ({limits.max_total_tokens}) is spent")
-        body: dict[str, Any] = {"model": self.model, "messages": [dict(m) for m in messages], "temperature": 0, "max_tokens": limits.max_tokens}
+        body: dict[str, Any] = {
+            "model": self.model,
+            "messages": [dict(m) for m in messages],
+            "temperature": 0,
+            "max_tokens": limits.max_tokens,
+        }
         if schema is not None:
             body["response_format"] = {"type": "json_schema", "json_schema": {"name": "reply", "strict": True, "schema": dict(schema)}}
         reason = "no attempt"
@@ -115,8 +126,10 @@ class ChatClient:
         limits, deadline = self.limits, self._now() + self.limits.timeout_s
         data = bytearray()
         try:
-            with httpx.Client(timeout=limits.timeout_s, headers=self._headers) as client, \
-                    client.stream("POST", f"{self.url}/chat/completions", json=body) as reply:
+            with (
+                httpx.Client(timeout=limits.timeout_s, headers=self._headers) as client,
+                client.stream("POST", f"{self.url}/chat/completions", json=body) as reply,
+            ):
                 if reply.status_code != 200:
                     raise RemoteError(f"HTTP {reply.status_code}")
                 for chunk in reply.iter_bytes():

@@ -25,19 +25,22 @@ def test_a_good_reply_comes_back_and_the_request_is_bounded() -> None:
     assert client.tokens_used == 42
 
 
-@pytest.mark.parametrize(("reply", "reason"), [
-    ((500, b"oops", 0.0, 0.0), "HTTP 500"),
-    ((429, b"later", 0.0, 0.0), "HTTP 429"),
-    ((200, completion("x"), 0.8, 0.0), "ReadTimeout"),
-    ((200, completion("slow drip"), 0.0, 0.02), "no complete reply within 0.3 s"),
-    (b'{"choices": [{"mess', "not a chat completion"),
-    (b"", "not a chat completion"),
-    (b"[]", "not a chat completion"),
-    (b'{"choices": [{"message": {"content": null}}]}', "no text"),
-    (b'{"choices": []}', "not a chat completion"),
-    (b"x" * 1_000_000, "exceeds 262144 bytes"),
-    (completion("y" * 300_000), "exceeds 262144 bytes"),
-])
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        ((500, b"oops", 0.0, 0.0), "HTTP 500"),
+        ((429, b"later", 0.0, 0.0), "HTTP 429"),
+        ((200, completion("x"), 0.8, 0.0), "ReadTimeout"),
+        ((200, completion("slow drip"), 0.0, 0.02), "no complete reply within 0.3 s"),
+        (b'{"choices": [{"mess', "not a chat completion"),
+        (b"", "not a chat completion"),
+        (b"[]", "not a chat completion"),
+        (b'{"choices": [{"message": {"content": null}}]}', "no text"),
+        (b'{"choices": []}', "not a chat completion"),
+        (b"x" * 1_000_000, "exceeds 262144 bytes"),
+        (completion("y" * 300_000), "exceeds 262144 bytes"),
+    ],
+)
 def test_misbehaviour_is_an_error_with_its_reason(reply, reason: str) -> None:
     with chat_server(reply) as server:
         began = time.monotonic()

@@ -20,6 +20,7 @@ MIN_LOG_ODDS = -6.0
 # without these caps ten missed frames from one doorway delete a real cup.
 CELL_HIT_CAP = 3.0
 CELL_MISS_CAP = 1.4  # detector silent, depth undecided
+FRAME_MISS_CAP = 0.6  # one frame's silence
 CELL_DOUBT_CAP = 0.25  # detector silent though depth shows that something of the shape stands there
 CELL_EMPTY_CAP = 3.4  # the ray went through where it stood
 REPEAT_DISCOUNT = 0.3
@@ -65,10 +66,14 @@ class Evidence:
         """True if this viewpoint has counted as a sighting."""
         return cell in self.hits
 
+    def born(self, cell: ViewCell) -> None:
+        """The first sighting came from `cell`: what it was worth is the birth existence, later frames of it are repeats."""
+        self._put(self.hits, cell, 0.0)
+
     def hit(self, cell: ViewCell, weight: float) -> float:
         """Log-odds that one more detection from `cell` adds; it also clears what the same viewpoint's misses had used up."""
         used = self.hits.get(cell, 0.0)
-        add = min(weight if used == 0 else weight * REPEAT_DISCOUNT, CELL_HIT_CAP - used)
+        add = min(weight if cell not in self.hits else weight * REPEAT_DISCOUNT, CELL_HIT_CAP - used)
         add = max(add, 0.0)
         self._put(self.hits, cell, used + add)
         self.misses.pop(cell, None)
@@ -77,7 +82,7 @@ class Evidence:
 
     def miss(self, cell: ViewCell, p_detect: float, cap: float = CELL_MISS_CAP) -> float:
         """Log-odds (<= 0) that one more silence of the detector from `cell` adds; a viewpoint's silences never add more than `cap`."""
-        return self._charge(self.misses, cell, math.log(max(1 - p_detect, 1e-3)), cap)
+        return self._charge(self.misses, cell, max(math.log(max(1 - p_detect, 1e-3)), -FRAME_MISS_CAP), cap)
 
     def empty(self, cell: ViewCell, share: float) -> float:
         """Log-odds (<= 0) of seeing through `share` of the object's own surface from `cell`."""

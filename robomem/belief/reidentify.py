@@ -11,6 +11,7 @@ import numpy as np
 from robomem.belief.association import similarity
 from robomem.belief.track import Track
 from robomem.geometry import box_iou
+from robomem.perception.appearance import colors_agree
 
 if TYPE_CHECKING:
     from robomem.belief.tracker import Tracker
@@ -29,7 +30,7 @@ def same_thing_score(tracker: Tracker, a: Track, b: Track) -> float:
     score = math.log(shared) + 0.6
     ca, cb = a.color(), b.color()
     if ca and cb:
-        score += 0.8 if ca == cb else -1.5
+        score += 0.8 if ca == cb else 0.0 if colors_agree(ca, cb) else -1.5
     if a.embedding.size and a.embedding.shape == b.embedding.shape:
         score += 3.0 * (similarity(a.embedding, b.embedding) - 0.8)
     sa, sb = (float(np.max(tracker.table.size[t.row])) for t in (a, b))

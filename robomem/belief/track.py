@@ -40,8 +40,14 @@ class Track:
     velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
     anchor: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))  # where it stood when its present stay began
     last_camera: NDArray[np.float64] | None = None
+    named: float = 4.25  # Beta(named, unnamed): how often the detector names this thing when it is in clear view, 0.85 at first
+    unnamed: float = 0.75
     seen_empty: float = 0.0
     occluded: float = 0.0
+
+    def recall(self) -> float:
+        """How likely the detector names this thing when it could, learned from its own sightings and silences."""
+        return self.named / (self.named + self.unnamed)
 
     def color(self) -> str:
         """The colour name most sightings agree on, "" if they do not."""

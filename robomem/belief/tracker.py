@@ -30,6 +30,7 @@ from robomem.types import ObjectView, Observations, Status
 FURNITURE_M = 0.6  # an unnamed thing wider than this is treated as furniture
 MERGE_EVERY = 8  # frames between searches for twins
 AGENT_FORGET_S = 20.0
+RETURN_EXISTENCE = 0.8  # existence at which a newcomer may be taken for something that is known to be gone
 
 
 @dataclass
@@ -202,14 +203,19 @@ class Tracker:
             track.status = "removed"
 
     def _promote(self, track: Track, changes: Changes) -> None:
-        """Tentative to confirmed; a confirmed newcomer is first held against what is missing."""
+        """Tentative to confirmed; a newcomer is first held against what is missing.
+
+        One that fits something known to be gone needs less: that the lost thing turns up is likelier than a first sighting.
+        """
+        old = None
+        if track.status == "tentative" and track.hits >= 3 and self.existence(track) >= RETURN_EXISTENCE:
+            old = best_old_track(self, track, among=("missing", "removed"))
         seen = track.support >= self.config.confirm_support or track.hits >= 5
-        if self.existence(track) < self.config.confirm_existence or not seen:
+        if old is None and (self.existence(track) < self.config.confirm_existence or not seen):
             return
         if track.status == "tentative" and not track.confirmed_once:
             track.confirmed_once, track.status = True, "confirmed"
             track.anchor = self.table.mean[track.row].copy()
-            old = best_old_track(self, track, among=("missing", "removed"))
             if old is not None:
                 self._adopt(old, track, changes)
             else:

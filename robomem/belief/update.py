@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 STATE_ACCURACY = 0.85  # P(a detector names the true state)
 VIEW_BIAS_M = 0.02  # one viewpoint's error of the centre does not average out over its own frames
 EMPTY_SHARE = 0.7  # share of visible samples that must be seen through before a particle counts as refuted
-RECALL = 0.85
 RECALL_PIXELS = 130.0
+MAX_SILENCES = 40.0  # what is learned of a detector's habits stays open to change
 
 
 def relabel(obs: Observations, labels: list[str]) -> Observations:
@@ -31,11 +31,11 @@ def relabel(obs: Observations, labels: list[str]) -> Observations:
     return obs if tuple(labels) == obs.labels else dataclasses.replace(obs, labels=tuple(labels))
 
 
-def recall_of(pixels: float, distance_m: float, max_range_m: float) -> float:
-    """P(a working detector names a thing of this many own pixels); a generic curve, not any particular detector's."""
+def in_reach(pixels: float, distance_m: float, max_range_m: float) -> float:
+    """How much of a detector's recall is left for a thing of this many own pixels, 0..1; a generic curve, not any one detector's."""
     if distance_m > 0.9 * max_range_m:
         return 0.0
-    return RECALL * (1.0 - math.exp(-((pixels / RECALL_PIXELS) ** 1.5)))
+    return (1.0 - math.exp(-((pixels / RECALL_PIXELS) ** 1.5)))
 
 
 def initialise(tracker: Tracker, track: Track, obs: Observations, j: int, camera: NDArray[np.float64]) -> None:
@@ -66,10 +66,12 @@ def hit(tracker: Tracker, track: Track, obs: Observations, j: int, camera: NDArr
     cell = view_cell(camera, table.mean[r], config.view_cell_m, config.view_cell_rad)
     repeat = track.evidence.seen_from(cell)
     score = float(obs.scores[j])
-    gain = track.evidence.hit(cell, 0.8 + 1.2 * score)
-    if not first:
-        table.odds[r] = min(MAX_LOG_ODDS, max(table.odds[r], MIN_LOG_ODDS) + gain)
+    if first:
+        track.evidence.born(cell)
+    else:
+        table.odds[r] = min(MAX_LOG_ODDS, max(table.odds[r], MIN_LOG_ODDS) + track.evidence.hit(cell, 0.8 + 1.2 * score))
     track.hits += 1
+    track.named += 1.0 if track.named < MAX_SILENCES else 0.0
     track.support += not repeat
     weight = 0.3 if repeat else 1.0
     track.labels.update(obs.labels[j], score, weight)
@@ -215,7 +217,10 @@ def miss(tracker: Tracker, track: Track, viewer: Viewer, detector_ran: bool) -> 
         return True
     change = track.evidence.empty(cell, empty) if empty > 0.3 else 0.0
     if detector_ran:
-        p_detect = share * recall_of(glimpse.pixels * share, glimpse.distance_m, tracker.perception.max_range_m)
+        clear = share * in_reach(glimpse.pixels * share, glimpse.distance_m, tracker.perception.max_range_m)
+        p_detect = clear * track.recall()
+        # A silence says something of the thing as far as it exists, and of the detector as far as depth does not show it gone.
+        track.unnamed += clear * probability(float(table.odds[r])) * (1.0 - empty) * (track.unnamed < MAX_SILENCES)
         # Support credit: where depth could have told and shows the thing's shape, the silence is the detector's.
         stands = glimpse.decisive and float(weights @ glimpse.supported) > 0.5 * share
         change += track.evidence.miss(cell, 0.3 * p_detect if stands else p_detect, CELL_DOUBT_CAP if stands else CELL_MISS_CAP)

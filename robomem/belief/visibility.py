@@ -77,7 +77,10 @@ class Viewer:
                               margin, float(min(size[0], size[1])), stride)
         z = max(distance, 0.3)
         pixels = self._k.fx * self._k.fy * float(np.max(size[:2])) * float(size[2] + 0.3 * np.min(size[:2])) / (z * z)
-        return Glimpse(shares[:, 0], shares[:, 1], shares[:, 2], pixels, distance, margin, thin > 1.8 * margin)
+        # With the thing gone, the ray to its upper half goes on to what it stood on: its height over the sine of the view's slope.
+        slope = max(abs(float(mean[2] - self.camera[2])) / max(distance, 1e-6), 0.1)
+        further = min(float(size[2]) / slope, float(max(size[0], size[1])) + float(size[2]))
+        return Glimpse(shares[:, 0], shares[:, 1], shares[:, 2], pixels, distance, margin, further > 1.2 * margin)
 
 
 def surface_samples(points: NDArray[np.floating], center: NDArray[np.floating], size: NDArray[np.floating]) -> NDArray[np.float32]:

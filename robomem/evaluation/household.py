@@ -15,6 +15,7 @@ from robomem.clock import NS_PER_S, ManualClock
 from robomem.config import RobomemConfig
 from robomem.memory.robot_memory import RobotMemory
 from robomem.perception.frame import RgbdFrame
+from robomem.planning.paths import plan_path, travel_distances
 from robomem.planning.survey import Surveyor, SurveyReport
 from robomem.scene_graph.world_model import FrameResult
 from robomem.types import Detections
@@ -115,6 +116,23 @@ class Household:
         spot = self.choose_spot(name, rng, True, without)
         self.sim.move_object(name, spot.furniture, spot.local)
         return str(spot.furniture)
+
+    def memory_room(self, xy: Any) -> int | None:
+        """The memory's room at a point (m)."""
+        return self.world.rooms.room_at(np.array([*xy, 0.0]))
+
+    def go_to_room(self, room: Any) -> None:
+        """Drive to the free place of a room nearest to its middle, and wait there."""
+        grid, robot = self.world.grid, self.robot
+        field = travel_distances(grid, robot.pose()[:2], robot.radius_m)
+        cells = np.argwhere(np.isfinite(field))
+        xy = grid.to_xy(cells)
+        inside = [k for k in range(len(xy)) if self.memory_room(xy[k]) == room.id]
+        if inside:
+            goal = xy[min(inside, key=lambda k: float(np.linalg.norm(xy[k] - room.position[:2])))]
+            path = plan_path(grid, robot.pose()[:2], goal, robot.radius_m)
+            if path is not None:
+                robot.follow(path, None)
 
     def person_carries(self, name: str, spot: Any) -> None:
         """A person walks in, carries the object to a spot and leaves, while the robot stands and watches where it is."""

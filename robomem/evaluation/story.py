@@ -17,7 +17,7 @@ from robomem.planning.report import TaskReport
 ORDER = "bring the mug to the dining table"
 TARGET = "dining table"
 ARMS = ("memory", "map only", "nothing")
-ROUNDS = 2
+ROUNDS = 3
 Say = Callable[[str], None]
 
 
@@ -80,8 +80,9 @@ def stage(seed: int, database: str | Path = ":memory:", tap: Tap | None = None, 
         story.stations.append(home.habit_move(mug, rng, without=(TARGET,)))
         home.patrol(None)
         say(f"round {k + 1}: looked at the home again, {_known(home)} objects known, {len(home.memory.changes())} changes on record")
-    _leave(story, say)
-    _somebody_moves(story, rng, habits, say)
+    story.spot = home.choose_spot(mug, rng, habits, without=(TARGET,))
+    _leave(story, story.spot, say)
+    _somebody_moves(story, say)
     home.world.refresh_rooms()
     found = home.memory.find("mug")
     story.mug_id = found.id
@@ -96,23 +97,22 @@ def _known(home: Household) -> int:
     return sum(v.status in ("confirmed", "occluded") and v.kind == "object" for v in home.memory.objects())
 
 
-def _leave(story: Story, say: Say) -> None:
-    """The robot goes to the room furthest from where it believes the mug to be."""
+def _leave(story: Story, spot: Any, say: Say) -> None:
+    """The robot goes to a room where neither the mug is nor where it will be put: the furthest from both that it knows."""
     home = story.home
-    found = home.memory.find("mug")
-    here = found.position if found.position is not None else np.zeros(3)
-    rooms = home.memory.graph().nodes("room")
-    far = max(rooms, key=lambda n: (float(np.linalg.norm(n.position[:2] - here[:2])), n.id), default=None)
+    busy = np.array([home.home.piece(name).xy for name in (home.true_place(story.mug_name), spot.furniture)])
+    taken = {home.memory_room(xy) for xy in busy}
+    rooms = [n for n in home.memory.graph().nodes("room") if n.id not in taken]
+    far = max(rooms, key=lambda n: (float(np.min(np.linalg.norm(busy - n.position[:2], axis=1))), n.id), default=None)
     if far is not None:
         say(f"the robot goes to the {far.label}")
-        Executor(home.memory, home.robot, home.memory.config).run(f"go to the {far.label}")
+        home.go_to_room(far)
 
 
-def _somebody_moves(story: Story, rng: np.random.Generator, habits: bool, say: Say) -> None:
+def _somebody_moves(story: Story, say: Say) -> None:
     """A person walks in, takes the mug and puts it elsewhere, while the robot stays where it is."""
     home = story.home
-    spot = home.choose_spot(story.mug_name, rng, habits, without=(TARGET,))
-    story.spot = spot
+    spot = story.spot
     home.person_carries(story.mug_name, spot)
     story.stations.append(home.true_place(story.mug_name))
     say("somebody has moved something")

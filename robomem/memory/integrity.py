@@ -13,6 +13,7 @@ from robomem.memory.database import Row
 from robomem.memory.sqlite_core import SqliteCore
 from robomem.memory.table import SEALED, Table
 
+ID_MARGIN = 1 << 20  # ids leased but in no row yet must not be handed out again
 STEP = 500  # rows read at a time
 
 
@@ -51,7 +52,7 @@ def verify(store: SqliteCore) -> Integrity:
                         store.quarantine(t, row, "checksum differs")
             except StoreError as error:
                 unreadable.append(f"{t.name}: {error}")
-        for check in (_structure, _boxes, _words, _notes):
+        for check in (_structure, _notes, _boxes, _words):
             try:
                 problems += check(store)
             except StoreError as error:
@@ -117,13 +118,19 @@ def _words(store: SqliteCore) -> list[str]:
 
 
 def _notes(store: SqliteCore) -> list[str]:
-    """The id counter must be above every id in use: a flipped bit there would hand out an id twice."""
+    """The notes all rests on: the epoch, and an id counter above every id in use (or an id would be handed out twice)."""
+    problems = []
+    if not store.get_meta("epoch_ns"):
+        epoch = store.query("SELECT coalesce(min(stamp_ns), 0) FROM observations")[0][0]
+        problems.append(f"meta: the epoch was lost; set to {epoch}")
+        if not store.read_only:
+            store.put_meta("epoch_ns", str(epoch))
     highest = 0
     for t, column in ((table.OBJECTS, "id"), (table.OBSERVATIONS, "id"), (table.EVENTS, "id"), (table.NODES, "id"), (table.EPISODES, "id")):
         highest = max(highest, store.query(f"SELECT coalesce(max({column}), 0) FROM {t.name}")[0][0])
     text = store.get_meta("next_id")
-    if text.isdigit() and int(text) > highest:
-        return []
-    if not store.read_only:
-        store.put_meta("next_id", str(highest + 1))
-    return [f"meta: next_id read {text!r} but id {highest} is in use; set to {highest + 1}"]
+    if not (text.isdigit() and int(text) > highest):
+        problems.append(f"meta: next_id read {text!r} but id {highest} is in use; set above it")
+        if not store.read_only:
+            store.put_meta("next_id", str(highest + ID_MARGIN))
+    return problems

@@ -18,8 +18,8 @@ NEAR_COLORS = tuple(frozenset(pair.split()) for pair in (
     "cyan blue", "blue purple", "purple pink", "black grey", "grey white", "black brown"))
 PREPOSITIONS = ("in", "inside", "into", "on", "onto", "at", "from", "near", "by", "under", "beside", "within", "off")
 FILLERS = frozenset((
-    "the", "a", "an", "my", "your", "our", "his", "her", "their", "some", "any", "that", "this", "these", "those", "of", "all", "every", "other",
-    "one", "please", "there", "is", "are", "was", "were", "and", "big", "small", "little", "large", "old", "new"))
+    "the", "a", "an", "my", "your", "our", "his", "her", "their", "some", "any", "that", "this", "these", "those", "of", "all", "every",
+    "other", "one", "please", "there", "is", "are", "was", "were", "and", "big", "small", "little", "large", "old", "new"))
 NUMBERS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "both": 2}
 ANYTHING = frozenset(["thing", "things", "object", "objects", "item", "items", "everything", "anything", "something", "stuff"])
 MAX_QUERY_CHARS = 400
@@ -69,9 +69,9 @@ def parse(text: str | int, ontology: Ontology, labels: Collection[str] = (), roo
         return Query(" ".join(words), id=ident)
     head, room, holder = _places(words, ontology, {*ontology.rooms, *rooms})
     colors = [c for c in (COLOR_SPELLINGS.get(w, w) for w in head[:-1]) if c in COLORS]
-    count = next((NUMBERS[w] if w in NUMBERS else int(w) for w in head if w in NUMBERS or w.isdigit()), None)
+    count = next((NUMBERS[w] if w in NUMBERS else int(w) for w in head if w in NUMBERS or _is_number(w)), None)
     skip = FILLERS | set(COLORS) | set(COLOR_SPELLINGS) | set(NUMBERS)
-    kept = [w for w in head[:-1] if w not in skip and not w.isdigit()] + [w for w in head[-1:] if w not in FILLERS]
+    kept = [w for w in head[:-1] if w not in skip and not _is_number(w)] + [w for w in head[-1:] if w not in FILLERS]
     if not kept and not colors and not room and not holder:
         raise InvalidInputError(f"query: '{' '.join(words)[:40]}' names no thing, colour or place; "
                                 "ask for 'red mug' or 'cups in the kitchen'")
@@ -86,11 +86,15 @@ def clean_words(text: str) -> str:
     return " ".join(kept.lower().split())
 
 
+def _is_number(word: str) -> bool:
+    return word.isdecimal() and len(word) <= 18  # what an int64 holds
+
+
 def _ident(words: list[str]) -> int | None:
     for i, word in enumerate(words):
-        if word.startswith("#") and word[1:].isdigit():
+        if word.startswith("#") and _is_number(word[1:]):
             return int(word[1:])
-        if word in ("object", "id") and i + 1 < len(words) and words[i + 1].isdigit():
+        if word in ("object", "id") and i + 1 < len(words) and _is_number(words[i + 1]):
             return int(words[i + 1])
     return None
 

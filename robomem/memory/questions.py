@@ -10,6 +10,7 @@ import numpy as np
 
 from robomem.config import MemoryConfig
 from robomem.memory import query as queries
+from robomem.memory.embedding import LabelSimilarity
 from robomem.memory.query import Query
 from robomem.memory.recall import LIKELY, Recaller, Trace
 from robomem.memory.records import PlaceWords
@@ -33,7 +34,7 @@ class Questions:
     """
 
     def __init__(self, store: Store, history: SpatialHistory, ontology: Ontology, config: MemoryConfig,
-                 refresh: Callable[[Located], Located], hours: Callable[[str], float], embedded: Callable[[str, str], float]) -> None:
+                 refresh: Callable[[Located], Located], hours: Callable[[str], float], embedded: LabelSimilarity) -> None:
         self._store, self._history, self._ontology = store, history, ontology
         self._refresh, self._hours, self._embedded = refresh, hours, embedded
         self._recaller = Recaller(ontology, config.abstain_below, self._similar)
@@ -86,7 +87,10 @@ class Questions:
     def _similar(self, word: str, label: str) -> float:
         """A word nobody knows: half a match if they share a word ("stuffed bear", "teddy bear"), else what the embedder says."""
         shared = {self._store.objects()[i][0].label for i, _ in self._store.search_words(word, "object", 100) if i in self._store.objects()}
-        return 0.5 if label in shared else self._embedded(word, label)
+        if label in shared:
+            return 0.5
+        self._embedded.warm([word, *{view.label for view, _ in self._store.objects().values()}])
+        return self._embedded(word, label)
 
     # -- places
 

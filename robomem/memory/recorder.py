@@ -15,8 +15,8 @@ from robomem.scene_graph.world_model import FrameResult
 from robomem.types import Event, ObjectView
 
 GRAPH_EVERY_S = 2.0  # rooms, places and relation probabilities are written this often; what an event names, at once
-SNAPSHOT_EVERY_S = 30.0
-SNAPSHOT_AFTER_NEWS_S = 5.0  # sooner when something appeared or merged: a crash must not give it a second id
+SNAPSHOT_EVERY_S = 60.0
+SNAPSHOT_AFTER_NEWS_S = 10.0  # sooner when something appeared or merged: a crash must not give it a second id
 P_STEP = 0.05  # a relation whose probability changed by less is not rewritten
 
 

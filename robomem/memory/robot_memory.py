@@ -116,7 +116,11 @@ class RobotMemory:
             return self._clock.now_ns()
         if self.store.get_meta("time") == "wall":
             return SystemClock().now_ns()
-        return max(self._door.newest_ns, int(self.store.get_meta("last_stamp_ns", "0")))
+        return max(0, self._newest_ns())
+
+    def _newest_ns(self) -> int:
+        """Time of the newest frame on record; a reader looks it up, since the writer goes on."""
+        return int(self.store.get_meta("last_stamp_ns", "-1")) if self.read_only else self._door.newest_ns
 
     def flush(self) -> None:
         """Everything observed so far survives a crash once this returns."""
@@ -176,6 +180,7 @@ class RobotMemory:
             near = abs(SystemClock().now_ns() - result.stamp_ns) < SAME_TIME_NS
             self.store.put_meta("time", "wall" if near else "recorded")
         self._recorder.commit(result, views, graph)
+        self._door.newest_ns = max(self._door.newest_ns, result.stamp_ns)
         self._live.save_if_due()
 
     # -- asking
@@ -192,7 +197,7 @@ class RobotMemory:
         """
         with self._guard:
             at = self.now_ns() if at_ns is None else at_ns
-            if at < self._door.newest_ns:
+            if at < self._newest_ns():
                 return self._questions.where_was(query, at, k)
             recall = self._questions.find(query, at, k)
             if recall.id is not None:
@@ -250,7 +255,7 @@ class RobotMemory:
     def objects(self, at_ns: int | None = None) -> list[ObjectView]:
         """Every object as believed now (tentative, missing and removed ones too: see status), or what existed at a past time."""
         with self._guard:
-            if at_ns is not None and at_ns < self._door.newest_ns:
+            if at_ns is not None and at_ns < self._newest_ns():
                 return self._questions.objects(at_ns)
             world = self.world
             return self._questions.objects(None) if world is None else [self._corrected(view) for view in world.objects()]
@@ -290,7 +295,7 @@ class RobotMemory:
         """Every object that fits a query (nothing is ranked or cut off), with its existence aged to the time asked about."""
         with self._guard:
             at = self.now_ns() if at_ns is None else at_ns
-            return self._questions.matching(query, at, past=at < self._door.newest_ns)
+            return self._questions.matching(query, at, past=at < self._newest_ns())
 
     def evidence_of(self, object_id: int, k: int = 5, until_ns: int | None = None) -> list[int]:
         """Ids of the newest `k` observations of an object, up to a time."""
@@ -369,6 +374,8 @@ class RobotMemory:
             self._drop_cached(done.ids)
             if world is not None:
                 world.forget(list(done.ids))
+                rates = world.tracker.rates
+                rates.load_json({known: row for known, row in rates.to_json().items() if known != name})
                 self._live.save()
             eraser.seal(done.ids, name)
             return Forgotten(done.ids, {t: rows.get(t, 0) + done.rows.get(t, 0) for t in {*rows, *done.rows}})
@@ -397,7 +404,7 @@ class RobotMemory:
         """Plain JSON values: engine, versions, rows, damage, rejections, what optional parts are there."""
         with self._guard:
             return {**self.store.health(), "rejected": dict(self.rejected), "short_term": len(self.short_term),
-                    "embedder": self._similarity.state, "newest_stamp_ns": self._door.newest_ns}
+                    "embedder": self._similarity.state, "newest_stamp_ns": self._newest_ns()}
 
 
 def _falls(view: ObjectView, label: str | None, region: Region | None) -> bool:

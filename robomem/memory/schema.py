@@ -9,7 +9,7 @@ from robomem.memory.database import APPLICATION_ID, Database
 
 # One entry per schema version, applied in order, each in its own transaction. Never edit one that was released: add the next.
 MIGRATIONS: tuple[tuple[str, ...], ...] = ((
-    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER)",
     """CREATE TABLE objects (id INTEGER PRIMARY KEY, label TEXT, label_probs TEXT, x REAL, y REAL, z REAL, covariance BLOB,
         sx REAL, sy REAL, sz REAL, yaw REAL, existence REAL, status TEXT, states TEXT, first_ns INTEGER, last_ns INTEGER, support INTEGER,
         color TEXT, kind TEXT, embedding BLOB, place_id INTEGER, place TEXT, room_id INTEGER, room TEXT, crc INTEGER)""",

@@ -15,7 +15,7 @@ from robomem.errors import StoreError
 from robomem.memory.database import WAL_RESET_BUG, Database, Row
 from robomem.memory.lock import WriterLock
 from robomem.memory.schema import SCHEMA_VERSION, check_ours, migrate
-from robomem.memory.table import SEALED, Table
+from robomem.memory.table import META, SEALED, Table
 
 
 class SqliteCore:
@@ -44,6 +44,7 @@ class SqliteCore:
         self._dirty = threading.Event()
         self._closing = False
         self._fault: StoreError | None = None
+        self.needs_verify = False  # a note that everything rests on was damaged
         self.bad_rows = 0  # rows refused for their checksum since this was opened
         self._lock = None if read_only or self.path == ":memory:" else WriterLock(self.path)
         try:
@@ -72,11 +73,12 @@ class SqliteCore:
         run("PRAGMA mmap_size = 0")
         run("PRAGMA cache_size = -8192")
         migrate(self.database, version)
-        if not self.get_meta("epoch_ns"):
+        if version == 0:
             epoch = self._clock.now_ns()
-            map_id = np.random.default_rng((seed, epoch)).bytes(8).hex()
+            map_id = np.random.default_rng((seed, abs(epoch))).bytes(8).hex()
             for key, value in (("epoch_ns", str(epoch)), ("map_id", map_id), ("embedder_id", ""), ("next_id", "1")):
                 self.put_meta(key, value)
+        self.needs_verify = not (self.get_meta("epoch_ns") and self.get_meta("next_id"))
         self.put_meta("schema_version", str(SCHEMA_VERSION))
         self.flush()
 
@@ -214,14 +216,13 @@ class SqliteCore:
     def get_meta(self, key: str, default: str = "") -> str:
         """One of the store's own notes."""
         with self._guard:
-            found = self.database.execute("SELECT value FROM meta WHERE key = ?", (key,))
-            return found[0][0] if found else default
+            found = self.rows(META, "WHERE key = ?", (key,))
+            return found[0][1] if found else default
 
     def put_meta(self, key: str, value: str) -> None:
         """Write one note."""
         with self._guard:
-            self.begin()
-            self.database.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
+            self.put(META, [(key, value)])
 
     def lease_ids(self, n: int) -> int:
         """First of `n` ids nobody else has or will have; on the disk when this returns.
@@ -240,7 +241,7 @@ class SqliteCore:
     def count(self, table: Table) -> int:
         """Rows in a table, damaged ones included."""
         with self._guard:
-            return self.database.execute(f"SELECT count(*) FROM {table.name}")[0][0]
+            return self.query(f"SELECT count(*) FROM {table.name}")[0][0]
 
     def backup(self, path: str) -> None:
         """Copy everything put so far into another file, which is a complete database of its own."""

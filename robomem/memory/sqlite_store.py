@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from robomem.clock import Clock
 from robomem.memory import records, table
 from robomem.memory.database import Row
+from robomem.memory.integrity import verify
 from robomem.memory.records import Correction, Lesson, Stay, StoredObservation
 from robomem.memory.sqlite_core import SqliteCore
 from robomem.memory.store import Located, WordKind
@@ -23,6 +25,10 @@ from robomem.types import Episode, Event, ObjectView, Observations
 
 CHUNK_BYTES = 1 << 20  # a snapshot array is kept in pieces of this size
 WORD_CODES: dict[WordKind, int] = {"object": 0, "episode": 1, "lesson": 2}  # rowid in `words` is id * 8 + code
+# "the wedding" must not find every text with a "the" in it.
+SAYS_NOTHING = frozenset((
+    "a", "an", "and", "are", "at", "be", "did", "do", "does", "for", "from", "has", "have", "i", "in", "is", "it", "its", "me", "my", "of", "on",
+    "one", "or", "our", "please", "that", "the", "there", "this", "to", "was", "we", "were", "what", "when", "where", "with", "you", "your"))
 EVICT_SHARE = 100  # a full observation table makes room for 1/100 of itself at a time
 
 
@@ -45,7 +51,9 @@ class SqliteStore(SqliteCore):
         self._rooms: dict[int, str] = {}
         self._rooms_read = False
         super().__init__(path, clock, **options)
-        self._epoch_ns = int(self.get_meta("epoch_ns", "0"))
+        if self.needs_verify and not self.read_only:
+            verify(self)
+        self._epoch_ns = int(self.get_meta("epoch_ns", "0") or 0)
         self._observations = self.count(table.OBSERVATIONS)
         self._aliases = {row[0]: row[1] for row in self.rows(table.ALIASES)}
 
@@ -233,8 +241,8 @@ class SqliteStore(SqliteCore):
             self.database.execute("INSERT INTO words (rowid, body) VALUES (?, ?)", (rowid, text))
 
     def search_words(self, text: str, kind: WordKind, k: int) -> list[tuple[int, float]]:
-        """(id, rank >= 0, best first) of records of one kind that hold any word of `text` (stemmed; BM25)."""
-        words = re.findall(r"\w+", text.lower())[:64]
+        """(id, rank >= 0, best first) of records of one kind that hold any telling word of `text` (stemmed; BM25)."""
+        words = [word for word in re.findall(r"\w+", text.lower()) if word not in SAYS_NOTHING][:64]
         if not words:
             return []
         query = " OR ".join(f'"{word}"' for word in words)  # quoted: no word can be taken for FTS5 syntax
@@ -356,7 +364,7 @@ class SqliteStore(SqliteCore):
                 stream = io.BytesIO()
                 np.lib.format.write_array(stream, np.asarray(array), allow_pickle=False)
                 data = stream.getvalue()
-                crc = table.WORLD_STATE.crc((name, 0, data))
+                crc = zlib.crc32(data)
                 if self._world_crc.get(name) != crc:
                     self._world_crc[name] = crc
                     parts = [(name, part, data[at:at + CHUNK_BYTES]) for part, at in enumerate(range(0, len(data), CHUNK_BYTES))]

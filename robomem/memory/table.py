@@ -35,8 +35,16 @@ class Table:
         return (*values, self.crc(values))
 
     def crc(self, values: Row) -> int:
-        """CRC32 of a row; `repr` of int, float, str, bytes and None is exact and the same after a round trip."""
-        return zlib.crc32(repr((self.name, *values)).encode("utf-8", "surrogatepass"))
+        """CRC32 of a row; `repr` of int, float, str and None is exact and the same after a round trip; blobs are summed as they are."""
+        crc = zlib.crc32(self.name.encode())
+        told = []
+        for value in values:
+            if isinstance(value, bytes):
+                crc = zlib.crc32(value, crc)
+                told.append(len(value))
+            else:
+                told.append(value)
+        return zlib.crc32(repr(told).encode("utf-8", "surrogatepass"), crc)
 
     def sound(self, row: Row) -> bool:
         """True if a row as selected still is the row as sealed."""
@@ -52,6 +60,7 @@ def _columns(text: str) -> tuple[str, ...]:
     return tuple(text.replace(",", " ").split())
 
 
+META = Table("meta", ("key",), ("key", "value"))
 OBJECTS = Table("objects", ("id",), _columns(
     "id label label_probs x y z covariance sx sy sz yaw existence status states first_ns last_ns support color kind embedding "
     "place_id place room_id room"))
@@ -68,4 +77,4 @@ CORRECTIONS = Table("corrections", ("object_id",), _columns("object_id label x y
 WORLD_STATE = Table("world_state", ("name", "part"), _columns("name part data"))
 ALIASES = Table("aliases", ("id",), _columns("id target stamp_ns"))
 
-SEALED = (OBJECTS, HISTORY, OBSERVATIONS, EVENTS, RELATIONS, NODES, EPISODES, LESSONS, CORRECTIONS, WORLD_STATE, ALIASES)
+SEALED = (META, OBJECTS, HISTORY, OBSERVATIONS, EVENTS, RELATIONS, NODES, EPISODES, LESSONS, CORRECTIONS, WORLD_STATE, ALIASES)

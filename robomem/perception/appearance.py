@@ -74,12 +74,23 @@ def embedding(lab: Float32, edges: Float32, size_m: Float32) -> Float32:
         size_m: Float32[3] extents, m.
     """
     if len(lab) == 0:
-        lab = np.float32([[50, 0, 0]])
+        lab = np.array([[50, 0, 0]], np.float32)
     stats = color_statistics(lab, HUE_BINS, GREY_BINS, FULL_CHROMA)
     bins = HUE_BINS + GREY_BINS
-    color, mean, spread = np.sqrt(stats[:bins]), stats[bins: bins + 3] / (60, 40, 40), stats[bins + 3:] / (40, 30, 30)
+    color, mean, spread = np.sqrt(stats[:bins]), stats[bins : bins + 3] / (60, 40, 40), stats[bins + 3 :] / (40, 30, 30)
     texture = np.concatenate([np.sqrt(edges[:EDGE_BINS]), edges[EDGE_BINS:]])
     extents = np.sort(np.clip(size_m, 0.01, 5.0))
     scale = np.log(extents / 0.1) / np.log(10.0)
     out = np.concatenate([color, 0.35 * mean, 0.25 * spread, 0.25 * texture, 0.3 * scale]).astype(np.float32)
     return out / max(float(np.linalg.norm(out)), 1e-6)
+
+
+# Names that one surface may get under another light: shade turns red into brown, a lamp white into yellow.
+NEIGHBOURS = frozenset(frozenset(pair) for pair in (
+    ("red", "brown"), ("red", "pink"), ("red", "orange"), ("orange", "brown"), ("orange", "yellow"), ("yellow", "white"), ("white", "grey"),
+    ("grey", "black"), ("blue", "purple"), ("pink", "purple"), ("brown", "black"), ("brown", "yellow"), ("blue", "black"), ("green", "black")))
+
+
+def colors_agree(a: str, b: str) -> bool:
+    """True if two colour names may be the same surface seen twice; an unnamed colour agrees with all."""
+    return not a or not b or a == b or frozenset((a, b)) in NEIGHBOURS

@@ -36,8 +36,8 @@ def read_weights(path: Path = WEIGHTS, sha256: str = WEIGHTS_SHA256) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise InvalidInputError(f"detector weights: cannot read {path}: {error.strerror}; reinstall robomem, or make them with make_weights.py "
-                                "beside the model card") from error
+        raise InvalidInputError(f"detector weights: cannot read {path}: {error.strerror}; reinstall robomem, or make them with "
+                                "make_weights.py beside the model card") from error
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
         raise InvalidInputError(f"detector weights: {path.name} has sha256 {found[:12]}..., expected {sha256[:12]}...; the file is damaged "
@@ -85,7 +85,7 @@ def decode(heatmap: NDArray[np.float32], wh: NDArray[np.float32], thresholds: ND
     ys, xs, classes, scores = ys[order], xs[order], classes[order], scores[order]
     sides = np.maximum(wh[ys, xs], 0.0)
     centres = np.stack([xs, ys, xs, ys], axis=1).astype(np.float32) * STRIDE
-    return classes, scores, centres + sides * np.float32([-1, -1, 1, 1])
+    return classes, scores, centres + sides * np.array([-1, -1, 1, 1], np.float32)
 
 
 def iou(box: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -44,7 +44,7 @@ class CocoDetector:
         """
         unknown = sorted(set(thresholds or {}) - set(centernet.COCO_CLASSES))
         if unknown:
-            raise InvalidInputError(f"CocoDetector: unknown classes {unknown} in thresholds; COCO names are words like 'cup', 'dining table'")
+            raise InvalidInputError(f"CocoDetector: unknown classes {unknown} in thresholds; COCO names are words like 'cup' or 'tv'")
         self._thresholds = np.full(len(centernet.COCO_CLASSES), threshold, np.float32)
         for name, value in (thresholds or {}).items():
             self._thresholds[centernet.COCO_CLASSES.index(name)] = value
@@ -73,7 +73,7 @@ class CocoDetector:
         classes, scores, boxes = centernet.decode(heatmap[0], wh[0], self._thresholds)
         keep = centernet.suppress(classes, boxes, *self._overlaps)
         height, width = rgb.shape[:2]
-        boxes = boxes[keep] * np.float32([width / side, height / side] * 2)
+        boxes = boxes[keep] * np.array([width / side, height / side] * 2, np.float32)
         return from_rows([centernet.COCO_CLASSES[classes[i]] for i in keep], scores[keep], boxes, width, height)
 
 
@@ -97,7 +97,8 @@ class OpenVocabularyDetector:
         if not self._labels:
             raise InvalidInputError("OpenVocabularyDetector: no labels to look for; pass words like ['mug', 'tea towel']")
         if not (folder / "config.json").is_file():
-            raise InvalidInputError(f"OpenVocabularyDetector: no config.json in {folder}; pass the folder of a model saved with save_pretrained()")
+            raise InvalidInputError(f"OpenVocabularyDetector: no config.json in {folder}; pass the folder of a model "
+                                    "saved with save_pretrained()")
         self._threshold = threshold
         try:
             transformers = importlib.import_module("transformers")
@@ -133,7 +134,8 @@ def from_pipeline(rows: Sequence[Mapping[str, Any]], width: int, height: int) ->
         scores = [float(row["score"]) for row in rows]
         labels = [str(row["label"]).rstrip(". ") for row in rows]  # Grounding DINO ends its phrases with a full stop
     except (KeyError, TypeError, ValueError) as error:
-        raise InvalidInputError(f"open-vocabulary detector: a row is not {{score, label, box{{xmin, ymin, xmax, ymax}}}}: {error!r}") from error
+        raise InvalidInputError(f"open-vocabulary detector: a row is not {{score, label, box{{xmin, ymin, xmax, ymax}}}}: "
+                                f"{error!r}") from error
     return from_rows(labels, np.asarray(scores, np.float32), np.asarray(boxes, np.float32).reshape(-1, 4), width, height)
 
 
@@ -141,7 +143,7 @@ def from_rows(labels: Sequence[str], scores: NDArray[np.float32], boxes: NDArray
     """Detections with boxes clipped to an image of `width` x `height` pixels; rows that are not finite or lie outside are dropped."""
     boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
     good = np.isfinite(boxes).all(axis=1) & np.isfinite(scores)
-    boxes = np.clip(np.nan_to_num(boxes), 0, np.float32([width, height, width, height]))
+    boxes = np.clip(np.nan_to_num(boxes), 0, np.array([width, height, width, height], np.float32))
     good &= (boxes[:, 2] - boxes[:, 0] >= 1) & (boxes[:, 3] - boxes[:, 1] >= 1)
     names = tuple(label for label, ok in zip(labels, good, strict=True) if ok)
     return Detections(names, np.clip(np.asarray(scores, np.float32)[good], 0, 1), boxes[good])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,8 +154,10 @@ def _low(z: Float, own: Bool, near: float, far: float) -> float:
 
 
 def _without_support(window: Window, own: Bool, ring: Bool, weight: Float, sigma_z_at_1m: float) -> tuple[Bool, float | None]:
-    """`own` without the slabs at the heights of level surfaces seen around the box (unless the thing itself is such a slab), and the height
-    of the one beneath what is left."""
+    """`own` without the slabs at the heights of level surfaces seen around the box, unless the thing itself is such a slab.
+
+    Also returns the height (m) of the surface beneath what is left.
+    """
     z = window.depth
     middle = float(quantile(z[own], 0.5))
     near_ring = ring & (np.abs(z - middle) < 0.6)
@@ -173,9 +176,9 @@ def _without_support(window: Window, own: Bool, ring: Bool, weight: Float, sigma
 
 def largest_parts(own: Bool, weight: Float, keep_share: float = 0.2) -> Bool:
     """The connected parts (8-neighbours) of `own` that hold at least `keep_share` of the heaviest part's weight."""
-    from scipy.ndimage import label
+    from scipy import ndimage
 
-    parts, n = label(own, structure=np.ones((3, 3), bool))
+    parts, n = cast("tuple[NDArray[np.int32], int]", ndimage.label(own, structure=np.ones((3, 3), bool)))
     if n <= 1:
         return own
     mass = np.bincount(parts.ravel(), (weight * own).ravel(), n + 1)

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-Float = NDArray[np.float64]
+Float = NDArray[np.floating]
 
 
 @njit(cache=True)
@@ -62,7 +62,7 @@ def best_yaw(xy: Float, angles: Float, slack: float) -> float:
         inset = 0.0
         for i in range(len(xy)):
             u, v = xy[i, 0] * c + xy[i, 1] * s, xy[i, 1] * c - xy[i, 0] * s
-            inset += min(min(u - u0, u1 - u), min(v - v0, v1 - v))
+            inset += min(u - u0, u1 - u, v - v0, v1 - v)
         if inset * areas[k] < least:
             best, least = angles[k], inset * areas[k]
     return best

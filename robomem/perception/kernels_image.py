@@ -17,7 +17,7 @@ def deproject(mask: Bool, depth: Float32, x: Float32, y: Float32, T: NDArray[np.
     Args:
         depth: Float32[h, w] m.  x: Float32[w] and y: Float32[h], ray slopes of columns and rows.  T: Float64[4, 4] of the camera.
     """
-    out = np.empty((np.sum(mask), 3))
+    out = np.empty((int(mask.sum()), 3))
     n = 0
     for i in range(mask.shape[0]):
         for j in range(mask.shape[1]):
@@ -66,7 +66,11 @@ def _cube_root(t: float) -> float:
 
 @njit(cache=True)
 def lab_from_rgb(rgb: NDArray[np.uint8], linear: Float32, xyz: Float32) -> Float32:
-    """CIELAB Float32[n, 3] of sRGB UInt8[n, 3], given the byte-to-light table Float32[256] and the white-scaled XYZ matrix Float32[3, 3]."""
+    """CIELAB Float32[n, 3] of sRGB UInt8[n, 3].
+
+    Args:
+        linear: Float32[256] light of each byte.  xyz: Float32[3, 3] linear sRGB to XYZ over the white point.
+    """
     out = np.empty((len(rgb), 3), np.float32)
     for i in range(len(rgb)):
         r, g, b = linear[rgb[i, 0]], linear[rgb[i, 1]], linear[rgb[i, 2]]
@@ -80,7 +84,7 @@ def lab_from_rgb(rgb: NDArray[np.uint8], linear: Float32, xyz: Float32) -> Float
 @njit(cache=True)
 def color_indices(lab: Float32, hue_limits: Float32, hue_names: NDArray[np.intp], red: int, pink: int, brown: int, black: int, white: int,
                   grey: int) -> NDArray[np.intp]:
-    """A colour index for each pixel Float32[n, 3] CIELAB: by hue (upper limits in degrees and their names), with the special cases people make."""
+    """A colour index for each pixel Float32[n, 3] CIELAB: by hue (upper limits, degrees, and names), with the exceptions people make."""
     out = np.empty(len(lab), np.intp)
     for i in range(len(lab)):
         lightness, a, b = lab[i, 0], lab[i, 1], lab[i, 2]
@@ -90,8 +94,8 @@ def color_indices(lab: Float32, hue_limits: Float32, hue_names: NDArray[np.intp]
             out[i] = white if lightness > 78 else black if lightness < 24 else grey
         elif lightness < 10:
             out[i] = black
-        elif 30 < hue < 92 and lightness < 56 and chroma < 62 - 0.25 * lightness:
-            out[i] = brown  # a dark orange
+        elif 30 < hue < 92 and lightness < 56 and chroma < (62 - 0.25 * lightness if hue > 50 else 32):
+            out[i] = brown  # a dark orange; a dark red stays red
         elif 45 < hue < 100 and chroma < 36:
             out[i] = brown if lightness < 78 else white  # wood in the light; cream
         else:

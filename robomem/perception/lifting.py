@@ -23,7 +23,7 @@ OCCLUDED_SHARE = 0.2  # of the outline; beyond it the thing counts as partly hid
 
 @dataclass(frozen=True)
 class _Own:
-    """The pixels of one thing: its window, Bool mask there, their count at full resolution, and how much was eroded; the surface beneath, if seen."""
+    """The pixels of one thing: window, Bool mask there, count at full resolution, pixels eroded per side, the surface beneath if seen."""
 
     window: foreground.Window
     mask: NDArray[np.bool_]
@@ -31,6 +31,19 @@ class _Own:
     trimmed_px: float
     truncated: bool
     support_m: float | None = None
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One lifted detection."""
+
+    place: int  # its row in the detections
+    own: _Own
+    points: NDArray[np.float64]
+    shape: shape.Shape
+    covariance: NDArray[np.floating]
+    embedding: NDArray[np.float32]
+    color: str
 
 
 class _Rejected(Exception):
@@ -67,21 +80,21 @@ class Lifter:
         if detections.masks is not None and len(detections) and detections.masks.shape[1:] != frame.depth_m.shape:
             raise InvalidInputError(f"{frame.camera}: masks are {detections.masks.shape[1:]} but the image is {frame.depth_m.shape}; "
                                     "resize the masks to the frame")
-        rows, places = [], []
+        rows = []
         for i in range(len(detections)):
             try:
                 rows.append(self._lift_one(frame, detections, i))
-                places.append(i)
             except _Rejected as why:
                 self.rejected[str(why)] += 1
-        return self._pack(frame, detections, rows, places)
+        return _pack(frame, detections, rows)
 
-    def _lift_one(self, frame: RgbdFrame, detections: Detections, i: int) -> tuple[shape.Shape, NDArray[np.float64], NDArray[np.float64],
-                                                                                   _Own, NDArray[np.float32], str]:
-        """Shape, covariance, cleaned points, own pixels, embedding and colour of row `i`."""
+    def _lift_one(self, frame: RgbdFrame, detections: Detections, i: int) -> _Row:
         if detections.scores[i] < self.config.min_score:
             raise _Rejected("low score")
-        own = self._own_from_mask(frame, detections.masks[i]) if detections.masks is not None else self._own_from_box(frame, detections.boxes_xyxy[i])
+        if detections.masks is not None:
+            own = self._own_from_mask(frame, detections.masks[i])
+        else:
+            own = self._own_from_box(frame, detections.boxes_xyxy[i])
         if own.pixels < self.config.min_pixels:
             raise _Rejected("too few pixels")
         points = self._deproject(frame, own)
@@ -92,16 +105,18 @@ class Lifter:
         z = float(quantile(own.window.depth[own.mask], 0.5))
         furniture = self._ontology.prior(detections.labels[i]).kind == "furniture"
         pixel_m = z / frame.intrinsics.fx
-        view = shape.View(frame.T_map_camera[:3, 3], pixel_m, pixel_m * own.window.stride, self.config.sigma_z_at_1m * z * z, own.trimmed_px, furniture,
-                          own.support_m)
+        view = shape.View(frame.T_map_camera[:3, 3], pixel_m, pixel_m * own.window.stride, self.config.sigma_z_at_1m * z * z,
+                          own.trimmed_px, furniture, own.support_m)
         fitted = shape.fit(points, view)
         if not np.isfinite(fitted.center).all() or fitted.size.max() > LARGEST_M:
             raise _Rejected("shape")
         rgb = frame.rgb[own.window.rows, own.window.cols][:: own.window.stride, :: own.window.stride]
         lab = appearance.lab_from_rgb(appearance.sample(rgb, own.mask))
-        given = detections.embeddings
-        vector = given[i] if given is not None else appearance.embedding(lab, appearance.edge_histogram(rgb, own.mask), fitted.size.astype(np.float32))
-        return fitted, shape.covariance(fitted, view, own.truncated), points, own, vector, appearance.color_name(lab)
+        if detections.embeddings is not None:
+            vector = detections.embeddings[i]
+        else:
+            vector = appearance.embedding(lab, appearance.edge_histogram(rgb, own.mask), fitted.size.astype(np.float32))
+        return _Row(i, own, points, fitted, shape.covariance(fitted, view, own.truncated), vector, appearance.color_name(lab))
 
     def _window(self, frame: RgbdFrame, top: int, left: int, bottom: int, right: int, stride: int) -> foreground.Window:
         rows, cols = slice(top, bottom), slice(left, right)
@@ -175,17 +190,18 @@ class Lifter:
         w = own.window
         return kernels_image.deproject(own.mask, w.depth, x[w.cols][:: w.stride], y[w.rows][:: w.stride], frame.T_map_camera)
 
-    def _pack(self, frame: RgbdFrame, detections: Detections, rows: list[tuple[shape.Shape, NDArray[np.float64], NDArray[np.float64], _Own,
-                                                                              NDArray[np.float32], str]], places: list[int]) -> Observations:
-        """Rows as parallel arrays."""
-        dim = appearance.EMBEDDING_DIM if detections.embeddings is None else detections.embeddings.shape[1]
-        if not rows:
-            return Observations.empty(frame.stamp_ns, dim)
-        shapes, covariances, points, owns, vectors, colors = zip(*rows, strict=True)
-        states = detections.states or tuple({} for _ in range(len(detections)))
-        return Observations(
-            frame.stamp_ns, tuple(detections.labels[i] for i in places), detections.scores[places],
-            np.array([s.center for s in shapes], np.float32), np.array(covariances, np.float32), np.array([s.size for s in shapes], np.float32),
-            np.array([s.yaw_rad for s in shapes], np.float32), np.array(vectors, np.float32), colors,
-            np.array([o.pixels for o in owns], np.int32), np.array([o.truncated for o in owns]), detections.boxes_xyxy[places],
-            tuple(p.astype(np.float32) for p in points), tuple(states[i] for i in places))
+
+def _pack(frame: RgbdFrame, detections: Detections, rows: list[_Row]) -> Observations:
+    """Rows as parallel arrays."""
+    if not rows:
+        given = detections.embeddings
+        return Observations.empty(frame.stamp_ns, appearance.EMBEDDING_DIM if given is None else given.shape[1])
+    places = [row.place for row in rows]
+    states = detections.states or tuple({} for _ in range(len(detections)))
+    return Observations(
+        frame.stamp_ns, tuple(detections.labels[i] for i in places), detections.scores[places],
+        np.array([row.shape.center for row in rows], np.float32), np.array([row.covariance for row in rows], np.float32),
+        np.array([row.shape.size for row in rows], np.float32), np.array([row.shape.yaw_rad for row in rows], np.float32),
+        np.array([row.embedding for row in rows], np.float32), tuple(row.color for row in rows),
+        np.array([row.own.pixels for row in rows], np.int32), np.array([row.own.truncated for row in rows]),
+        detections.boxes_xyxy[places], tuple(row.points.astype(np.float32) for row in rows), tuple(states[i] for i in places))

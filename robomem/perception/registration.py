@@ -129,8 +129,9 @@ def estimate(pairs: Sequence[tuple[NDArray[np.uint8], NDArray[np.float32]]], K: 
 
     unit = stack.shape[2] / 640.0
     before = score(1.0, 0.0, 0.0, 0.0)
-    best = max(((s, 0.0, a, b) for s in np.arange(0.84, 1.17, 0.02) for a in np.arange(-16, 17, 4) * unit for b in np.arange(-12, 13, 4) * unit),
-               key=lambda g: score(*g))
+    coarse = ((s, 0.0, a, b) for s in np.arange(0.84, 1.17, 0.02)
+              for a in np.arange(-16, 17, 4) * unit for b in np.arange(-12, 13, 4) * unit)
+    best = max(coarse, key=lambda g: score(*g))
     for fine in (1.0, 0.4):  # the baseline's disparity and a constant shift are told apart only by depth: search them together
         grid = ((best[0] + s, best[1] + d, best[2] + a, best[3] + b) for s in fine * np.array([-0.01, 0.0, 0.01])
                 for d in fine * unit * np.array([-14.0, -7.0, 0, 7.0, 14.0]) for a in fine * unit * np.array([-8, -4, -2, 0, 2, 4, 8])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,7 +110,7 @@ def _refined(inliers: NDArray[np.float64], plane: NDArray[np.float64]) -> NDArra
 
 def _split(left: Bool, depth: NDArray[np.float32], sigma_z_at_1m: float) -> tuple[NDArray[np.int32], int]:
     """Connected parts of `left` that no depth step runs through: Int32[h, w] labels 1..n, 0 elsewhere."""
-    from scipy.ndimage import binary_opening, label
+    from scipy import ndimage
 
     cut = left.copy()
     limit = 0.03 + 4 * sigma_z_at_1m * depth * depth
@@ -120,7 +120,8 @@ def _split(left: Bool, depth: NDArray[np.float32], sigma_z_at_1m: float) -> tupl
         step = z[1:] - z[:-1]
         target[1:] &= ~(step > lim[1:])  # the far side of a step gives way, so the nearer thing keeps its outline
         target[:-1] &= ~(step < -lim[:-1])
-    return label(binary_opening(cut, np.ones((2, 2), bool)))
+    labels, n = cast("tuple[NDArray[np.int32], int]", ndimage.label(ndimage.binary_opening(cut, np.ones((2, 2), bool))))
+    return labels, n
 
 
 def _as_detections(masks: list[Bool], shape: tuple[int, int], step: int) -> Detections:
@@ -132,4 +133,4 @@ def _as_detections(masks: list[Bool], shape: tuple[int, int], step: int) -> Dete
     for mask in masks:
         v, u = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         boxes.append([u[0] * step, v[0] * step, min((u[-1] + 1) * step, shape[1]), min((v[-1] + 1) * step, shape[0])])
-    return Detections(("",) * len(masks), np.full(len(masks), 0.5, np.float32), np.float32(boxes), full)
+    return Detections(("",) * len(masks), np.full(len(masks), 0.5, np.float32), np.array(boxes, np.float32), full)

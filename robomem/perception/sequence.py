@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from robomem.errors import InvalidInputError, MissingDependencyError
-from robomem.geometry import inverse, is_rigid, transform
+from robomem.geometry import Float, inverse, is_rigid, transform
 from robomem.perception import registration, upright
-from robomem.perception.frame import Intrinsics, RgbdFrame
+from robomem.perception.frame import RgbdFrame
 
 INVALID_MM = 65535  # what Kinect recorders write where they measured nothing
 NS = 1_000_000_000
@@ -49,7 +49,8 @@ class RgbdSequence:
         """
         self.folder, self.camera, self.fps = Path(folder), camera, float(fps)
         if not self.folder.is_dir():
-            raise InvalidInputError(f"{camera}: no recording at {folder}; expected a folder of frame-000000.color.jpg, .depth.png, .pose.txt")
+            raise InvalidInputError(f"{camera}: no recording at {folder}; expected a folder of frame-000000.color.jpg, "
+                                    ".depth.png and .pose.txt")
         found = (NAME.match(p.name) for p in self.folder.iterdir())
         self.indices = sorted({int(m.group(1)) for m in found if m})
         if not self.indices:
@@ -92,11 +93,11 @@ class RgbdSequence:
             T_map_camera = T_map_camera @ self.registration.T_depth_color(self.K)
         return RgbdFrame(round(index * NS / self.fps), rgb, depth, k, T_map_camera, self.camera)
 
-    def to_world(self, p_map: ArrayLike) -> NDArray[np.float64]:
+    def to_world(self, p_map: ArrayLike) -> Float:
         """Points Float64[..., 3] of the map frame (m) in the recording's own world frame."""
         return transform(inverse(self.T_map_world), p_map)
 
-    def to_map(self, p_world: ArrayLike) -> NDArray[np.float64]:
+    def to_map(self, p_world: ArrayLike) -> Float:
         """Points Float64[..., 3] of the recording's own world frame (m) in the map frame."""
         return transform(self.T_map_world, p_world)
 
@@ -105,7 +106,7 @@ class RgbdSequence:
         paths = [self.folder / f"frame-{index:06d}.{ending}" for ending in endings]
         return next((p for p in paths if p.exists()), paths[0])
 
-    def _read_matrix(self, path: Path, shape: tuple[int, int]) -> NDArray[np.float64]:
+    def _read_matrix(self, path: Path, shape: tuple[int, int]) -> Float:
         try:
             values = np.array(path.read_text("utf-8").split(), np.float64)
         except (OSError, ValueError) as error:
@@ -114,7 +115,7 @@ class RgbdSequence:
             raise InvalidInputError(f"{self.camera}: {path.name} is truncated: expected {shape[0]}x{shape[1]} numbers, got {values.size}")
         return values.reshape(shape)
 
-    def _read_pose(self, index: int) -> NDArray[np.float64]:
+    def _read_pose(self, index: int) -> Float:
         T = self._read_matrix(self._path(index, "pose.txt"), (4, 4))
         if not np.isfinite(T).all():
             raise InvalidInputError(f"{self.camera}: pose of frame {index} holds NaN or infinity (tracking was lost)")
@@ -161,16 +162,7 @@ class RgbdSequence:
         except (OSError, SyntaxError, ValueError) as error:  # PIL reports damage in a PNG header as SyntaxError
             raise InvalidInputError(f"{self.camera}: unreadable {path.name}: {error}") from error
 
-    def _good_poses(self) -> dict[int, NDArray[np.float64]]:
-        poses = {}
-        for index in self.indices:
-            try:
-                poses[index] = self._read_pose(index)
-            except InvalidInputError:
-                continue  # counted when the frame itself is read
-        return poses
-
-    def _orient(self, up: str, samples: int = 16) -> NDArray[np.float64]:
+    def _orient(self, up: str, samples: int = 16) -> Float:
         """`T_map_world` Float64[4, 4] from the poses, and (for "auto") from the surfaces in up to `samples` frames."""
         if up != "auto" and up not in upright.AXES:
             raise InvalidInputError(f"{self.camera}: up must be 'auto' or one of {', '.join(upright.AXES)}, got {up!r}")
@@ -191,7 +183,7 @@ class RgbdSequence:
         T[2, 3] = 0.0 if floor is None else -floor
         return T
 
-    def _good_poses(self) -> dict[int, NDArray[np.float64]]:
+    def _good_poses(self) -> dict[int, Float]:
         """The readable poses; the others are counted when their frames are read."""
         poses = {}
         for index in self.indices:
@@ -201,7 +193,7 @@ class RgbdSequence:
                 continue
         return poses
 
-    def _clouds(self, indices: list[int]) -> dict[int, NDArray[np.float64]]:
+    def _clouds(self, indices: list[int]) -> dict[int, Float]:
         """Coarse clouds (camera frame, m) of the readable frames among `indices`."""
         clouds = {}
         for index in indices:
@@ -213,9 +205,8 @@ class RgbdSequence:
 
 
 def _reason(message: str) -> str:
-    """The short reason under which a rejected frame is counted."""
-    for word in ("missing", "truncated", "unreadable", "size mismatch", "NaN", "rigid", "16-bit", "less than"):
-        if word in message:
-            return {"NaN": "pose with NaN", "rigid": "pose not rigid", "16-bit": "not a depth image", "less than": "no depth",
-                    "missing": "missing file", "truncated": "truncated file", "unreadable": "unreadable file"}.get(word, word)
-    return "invalid"
+    """The short reason under which a rejected frame is counted; the first word found decides."""
+    reasons = (("unreadable", "unreadable file"), ("missing", "missing file"), ("is truncated", "truncated file"),
+               ("size mismatch", "size mismatch"), ("less than", "no depth"), ("16-bit", "not a depth image"),
+               ("holds NaN", "pose with NaN"), ("pose of frame", "pose not rigid"))
+    return next((reason for word, reason in reasons if word in message), "invalid")

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from robomem.geometry import Float
 from robomem.perception import kernels
-
-Float = NDArray[np.float64]
 
 COMPLETED_M = 0.60  # largest extent of things whose hidden side is made up for
 ROUND_M = 0.40  # width below which things are taken for round if their front bulges
@@ -83,14 +81,15 @@ def fit(points: Float, view: View) -> Shape:
     low, high = (low - trim, high) if steep > 0.03 else (low - trim / 2, high + trim / 2)  # from above the top is a surface, not an edge
     if view.support_m is not None and abs(low - view.support_m) < 0.03 + 3 * view.sigma_m:
         low = min(view.support_m, high - 0.01)  # its foot went with the surface it stands on
-    lost = 0.0
-    if steep > 0.03:  # the far edge of a top seen at a slant: one pixel there is many millimetres
-        lost = float(min((view.trimmed_px + 0.5) * view.pixel_m / np.sin(steep), 0.06, 0.5 * (far - near)))
-    far += lost
-    width, height, depth = right - left + 2 * trim, high - low, max(far - near, 0.0)
+    width, height = right - left + 2 * trim, high - low
+    seen = _top_seen(width, height, steep, view)
+    # The far edge of a top seen at a slant: one pixel there is many millimetres.
+    lost = seen * float(min((view.trimmed_px + 0.5) * view.pixel_m / max(np.sin(steep), 0.03), 0.06, 0.5 * (far - near)))
+    depth = max(far + lost - near, 0.0)
     whole, guessed = depth, 0.0
     if max(width, height, depth) < COMPLETED_M and distance > 0.05:
-        whole, guessed = _whole_depth(along, across, points[:, 2], (depth, width, height), steep, view)
+        k = roundness(along, across, points[:, 2], width, view.sigma_m) if width < ROUND_M else 0.0
+        whole, guessed = _whole_depth(depth, width, height, seen, k)
     center = middle[:2] + ahead * (near + whole / 2) + side * (left + right) / 2
     footprint = points[:, :2]
     if lost:
@@ -118,19 +117,25 @@ def _extents(z: Float, along: Float, across: Float, view: View) -> tuple[float, 
     return float(low), float(high), float(near + swell), float(far - swell), float(left), float(right)
 
 
-def _whole_depth(along: Float, across: Float, z: Float, extents: tuple[float, float, float], steep: float,
-                 view: View) -> tuple[float, float]:
+def _top_seen(width: float, height: float, steep: float, view: View) -> float:
+    """How surely the camera saw the top of a thing, if it has one, 0..1.
+
+    Counted in the pixel rows that a top as deep as wide would cover: a few thin rows are lost to edges and cleaning, eight are sure to be
+    seen. Flat things (book, phone, plate) are little else than top.
+    """
+    if steep <= 0:
+        return 0.0
+    rows = width * np.sin(steep) / view.grid_m
+    return 1.0 if height < 0.4 * width else float(np.clip((rows - 2) / 6, 0, 1))
+
+
+def _whole_depth(depth: float, width: float, height: float, seen: float, k: float) -> tuple[float, float]:
     """Depth (m) along the line of sight of a small thing of which only the front was seen, and how much of it is guesswork (m).
 
-    Two readings, mixed by how round the front is: a round thing is as deep as it is wide; of a boxy one the top (if the camera
-    looks down on it) already showed its true depth, and if it did not, half the width is a fair guess.
+    Two readings, mixed by how round the front is (`k`): a round thing is as deep as it is wide; of a boxy one the top (as far as it was
+    `seen`) already showed the true depth, and if it did not, half the width is a fair guess.
     """
-    depth, width, height = extents
-    # How many pixel rows a top as deep as wide would have covered. A few thin rows are lost to edges and cleaning: eight are sure to be seen.
-    top_rows = width * np.sin(max(steep, 0.0)) / view.grid_m
-    seen = 1.0 if height < 0.4 * width else float(np.clip((top_rows - 2) / 6, 0, 1))
     boxy = seen * depth + (1 - seen) * max(depth, 0.5 * width)
-    k = roundness(along, across, z, width, view.sigma_m) if width < ROUND_M else 0.0
     whole = max(depth, (1 - k) * boxy + k * min(width, max(height * 2.0, depth)))
     return float(whole), float(max(whole - depth, (1 - seen) * (1 - k) * 0.5 * width))
 
@@ -185,7 +190,7 @@ def covariance(shape: Shape, view: View, truncated: bool) -> Float:
     """
     ray = shape.center - view.camera
     ray = ray / max(float(np.linalg.norm(ray)), 1e-6)
-    along = view.sigma_m**2 + (0.25 * shape.hidden_m) ** 2 + 0.006**2
+    along = view.sigma_m**2 + (0.5 * shape.hidden_m) ** 2 + 0.006**2
     across = (0.5 * view.pixel_m) ** 2 + (0.5 * view.trimmed_px * view.pixel_m) ** 2 + (0.03 * min(shape.width_m, 1.0)) ** 2 + 0.004**2
     out = across * np.eye(3) + (along - across) * np.outer(ray, ray)
     if truncated:

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from robomem.geometry import transform
+from robomem.geometry import Float, transform
 
-Float = NDArray[np.float64]
 AXES: dict[str, tuple[float, float, float]] = {
     "x": (1, 0, 0), "-x": (-1, 0, 0), "y": (0, 1, 0), "-y": (0, -1, 0), "z": (0, 0, 1), "-z": (0, 0, -1),
 }

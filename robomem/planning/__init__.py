@@ -1,0 +1,1 @@
+"""Planning: from a sentence to a finished task, over beliefs."""

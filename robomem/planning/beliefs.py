@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from robomem.geometry import yaw_matrix
 from robomem.ontology import Ontology, default_ontology
+from robomem.perception.appearance import colors_agree
 from robomem.planning.goals import SURFACE, Description
 from robomem.scene_graph.occupancy import OccupancyGrid
 from robomem.types import Candidate, Episode, Event, ObjectView, PlaceProbability, Recall
@@ -107,7 +108,7 @@ class Beliefs:
         """True if a remembered thing is what the words describe, as far as memory can tell."""
         if what.id is not None:
             return view.id == what.id
-        if not self.same_label(view, what.label) or (what.color and view.color and view.color != what.color):
+        if not self.same_label(view, what.label) or (what.color and view.color and not colors_agree(view.color, what.color)):
             return False
         if what.room and self.room_of(view.id) not in ("", what.room):
             return False
@@ -116,16 +117,37 @@ class Beliefs:
 
     def matching(self, what: Description, without: Collection[int] = ()) -> list[ObjectView]:
         """Things that fit the words and are believed to exist, surest first."""
-        found = [v for v in self.views() if v.id not in without and v.kind != "agent" and v.status not in GONE and v.status != "tentative" and self.fits(v, what)]
+        found = [
+            v
+            for v in self.views()
+            if v.id not in without and v.kind != "agent" and v.status not in GONE and v.status != "tentative" and self.fits(v, what)
+        ]
         return sorted(found, key=lambda v: (-v.existence, v.id))
 
-    def just_seen(self, what: Description, since_ns: int, without: Collection[int] = (), prefer: int | None = None) -> ObjectView | None:
-        """The thing described, if it was seen at or after `since_ns`; where it was said to be no longer matters."""
-        loose = Description(what.label, color=what.color, id=None) if what.id is None else what
-        fresh = [v for v in self.views() if v.last_seen_ns >= since_ns and v.status not in GONE and v.id not in without and v.kind == "object"]
+    def just_seen(
+        self, what: Description, since_ns: int, without: Collection[int] = (), prefer: int | None = None, new_since_ns: int = 0
+    ) -> ObjectView | None:
+        """The thing described, if it was seen at or after `since_ns`; where it was said to be no longer matters.
+
+        Args:
+            what: the words.
+            since_ns: sightings before do not count.
+            without: ids that do not count.
+            prefer: the id it had; then another id counts only if it first appeared at or after `new_since_ns`: memory may not have
+                recognised a thing in a new place, but a second mug that it has long known elsewhere is not the one that was meant.
+            new_since_ns: see `prefer`.
+        """
+        loose = Description(what.label, color=what.color)
+        fresh = [
+            v
+            for v in self.views()
+            if v.last_seen_ns >= since_ns and v.status not in (*GONE, "held") and v.id not in without and v.kind == "object"
+        ]
         known = [v for v in fresh if v.id == prefer]
-        fits = [v for v in fresh if self.fits(v, loose) and v.status != "held"]
-        return next(iter(known or sorted(fits, key=lambda v: (v.status == "tentative", -v.existence, v.id))), None)
+        if known:
+            return known[0]
+        fits = [v for v in fresh if self.fits(v, loose) and (prefer is None or v.first_seen_ns >= new_since_ns)]
+        return min(fits, key=lambda v: (v.status == "tentative", -v.existence, v.id), default=None)
 
     def resolve(self, what: Description, without: Collection[int] = (), ask: bool = True) -> Resolution:
         """Which thing the words mean, through memory's one recall path."""
@@ -160,11 +182,13 @@ class Beliefs:
         if not left:
             return Resolution(None, note=recall.needs)
         best = max(left, key=lambda c: (c.score, -c.id))
-        if len(fits) > 1 and ask or not fits and ask:
+        if (len(fits) > 1 and ask) or (not fits and ask):
             return Resolution(None, question=recall.question or f"Which {what.words()} do you mean?", candidates=tuple(left))
         view = views[best.id]
         assert view is not None
-        return Resolution(view, self.believed_there(view), note="" if len(fits) == 1 else f"several fit '{what.words()}'; took the likeliest")
+        return Resolution(
+            view, self.believed_there(view), note="" if len(fits) == 1 else f"several fit '{what.words()}'; took the likeliest"
+        )
 
     def believed_there(self, view: ObjectView) -> bool:
         """True if memory still thinks the thing is where it was last seen."""

@@ -30,14 +30,35 @@ DOMAIN: tuple[Schema, ...] = (
     Schema("go_to", ("?from", "?to"), (("robot_at", "?from"),), (("robot_at", "?to"),), (("robot_at", "?from"),)),
     Schema("look_at", ("?o", "?x"), (("robot_at", "?x"), ("at", "?o", "?x"), ("reachable_inside", "?x")), (("found", "?o"),), ()),
     Schema("inspect", ("?x",), (("robot_at", "?x"), ("reachable_inside", "?x")), (("inspected", "?x"),), ()),
-    Schema("pick", ("?o", "?x"), (("robot_at", "?x"), ("at", "?o", "?x"), ("reachable_inside", "?x"), ("hand_empty",)),
-           (("held", "?o"),), (("at", "?o", "?x"), ("hand_empty",))),
-    Schema("place", ("?o", "?x"), (("robot_at", "?x"), ("held", "?o"), ("reachable_inside", "?x"), ("surface", "?x")),
-           (("at", "?o", "?x"), ("hand_empty",)), (("held", "?o"),)),
+    Schema(
+        "pick",
+        ("?o", "?x"),
+        (("robot_at", "?x"), ("at", "?o", "?x"), ("reachable_inside", "?x"), ("hand_empty",)),
+        (("held", "?o"),),
+        (("at", "?o", "?x"), ("hand_empty",)),
+    ),
+    Schema(
+        "place",
+        ("?o", "?x"),
+        (("robot_at", "?x"), ("held", "?o"), ("reachable_inside", "?x"), ("surface", "?x")),
+        (("at", "?o", "?x"), ("hand_empty",)),
+        (("held", "?o"),),
+    ),
     # Pulling a door open needs the fingers; pushing it shut does not.
-    Schema("open", ("?x",), (("robot_at", "?x"), ("openable", "?x"), ("closed", "?x"), ("hand_empty",)),
-           (("open", "?x"), ("reachable_inside", "?x")), (("closed", "?x"),)),
-    Schema("close", ("?x",), (("robot_at", "?x"), ("openable", "?x"), ("open", "?x")), (("closed", "?x"),), (("open", "?x"), ("reachable_inside", "?x"))),
+    Schema(
+        "open",
+        ("?x",),
+        (("robot_at", "?x"), ("openable", "?x"), ("closed", "?x"), ("hand_empty",)),
+        (("open", "?x"), ("reachable_inside", "?x")),
+        (("closed", "?x"),),
+    ),
+    Schema(
+        "close",
+        ("?x",),
+        (("robot_at", "?x"), ("openable", "?x"), ("open", "?x")),
+        (("closed", "?x"),),
+        (("open", "?x"), ("reachable_inside", "?x")),
+    ),
 )
 SCHEMAS: Mapping[str, Schema] = {s.name: s for s in DOMAIN}
 
@@ -97,7 +118,7 @@ def ground_actions(places: Iterable[str], things: Iterable[str]) -> Iterator[Act
 
 
 def first_flaw(plan: Iterable[Action], state: State, goal: State) -> tuple[int, str] | None:
-    """Where a plan breaks when executed from `state`: (step index, why), index = length of the plan if only the goal is missed; None if it is sound."""
+    """Where a plan breaks when executed from `state`: (step index, why); index = its length if only the goal is missed; None if sound."""
     step = -1
     for step, action in enumerate(plan):
         if not action.applicable(state):

@@ -36,9 +36,16 @@ class Executor:
         interpreter: sentence -> goals; made from the configuration by default.
     """
 
-    def __init__(self, memory: MemoryLike, body: RobotBody, config: RobomemConfig | PlanningConfig | None = None, ontology: Ontology | None = None,
-                 rng: np.random.Generator | None = None, on_progress: Callable[[str], None] | None = None,
-                 interpreter: Interpreter | None = None) -> None:
+    def __init__(
+        self,
+        memory: MemoryLike,
+        body: RobotBody,
+        config: RobomemConfig | PlanningConfig | None = None,
+        ontology: Ontology | None = None,
+        rng: np.random.Generator | None = None,
+        on_progress: Callable[[str], None] | None = None,
+        interpreter: Interpreter | None = None,
+    ) -> None:
         config = config or PlanningConfig()
         self.config = config.planning if isinstance(config, RobomemConfig) else config
         self.body, self.ontology = body, ontology or default_ontology()
@@ -89,17 +96,37 @@ class Executor:
             raise NeedAnswer(parsed.question)
         return parsed.goals
 
-    def _finish(self, session: Session, text: str, goals: tuple[Goal, ...], reached: list[bool], reason: str, question: str,
-                pursuit: Pursuit) -> TaskReport:
+    def _finish(
+        self, session: Session, text: str, goals: tuple[Goal, ...], reached: list[bool], reason: str, question: str, pursuit: Pursuit
+    ) -> TaskReport:
         books, end = session.books, self.body.now_ns()
         report = TaskReport(
-            ok=bool(goals) and all(reached), reason=reason, instruction=text, start_ns=books.start_ns, end_ns=end, distance_m=books.distance_m,
-            glances=books.glances, replans=books.replans, searches=books.searches, expected_cost_s=books.expected_cost_s,
-            search_cost_s=books.search_cost_s, question=question, goals=tuple((str(g), done) for g, done in zip(goals, reached, strict=True)),
-            object_ids=tuple(pursuit.things), steps=tuple(books.steps), ledger=tuple(session.ledger.to_json()),
-            events=tuple(self.beliefs.memory.changes(since_ns=books.start_ns)), notes=tuple(books.notes))
+            ok=bool(goals) and all(reached),
+            reason=reason,
+            instruction=text,
+            start_ns=books.start_ns,
+            end_ns=end,
+            distance_m=books.distance_m,
+            glances=books.glances,
+            replans=books.replans,
+            searches=books.searches,
+            expected_cost_s=books.expected_cost_s,
+            search_cost_s=books.search_cost_s,
+            question=question,
+            goals=tuple((str(g), done) for g, done in zip(goals, reached, strict=True)),
+            object_ids=tuple(pursuit.things),
+            steps=tuple(books.steps),
+            ledger=tuple(session.ledger.to_json()),
+            events=tuple(self.beliefs.memory.changes(since_ns=books.start_ns)),
+            notes=tuple(books.notes),
+        )
         outcome = "done" if report.ok else "abandoned" if reason == "cancelled" or question else "failed"
-        cost = {"duration_s": report.duration_s, "distance_m": report.distance_m, "glances": float(report.glances), "replans": float(report.replans)}
+        cost = {
+            "duration_s": report.duration_s,
+            "distance_m": report.distance_m,
+            "glances": float(report.glances),
+            "replans": float(report.replans),
+        }
         self.beliefs.memory.add_episode(Episode(0, text, books.start_ns, end, outcome, report.summary(), report.steps, cost))
         session.say(report.summary())
         return report

@@ -112,8 +112,17 @@ class ParsedInstruction:
 def _thing(raw: Any, where: str) -> Description:
     if not isinstance(raw, Mapping):
         raise PlanningError(f"{where}: expected an object with 'label', got {type(raw).__name__}")
-    allowed: dict[str, type] = {"label": str, "color": str, "room": str, "where": str, "count": int, "every": bool, "definite": bool, "id": int}
-    values: dict[str, Any] = {}
+    allowed: dict[str, type] = {
+        "label": str,
+        "color": str,
+        "room": str,
+        "where": str,
+        "count": int,
+        "every": bool,
+        "definite": bool,
+        "id": int,
+    }
+    values: dict[str, Any] = {"label": ""}
     for key, value in raw.items():
         if key not in allowed:
             raise PlanningError(f"{where}: unknown key '{key}'; expected {', '.join(allowed)}")
@@ -122,7 +131,7 @@ def _thing(raw: Any, where: str) -> Description:
         if type(value) is not allowed[key]:
             raise PlanningError(f"{where}.{key}: expected {allowed[key].__name__}, got {value!r:.60}")
         values[key] = value
-    return Description(**({"label": ""} | values))
+    return Description(**values)
 
 
 def goal_from_json(raw: Any, where: str = "goal") -> Goal:
@@ -132,7 +141,9 @@ def goal_from_json(raw: Any, where: str = "goal") -> Goal:
         PlanningError: anything that is not exactly a goal.
     """
     if not isinstance(raw, Mapping) or not {"predicate", "subject"} <= set(raw) <= {"predicate", "subject", "target"}:
-        raise PlanningError(f"{where}: expected keys predicate, subject and perhaps target, got {sorted(raw) if isinstance(raw, Mapping) else raw!r:.60}")
+        raise PlanningError(
+            f"{where}: expected keys predicate, subject and perhaps target, got {sorted(raw) if isinstance(raw, Mapping) else raw!r:.60}"
+        )
     target = raw.get("target")
     return Goal(raw["predicate"], _thing(raw["subject"], f"{where}.subject"), None if target is None else _thing(target, f"{where}.target"))
 
@@ -140,13 +151,28 @@ def goal_from_json(raw: Any, where: str = "goal") -> Goal:
 def goal_schema() -> dict[str, Any]:
     """JSON schema of a reply `{"goals": [...]}` for endpoints that can be held to one."""
     thing = {
-        "type": "object", "additionalProperties": False, "required": ["label"],
-        "properties": {"label": {"type": "string"}, "color": {"type": "string"}, "room": {"type": "string"}, "where": {"type": "string"},
-                       "count": {"type": "integer", "minimum": 1, "maximum": MAX_COUNT}, "every": {"type": "boolean"}, "id": {"type": "integer"}},
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["label"],
+        "properties": {
+            "label": {"type": "string"},
+            "color": {"type": "string"},
+            "room": {"type": "string"},
+            "where": {"type": "string"},
+            "count": {"type": "integer", "minimum": 1, "maximum": MAX_COUNT},
+            "every": {"type": "boolean"},
+            "id": {"type": "integer"},
+        },
     }
     goal = {
-        "type": "object", "additionalProperties": False, "required": ["predicate", "subject"],
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["predicate", "subject"],
         "properties": {"predicate": {"enum": list(PREDICATES)}, "subject": thing, "target": {"anyOf": [thing, {"type": "null"}]}},
     }
-    return {"type": "object", "additionalProperties": False, "required": ["goals"],
-            "properties": {"goals": {"type": "array", "minItems": 1, "maxItems": 12, "items": goal}}}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["goals"],
+        "properties": {"goals": {"type": "array", "minItems": 1, "maxItems": 12, "items": goal}},
+    }

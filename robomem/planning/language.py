@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from robomem.errors import PlanningError
 from robomem.ontology import Ontology
 from robomem.planning import lexicon as lx
 from robomem.planning.goals import HERE, ROOM, SURFACE, Description, Goal, ParsedInstruction
+from robomem.planning.reader import Reader
 from robomem.planning.vocabulary import Vocabulary
 
 MAX_CHARS = 400
@@ -18,49 +19,9 @@ MAX_GOALS = 12
 _TOKEN = re.compile(r"[a-z0-9][a-z0-9'\-]*|[,;.:!?]")
 
 
-@dataclass
-class _Reader:
-    """A position in the token list, what has been understood so far, and how sure we still are."""
-
-    tokens: list[str]
-    vocabulary: Vocabulary
-    at: int = 0
-    confidence: float = 1.0
-    goals: list[Goal] = field(default_factory=list)
-    questions: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    last_things: tuple[Description, ...] = ()
-    last_target: Description | None = None
-    last_verb: str = ""  # a transport verb that a further thing and aim may share
-    last_opened: Description | None = None  # what "it" means after "close" or "look inside"
-
-    def peek(self, ahead: int = 0) -> str:
-        i = self.at + ahead
-        return self.tokens[i] if i < len(self.tokens) else ""
-
-    def longest(self, table: Iterable[str], most: int = 4) -> str:
-        """The longest entry of `table` that starts here ("" if none); does not advance."""
-        for n in range(min(most, len(self.tokens) - self.at), 0, -1):
-            phrase = " ".join(self.tokens[self.at : self.at + n])
-            if phrase in table:
-                return phrase
-        return ""
-
-    def accept(self, table: Iterable[str], most: int = 4) -> str:
-        """Like `longest`, and steps over it."""
-        phrase = self.longest(table, most)
-        self.at += len(phrase.split())
-        return phrase
-
-    def doubt(self, factor: float, note: str = "", question: str = "") -> None:
-        self.confidence *= factor
-        if note:
-            self.notes.append(note)
-        if question:
-            self.questions.append(question)
-
-
-def parse(sentence: str, known_labels: Iterable[str] = (), rooms: Iterable[str] = (), ontology: Ontology | None = None) -> ParsedInstruction:
+def parse(
+    sentence: str, known_labels: Iterable[str] = (), rooms: Iterable[str] = (), ontology: Ontology | None = None
+) -> ParsedInstruction:
     """The goals of an English instruction, in the order in which they shall become true.
 
     Args:
@@ -72,7 +33,7 @@ def parse(sentence: str, known_labels: Iterable[str] = (), rooms: Iterable[str] 
         PlanningError: not an instruction; says what was understood and gives examples.
     """
     vocabulary = Vocabulary.build(ontology, known_labels, rooms)
-    reader = _Reader(_tokens(sentence), vocabulary)
+    reader = Reader(_tokens(sentence), vocabulary)
     if reader.peek() not in lx.QUESTIONS and reader.tokens[-1:] == ["?"]:
         reader.tokens.pop()  # "could you bring me the cup?" is an order, politely put
     while _skip_connectors(reader):
@@ -92,7 +53,7 @@ def _tokens(sentence: str) -> list[str]:
         raise PlanningError(f"instruction: expected a sentence, got nothing; try for example '{lx.EXAMPLES[0]}'")
     if len(sentence) > MAX_CHARS:
         raise PlanningError(f"instruction: expected at most {MAX_CHARS} characters, got {len(sentence)}; say it shorter")
-    text = "".join(c if c.isprintable() else " " for c in sentence.lower().replace("\u2019", "'"))
+    text: str = "".join(c if c.isprintable() else " " for c in sentence.lower().replace("\u2019", "'"))
     text = f" {' '.join(_TOKEN.findall(text))} "
     changed = True
     while changed:  # politeness in front may be stacked: "hey robot, could you please ..."
@@ -107,27 +68,31 @@ def _tokens(sentence: str) -> list[str]:
     return text.split()
 
 
-def _skip_connectors(reader: _Reader) -> bool:
+def _skip_connectors(reader: Reader) -> bool:
     """Step over "and", "then", commas; True while words are left."""
     while reader.peek() in lx.CONNECTORS:
         reader.at += 1
     return reader.at < len(reader.tokens)
 
 
-def _nonsense(reader: _Reader, sentence: str, here: str = "") -> PlanningError:
+def _nonsense(reader: Reader, sentence: str, here: str = "") -> PlanningError:
     understood = "; ".join(str(g) for g in reader.goals) or "nothing"
     things = sorted({reader.vocabulary.noun(w) or "" for w in reader.tokens} - {""})
     also = f" (words I know in it: {', '.join(things)})" if things and not reader.goals else ""
     at = f" at '{here}'" if here else ""
-    return PlanningError(f"instruction: expected a verb such as bring, put, open or find{at}, got {sentence.strip()[:80]!r}; understood {understood}{also}. "
-                         f"Try '{lx.EXAMPLES[0]}' or '{lx.EXAMPLES[4]}'")
+    return PlanningError(
+        f"instruction: expected a verb such as bring, put, open or find{at}, got {sentence.strip()[:80]!r}; understood {understood}{also}. "
+        f"Try '{lx.EXAMPLES[0]}' or '{lx.EXAMPLES[4]}'"
+    )
 
 
-def _clause(reader: _Reader) -> None:
+def _clause(reader: Reader) -> None:
     """One verb with its frame, appended to the goals."""
     if reader.peek() in lx.QUESTIONS or reader.tokens[-1] == "?":
-        raise PlanningError(f"instruction: '{' '.join(reader.tokens)[:80]}' is a question; ask memory (robomem ask \"...\") "
-                            f"or give an instruction such as '{lx.EXAMPLES[4]}'")
+        raise PlanningError(
+            f"instruction: '{' '.join(reader.tokens)[:80]}' is a question; ask memory (robomem ask \"...\") "
+            f"or give an instruction such as '{lx.EXAMPLES[4]}'"
+        )
     verb = reader.accept(lx.VERBS)
     if not verb and reader.last_verb and _thing_follows(reader):
         verb = reader.last_verb  # "put the mug on the desk and the book on the sofa"
@@ -157,7 +122,7 @@ def _clause(reader: _Reader) -> None:
     _emit(reader, frame, things, phrases, to_me)
 
 
-def _things(reader: _Reader, openable: bool = False) -> list[Description]:
+def _things(reader: Reader, openable: bool = False) -> list[Description]:
     """Noun phrases joined by "and" or commas, as long as no new verb starts."""
     if openable and reader.peek() == "it" and reader.last_opened:
         reader.at += 1
@@ -176,14 +141,14 @@ def _things(reader: _Reader, openable: bool = False) -> list[Description]:
     return things
 
 
-def _thing_follows(reader: _Reader) -> bool:
+def _thing_follows(reader: Reader) -> bool:
     """True if what comes next can begin a noun phrase: a determiner, number, colour or known noun (an unknown word may well be a verb)."""
     word = reader.peek()
     known = any(reader.vocabulary.noun(" ".join(reader.tokens[reader.at : reader.at + n])) for n in range(1, 4))
     return word in lx.DEFINITE | lx.INDEFINITE | lx.ADJECTIVES or word in lx.NUMBERS or word.isdigit() or bool(_color(word)) or known
 
 
-def _phrases(reader: _Reader) -> list[tuple[str, Description]]:
+def _phrases(reader: Reader) -> list[tuple[str, Description]]:
     """Prepositional phrases that follow: [(on | in | to | from | at | near | under, thing)]."""
     out: list[tuple[str, Description]] = []
     while True:
@@ -204,10 +169,15 @@ def _phrases(reader: _Reader) -> list[tuple[str, Description]]:
             out.append((lx.PREPOSITIONS[word], _noun_phrase(reader)[0]))
 
 
-def _noun_phrase(reader: _Reader) -> tuple[Description, ...]:
+def _noun_phrase(reader: Reader) -> tuple[Description, ...]:
     """[determiner] [number] [colour, adjective]* noun, or a pronoun."""
     follows = reader.peek(1)
-    stops = follows == "" or follows in lx.CONNECTORS or follows in lx.PREPOSITIONS or follows in ("up", "down", "back", "away", "over", "there", "here")
+    stops = (
+        follows == ""
+        or follows in lx.CONNECTORS
+        or follows in lx.PREPOSITIONS
+        or follows in ("up", "down", "back", "away", "over", "there", "here")
+    )
     if reader.peek() in lx.PRONOUNS and stops:
         word = reader.accept(lx.PRONOUNS)
         if not reader.last_things:
@@ -242,13 +212,15 @@ def _color(word: str) -> str:
     return lx.COLORS.get(word, "")
 
 
-def _noun_follows(reader: _Reader) -> bool:
+def _noun_follows(reader: Reader) -> bool:
     """True if another noun-like word comes after this one ("the orange cup" as against "the orange")."""
     word = reader.peek(1)
-    return bool(word) and word not in lx.CONNECTORS and word not in lx.PREPOSITIONS and word not in ("up", "down", "back", "away", "over", "?")
+    return (
+        bool(word) and word not in lx.CONNECTORS and word not in lx.PREPOSITIONS and word not in ("up", "down", "back", "away", "over", "?")
+    )
 
 
-def _noun(reader: _Reader) -> tuple[str, bool]:
+def _noun(reader: Reader) -> tuple[str, bool]:
     """(canonical noun, plural?) that starts here; unknown words are taken up to the next preposition or connector."""
     vocabulary = reader.vocabulary
     for n in range(min(4, len(reader.tokens) - reader.at), 0, -1):
@@ -258,7 +230,13 @@ def _noun(reader: _Reader) -> tuple[str, bool]:
             reader.at += n
             return _generic(reader, name), vocabulary.plural(words)
     words_list: list[str] = []
-    while (word := reader.peek()) and word not in lx.CONNECTORS and not reader.longest(lx.PREPOSITIONS) and word != "?" and len(words_list) < 4:
+    while (
+        (word := reader.peek())
+        and word not in lx.CONNECTORS
+        and not reader.longest(lx.PREPOSITIONS)
+        and word != "?"
+        and len(words_list) < 4
+    ):
         if words_list and word in ("up", "down", "there", "here", "that", "which", "away", "back"):
             break
         words_list.append(word)
@@ -268,7 +246,7 @@ def _noun(reader: _Reader) -> tuple[str, bool]:
     return _unknown(reader, " ".join(words_list))
 
 
-def _generic(reader: _Reader, name: str) -> str:
+def _generic(reader: Reader, name: str) -> str:
     """ "table" in a home whose only table is the dining table means that one; with several the person is asked."""
     known = reader.vocabulary.known
     if not known or name in known or name in reader.vocabulary.rooms:
@@ -280,7 +258,7 @@ def _generic(reader: _Reader, name: str) -> str:
     return name
 
 
-def _kinds(reader: _Reader, name: str) -> list[str]:
+def _kinds(reader: Reader, name: str) -> list[str]:
     return sorted(k for k in reader.vocabulary.known if k.endswith(f" {name}"))
 
 
@@ -290,7 +268,7 @@ def _without_implied(goals: list[Goal]) -> list[Goal]:
     return [g for g in goals if not (g.predicate == "held" and (g.subject.label, g.subject.color) in moved)]
 
 
-def _ask_generic(reader: _Reader) -> None:
+def _ask_generic(reader: Reader) -> None:
     """ "the table" without a room, where memory knows several kinds of table: one question."""
     known = reader.vocabulary.known
     for thing in (d for g in reader.goals for d in (g.subject, g.target) if d is not None and not d.room and d.label not in known):
@@ -299,7 +277,7 @@ def _ask_generic(reader: _Reader) -> None:
             reader.doubt(0.5, question=f"Which {thing.label}: the {', the '.join(kinds[:-1])} or the {kinds[-1]}?")
 
 
-def _unknown(reader: _Reader, words: str) -> tuple[str, bool]:
+def _unknown(reader: Reader, words: str) -> tuple[str, bool]:
     vocabulary = reader.vocabulary
     generic = {"table top": "table", "surface": SURFACE, "room": ROOM, "place": SURFACE}.get(words)
     if generic:
@@ -314,20 +292,24 @@ def _unknown(reader: _Reader, words: str) -> tuple[str, bool]:
     return words, False
 
 
-def _is_room(reader: _Reader, thing: Description) -> bool:
+def _is_room(reader: Reader, thing: Description) -> bool:
     return thing.label in reader.vocabulary.rooms or thing.label == ROOM
 
 
-def _located(reader: _Reader, thing: Description, phrases: list[tuple[str, Description]]) -> Description:
+def _located(reader: Reader, thing: Description, phrases: list[tuple[str, Description]]) -> Description:
     """`thing` narrowed by where it is said to be ("from the shelf in the study")."""
     for _, place in phrases:
         if place.label == HERE:
             continue
-        thing = replace(thing, room=place.label) if _is_room(reader, place) else replace(thing, where=place.label, room=place.room or thing.room)
+        thing = (
+            replace(thing, room=place.label)
+            if _is_room(reader, place)
+            else replace(thing, where=place.label, room=place.room or thing.room)
+        )
     return thing
 
 
-def _emit(reader: _Reader, frame: str, things: list[Description], phrases: list[tuple[str, Description]], to_me: bool) -> None:
+def _emit(reader: Reader, frame: str, things: list[Description], phrases: list[tuple[str, Description]], to_me: bool) -> None:
     """Goals of one clause."""
     if frame == "pick" and any(p == "to" for p, _ in phrases):
         frame = "bring"
@@ -335,7 +317,9 @@ def _emit(reader: _Reader, frame: str, things: list[Description], phrases: list[
         _emit_transport(reader, frame, things, phrases, to_me)
         return
     things = [_located(reader, t, phrases) for t in things]
-    predicate = {"pick": "held", "open": "open", "close": "closed", "find": "found", "look": "found", "inspect": "inspected", "go": "at"}[frame]
+    predicate = {"pick": "held", "open": "open", "close": "closed", "find": "found", "look": "found", "inspect": "inspected", "go": "at"}[
+        frame
+    ]
     for thing in things:
         wanted = "inspected" if predicate == "found" and reader.vocabulary.ontology.prior(thing.label).openable else predicate
         if _is_room(reader, thing):
@@ -350,7 +334,7 @@ def _emit(reader: _Reader, frame: str, things: list[Description], phrases: list[
     reader.last_things = tuple(things)
 
 
-def _emit_transport(reader: _Reader, frame: str, things: list[Description], phrases: list[tuple[str, Description]], to_me: bool) -> None:
+def _emit_transport(reader: Reader, frame: str, things: list[Description], phrases: list[tuple[str, Description]], to_me: bool) -> None:
     target, rest = _destination(reader, phrases)
     things = [_located(reader, t, rest) for t in things]
     reader.last_things = tuple(things)
@@ -368,7 +352,7 @@ def _emit_transport(reader: _Reader, frame: str, things: list[Description], phra
     reader.goals += [Goal("inside" if relation == "inside" else "on", t, target) for t in things]
 
 
-def _destination(reader: _Reader, phrases: list[tuple[str, Description]]) -> tuple[Description | None, list[tuple[str, Description]]]:
+def _destination(reader: Reader, phrases: list[tuple[str, Description]]) -> tuple[Description | None, list[tuple[str, Description]]]:
     """Which phrase is the aim ("to" wins, else the last piece of furniture, else a room) and which ones say where things are now."""
     aims = [i for i, (p, _) in enumerate(phrases) if p == "to"]
     rooms_after = [i for i, (p, d) in enumerate(phrases) if p in ("on", "in", "at") and not _is_room(reader, d)]
@@ -383,7 +367,7 @@ def _destination(reader: _Reader, phrases: list[tuple[str, Description]]) -> tup
     return target, rest
 
 
-def _relation(reader: _Reader, phrases: list[tuple[str, Description]], target: Description) -> str:
+def _relation(reader: Reader, phrases: list[tuple[str, Description]], target: Description) -> str:
     said = next((p for p, d in reversed(phrases) if d.label == target.label), "to")
     prior = reader.vocabulary.ontology.prior(target.label)
     if said == "in" and (prior.container or not prior.surface):

@@ -79,5 +79,15 @@ class Ledger:
 
     def to_json(self) -> list[dict[str, Any]]:
         """Plain values for a report."""
-        return [{"id": e.id, "action": e.action, "arguments": list(e.arguments), "after": list(e.after), "goal": e.goal, "status": e.status,
-                 "history": [list(h) for h in e.history]} for e in self._entries.values()]
+        return [
+            {
+                "id": e.id,
+                "action": e.action,
+                "arguments": list(e.arguments),
+                "after": list(e.after),
+                "goal": e.goal,
+                "status": e.status,
+                "history": [list(h) for h in e.history],
+            }
+            for e in self._entries.values()
+        ]

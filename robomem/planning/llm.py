@@ -32,7 +32,7 @@ def read_reply(text: str, notes: Sequence[str] = ()) -> ParsedInstruction:
     except RecursionError as error:
         raise PlanningError("llm: reply is nested too deeply") from error
     if not isinstance(raw, dict) or set(raw) != {"goals"} or not isinstance(raw["goals"], list):
-        raise PlanningError("llm: expected {\"goals\": [...]}, got something else")
+        raise PlanningError('llm: expected {"goals": [...]}, got something else')
     if not 1 <= len(raw["goals"]) <= MAX_GOALS:
         raise PlanningError(f"llm: expected 1 to {MAX_GOALS} goals, got {len(raw['goals'])}")
     goals = tuple(goal_from_json(g, f"llm.goals[{i}]") for i, g in enumerate(raw["goals"]))
@@ -48,8 +48,14 @@ class Interpreter:
         client: made from the configuration when `llm_url` is set; a parameter for tests.
     """
 
-    def __init__(self, config: PlanningConfig, objects: Callable[[], Sequence[ObjectView]], rooms: Callable[[], Sequence[str]] = tuple,
-                 ontology: Ontology | None = None, client: ChatClient | None = None) -> None:
+    def __init__(
+        self,
+        config: PlanningConfig,
+        objects: Callable[[], Sequence[ObjectView]],
+        rooms: Callable[[], Sequence[str]] = tuple,
+        ontology: Ontology | None = None,
+        client: ChatClient | None = None,
+    ) -> None:
         self._objects, self._rooms, self._ontology = objects, rooms, ontology
         self._client = client
         if client is None and config.llm_url:

@@ -145,8 +145,10 @@ class Manipulator:
         reach = session.body.reach_m - COMFORT_M
         field, body, grid = self.nav.field(), session.body, session.beliefs.world.grid
         for spot in spots[:: max(1, len(spots) // 40)]:
-            if np.hypot(*(here - spot[:2])) <= reach or paths.standing_point(grid, spot, reach, body.radius_m, here, travel=field,
-                                                                            avoid_xy=tried.stands) is not None:
+            if (
+                np.hypot(*(here - spot[:2])) <= reach
+                or paths.standing_point(grid, spot, reach, body.radius_m, here, travel=field, avoid_xy=tried.stands) is not None
+            ):
                 return spot
         return None
 
@@ -157,6 +159,7 @@ class Manipulator:
         if thing is not None:
             view = session.beliefs.view(thing)
             half = float(view.size[2]) / 2 if view is not None else 0.05
-            session.beliefs.world.set_held(thing, pose2d(float(spot[0]), float(spot[1]), 0.0, float(spot[2]) + half))
+            rest = np.asarray(pose2d(float(spot[0]), float(spot[1]), 0.0, float(spot[2]) + half), np.float64)
+            session.beliefs.world.set_held(thing, rest)
             session.beliefs.world.set_held(thing, None)
         session.glance(spot)

@@ -1,4 +1,4 @@
-"""Getting to where a thing can be seen or reached: paths on the remembered grid, driven in legs so that what turns up on the way is noticed."""
+"""Getting to where a thing can be seen or reached: paths on the remembered grid, in legs so that what turns up on the way is noticed."""
 
 from __future__ import annotations
 
@@ -79,8 +79,14 @@ class Navigator:
                 return SkillResult(True, "noticed")
         return SkillResult(True)
 
-    def view(self, target: ArrayLike, until: Until = never, reach_m: tuple[float, float] = (0.6, 1.9), avoid: Sequence[ArrayLike] = (),
-             target_radius_m: float = 0.4) -> SkillResult:
+    def view(
+        self,
+        target: ArrayLike,
+        until: Until = never,
+        reach_m: tuple[float, float] = (0.6, 1.9),
+        avoid: Sequence[ArrayLike] = (),
+        target_radius_m: float = 0.4,
+    ) -> SkillResult:
         """Drive to where a point (m, map) can be seen; no drive if it can be seen from here."""
         pose = self.viewpoint(target, reach_m, avoid, target_radius_m)
         if pose is None:
@@ -89,22 +95,46 @@ class Navigator:
             return SkillResult(True)
         return self.drive(pose[:2], pose[2], until)
 
-    def viewpoint(self, target: ArrayLike, reach_m: tuple[float, float] = (0.6, 1.9), avoid: Sequence[ArrayLike] = (), target_radius_m: float = 0.4,
-                  travel: NDArray[np.float32] | None = None) -> tuple[float, float, float] | None:
+    def viewpoint(
+        self,
+        target: ArrayLike,
+        reach_m: tuple[float, float] = (0.6, 1.9),
+        avoid: Sequence[ArrayLike] = (),
+        target_radius_m: float = 0.4,
+        travel: NDArray[np.float32] | None = None,
+    ) -> tuple[float, float, float] | None:
         """A pose that sees a point, at small travel; None if there is none on the map."""
         body = self.session.body
         for reach in (reach_m, (0.35, 2.6)):
-            pose = paths.viewpoint(self.session.beliefs.world.grid, target, reach, self._here, body.radius_m, target_radius_m,
-                                   body.camera_height_m, avoid_xy=avoid, travel=travel)
+            pose = paths.viewpoint(
+                self.session.beliefs.world.grid,
+                target,
+                reach,
+                self._here,
+                body.radius_m,
+                target_radius_m,
+                body.camera_height_m,
+                avoid_xy=avoid,
+                travel=travel,
+            )
             if pose is not None:
                 return pose
         return None
 
-    def reach(self, target: ArrayLike, reach_m: float | None = None, avoid: Sequence[ArrayLike] = (), target_radius_m: float = 0.4) -> SkillResult:
+    def reach(
+        self, target: ArrayLike, reach_m: float | None = None, avoid: Sequence[ArrayLike] = (), target_radius_m: float = 0.4
+    ) -> SkillResult:
         """Drive to where the hand reaches a point (m, map). `data["stood"]` is where."""
         body = self.session.body
-        pose = paths.standing_point(self.session.beliefs.world.grid, target, reach_m or body.reach_m - 0.05, body.radius_m, self._here,
-                                    target_radius_m, avoid_xy=avoid)
+        pose = paths.standing_point(
+            self.session.beliefs.world.grid,
+            target,
+            reach_m or body.reach_m - 0.05,
+            body.radius_m,
+            self._here,
+            target_radius_m,
+            avoid_xy=avoid,
+        )
         if pose is None:
             return SkillResult(False, "no place to stand within reach")
         result = self.drive(pose[:2], pose[2], tolerance_m=0.1)

@@ -57,6 +57,11 @@ def make_plan(state: State, goal: State, places: set[str], things: set[str], cos
     first = h_max(state, goal, actions, costs)
     if first == float("inf"):
         raise PlanningError(f"planner: no way to {_words(goal - state)}; something it needs is missing or out of reach")
+    return _a_star(state, goal, actions, costs, first)
+
+
+def _a_star(state: State, goal: State, actions: list[Action], costs: list[float], first: float) -> Plan:
+    """A* from `state`; `first` is its h_max."""
     order = count()  # ties are broken by age: the same problem gives the same plan
     heap: list[tuple[float, int, float, State]] = [(first, next(order), 0.0, state)]
     best: dict[State, float] = {state: 0.0}
@@ -70,7 +75,7 @@ def make_plan(state: State, goal: State, places: set[str], things: set[str], cos
             return Plan(_trace(came, here), so_far, expanded)
         expanded += 1
         if expanded > MAX_EXPANSIONS:
-            raise PlanningError(f"planner: gave up after {MAX_EXPANSIONS} states with {len(places)} places and {len(things)} things; ask for less at a time")
+            raise PlanningError(f"planner: gave up after {MAX_EXPANSIONS} states with {len(actions)} actions; ask for less at a time")
         for action, price in zip(actions, costs, strict=True):
             if not action.applicable(here):
                 continue

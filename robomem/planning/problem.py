@@ -52,6 +52,7 @@ class Problem:
         Raises:
             PlanningError: there is none.
         """
+
         def cost(action: Action) -> float:
             if str(action) in session.barred or f"{action.name} {action.arguments[-1]}" in session.barred:
                 return float("inf")
@@ -134,8 +135,11 @@ def _add_hand(session: Session, facts: set[Fact], places: dict[str, NDArray[np.f
     things.add(token)
     facts.add(("held", token))
     here = np.array(session.body.pose()[:2])
-    spare = [f for f in session.beliefs.furniture() if session.beliefs.ontology.prior(f.label).surface
-             and session.beliefs.ontology.canonical(f.label) not in ("chair", "sink")]
+    spare = [
+        f
+        for f in session.beliefs.furniture()
+        if session.beliefs.ontology.prior(f.label).surface and session.beliefs.ontology.canonical(f.label) not in ("chair", "sink")
+    ]
     for furniture in sorted(spare, key=lambda f: (float(np.hypot(*(f.position[:2] - here))), f.id))[:SPARE]:
         _add_place(session.beliefs, furniture, "on", facts, places)
 

@@ -79,11 +79,11 @@ class Pursuit:
     # -- one thing ---------------------------------------------------------------------------------------------------
 
     def _one(self, goal: Goal, without: Collection[int]) -> int:
-        subject = goal.subject
+        subject, words = goal.subject, goal.subject.one()
         while True:
             self.session.check()
             target = self._target(goal)
-            thing = self._furniture(subject) if goal.predicate in ("open", "closed", "inspected") else self._locate(subject, without)
+            thing = self._furniture(subject) if goal.predicate in ("open", "closed", "inspected") else self._locate(subject, without, words)
             subject = Description(thing.label, id=thing.id)  # from now on this very thing, wherever it goes
             if goal.predicate == "found" and self._is_found(thing):
                 return thing.id
@@ -219,8 +219,8 @@ class Pursuit:
 
     # -- what the words mean -----------------------------------------------------------------------------------------
 
-    def _locate(self, what: Description, without: Collection[int]) -> ObjectView:
-        """The thing meant, where memory believes it; searched for if memory does not know or does not believe it any more."""
+    def _locate(self, what: Description, without: Collection[int], words: Description | None = None) -> ObjectView:
+        """The thing meant, where memory believes it; searched for (by `words`) if memory does not know or not believe it any more."""
         session = self.session
         found = session.beliefs.resolve(what, without, session.config.on_ambiguous == "ask")
         if found.question:
@@ -234,10 +234,16 @@ class Pursuit:
                 return view
         if view is None and session.body.holding() and session.held is None:
             session.note("the hand is full of something memory does not know; it is put down first")
-        sought = Seeker(session, self.nav, replace(what, count=1, every=False), view.id if view is not None else None, without).run()
+        sought = Seeker(session, self.nav, self._looks(words or what, view), view.id if view is not None else None, without).run()
         if sought.view is None:
             raise TaskStopped(sought.reason)
+        if view is not None and sought.view.id != view.id:
+            session.note(f"took the {sought.view.label} ({sought.view.id}) for the one that was {view.id}; memory did not recognise it")
         return sought.view
+
+    def _looks(self, words: Description, view: ObjectView | None) -> Description:
+        """What to look for: the person's words. A colour only memory knows is no criterion: from afar a red mug may look brown."""
+        return replace(words.one(), id=None, label=words.label or (view.label if view else ""))
 
     def _target(self, goal: Goal) -> ObjectView | None:
         if goal.target is None:

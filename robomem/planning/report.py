@@ -54,12 +54,34 @@ class TaskReport:
     def summary(self) -> str:
         """One line for a log or an episode."""
         end = "done" if self.ok else f"not done: {self.reason}"
-        return f"{self.instruction}: {end} ({self.duration_s:.0f} s, {self.distance_m:.1f} m, {self.glances} glances, {self.replans} replans)"
+        return (
+            f"{self.instruction}: {end} ({self.duration_s:.0f} s, {self.distance_m:.1f} m, {self.glances} glances, {self.replans} replans)"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, events as (kind, object id, label, stamp)."""
-        out = {k: getattr(self, k) for k in ("ok", "reason", "instruction", "start_ns", "end_ns", "duration_s", "distance_m", "glances", "replans",
-                                             "searches", "expected_cost_s", "search_cost_s", "question")}
-        return out | {"goals": [list(g) for g in self.goals], "object_ids": list(self.object_ids), "steps": [dict(s) for s in self.steps],
-                      "notes": list(self.notes), "events": [{"kind": e.kind, "object_id": e.object_id, "label": e.label, "stamp_ns": e.stamp_ns}
-                                                            for e in self.events]}
+        out = {
+            k: getattr(self, k)
+            for k in (
+                "ok",
+                "reason",
+                "instruction",
+                "start_ns",
+                "end_ns",
+                "duration_s",
+                "distance_m",
+                "glances",
+                "replans",
+                "searches",
+                "expected_cost_s",
+                "search_cost_s",
+                "question",
+            )
+        }
+        return out | {
+            "goals": [list(g) for g in self.goals],
+            "object_ids": list(self.object_ids),
+            "steps": [dict(s) for s in self.steps],
+            "notes": list(self.notes),
+            "events": [{"kind": e.kind, "object_id": e.object_id, "label": e.label, "stamp_ns": e.stamp_ns} for e in self.events],
+        }

@@ -55,7 +55,9 @@ def _rules(raw: Any, where: str) -> SafetyRules:
         raise ConfigError(f"{where}: expected a mapping, got {type(raw).__name__}")
     unknown = set(raw) - {"skills", "irreversible", "min_support", "never_grasp", "envelope"}
     if unknown:
-        raise ConfigError(f"{where}: unknown key '{sorted(map(str, unknown))[0]}'; expected skills, irreversible, min_support, never_grasp, envelope")
+        raise ConfigError(
+            f"{where}: unknown key '{sorted(map(str, unknown))[0]}'; expected skills, irreversible, min_support, never_grasp, envelope"
+        )
     lists = {k: raw.get(k, getattr(SafetyRules(), k)) for k in ("skills", "irreversible", "never_grasp")}
     for key, value in lists.items():
         if not isinstance(value, list | tuple) or not all(isinstance(x, str) for x in value):
@@ -68,8 +70,13 @@ def _rules(raw: Any, where: str) -> SafetyRules:
         raise ConfigError(f"{where}: min_support: expected an integer >= 1, got {support!r}")
     if not isinstance(raw.get("envelope", {}), Mapping):
         raise ConfigError(f"{where}: envelope: expected a mapping")
-    return SafetyRules(*(tuple(lists[k]) for k in ("skills", "irreversible")), support, tuple(lists["never_grasp"]),  # type: ignore[arg-type]
-                       Envelope.from_mapping(raw.get("envelope", {})))
+    return SafetyRules(
+        tuple(lists["skills"]),
+        tuple(lists["irreversible"]),
+        support,
+        tuple(lists["never_grasp"]),
+        Envelope.from_mapping(raw.get("envelope", {})),
+    )
 
 
 class SafetyGate:
@@ -82,7 +89,8 @@ class SafetyGate:
         """Let `skill` on the remembered thing `view` pass, or refuse.
 
         Raises:
-            SafetyError: not on the whitelist, a person or animal, not graspable, nothing that opens, gone, hot, or a record that may inform but not license.
+            SafetyError: not on the whitelist, a person or animal, not graspable, nothing that opens, gone, hot, or a record that may
+                inform but not license.
         """
         if skill not in self.rules.skills:
             raise SafetyError(f"safety: skill '{skill[:40]}' is not allowed; allowed are {', '.join(self.rules.skills)}")
@@ -93,7 +101,10 @@ class SafetyGate:
         if view.status == "removed":
             raise SafetyError(f"safety: the {view.label} ({view.id}) is no longer there; search it first")
         if skill in self.rules.irreversible and view.support < self.rules.min_support:
-            raise SafetyError(f"safety: {skill} needs a thing seen {self.rules.min_support} times, the {view.label} ({view.id}) was seen {view.support} times")
+            raise SafetyError(
+                f"safety: {skill} needs a thing seen {self.rules.min_support} times, "
+                f"the {view.label} ({view.id}) was seen {view.support} times"
+            )
         {"pick": self._pick, "open": self._openable, "close": self._openable, "place": self._place}[skill](view)
 
     def check_label(self, label: str) -> None:
@@ -114,7 +125,7 @@ class SafetyGate:
             raise SafetyError(f"safety: a {view.label} is nothing I may pick up")
         self.check_label(view.label)
         if view.states.get("temperature", ("", 0.0))[0] == "hot":
-            raise SafetyError(f"safety: the {label} ({view.id}) is hot; let it cool first")
+            raise SafetyError(f"safety: the {view.label} ({view.id}) is hot; let it cool first")
 
     def _openable(self, view: ObjectView) -> None:
         if not (self._ontology.prior(view.label).openable or "open" in view.states):

@@ -2,7 +2,7 @@
 
 Expected cost of an order of places 1..n with prior p_i and detection probability d_i of one glance:
     E = sum_k (1 - sum_{i<k} p_i d_i) (travel(k-1, k) + look_k)
-Exact by dynamic programming over subsets for few places; beyond, the ratio rule p d / cost, which is optimal when costs do not depend on the order
+Exact by dynamic programming over subsets for few places; beyond, the ratio rule p d / cost, optimal when costs do not depend on the order
 (Smith's rule; Bellman 1957 for search), re-chosen after every glance.
 """
 
@@ -21,6 +21,8 @@ EXACT_LIMIT = 7  # 2^7 * 7 * 7 steps: a few milliseconds
 Travel = Callable[[int, int], float]
 """Seconds from place i to place j (indices into the candidates); i = -1 is where the robot is. inf = cannot be reached."""
 
+
+MOST_LOOKS = 2  # at one place in one search: what hid the thing twice will hide it again
 
 PlaceKey = tuple[int, str]
 
@@ -64,7 +66,8 @@ def exact_order(gain: ArrayLike, look: ArrayLike, travel: Travel) -> SearchOrder
         if (visited, last) not in memo:
             left = max(0.0, 1.0 - sum(gains[i] for i in range(n) if visited >> i & 1))
             memo[visited, last] = min(
-                (left * (travel(last, j) + looks[j]) + value(visited | 1 << j, j)[0], j) for j in range(n) if not visited >> j & 1)
+                (left * (travel(last, j) + looks[j]) + value(visited | 1 << j, j)[0], j) for j in range(n) if not visited >> j & 1
+            )
         return memo[visited, last]
 
     total, order, visited, last = value(0, -1)[0], [], 0, -1
@@ -135,12 +138,17 @@ class SearchBelief:
         self.kept[place] = self.kept.get(place, 1.0) * (1.0 - detection)
         self.glances[place] = self.glances.get(place, 0) + 1
 
+    def detection(self, place: PlaceKey, first: float) -> float:
+        """P(the next look shows the thing | it is there): halved with every look, for misses are correlated; 0 after MOST_LOOKS."""
+        looks = self.glances.get(place, 0)
+        return first * 0.5**looks if looks < MOST_LOOKS else 0.0
+
     def bar(self, place: PlaceKey) -> None:
         """Never choose this place again in this search (it cannot be reached or opened)."""
         self.barred.add(place)
 
     def weigh(self, places: Sequence[PlaceProbability]) -> NDArray[np.float64]:
-        """Float64[n] beliefs of `places` after all misses, renormalised together with "elsewhere" (sum <= 1); barred places count as elsewhere."""
+        """Float64[n] beliefs of `places` after all misses, renormalised with "elsewhere" (sum <= 1); barred places count as elsewhere."""
         prior = np.array([max(0.0, p.probability) for p in places], float)
         elsewhere = max(0.0, 1.0 - float(prior.sum()))
         weighed = prior * [self.kept.get(key_of(p), 1.0) for p in places]
@@ -174,9 +182,9 @@ def choose(p: ArrayLike, detection: ArrayLike, look: ArrayLike, travel: Travel, 
     reach = [i for i in range(len(gains)) if np.isfinite(travel(-1, i))]
     if not reach:
         return Choice(None, 0.0, reason="no place left that I can reach")
-    likely = [i for i in reach if beliefs[i] >= least]
+    likely = [i for i in reach if beliefs[i] >= least and gains[i] > 0]
     if not likely:
-        return Choice(None, 0.0, reason=f"every place I know is now less likely than {least:.0%}")
+        return Choice(None, 0.0, reason=f"every place left to look at is less likely than {least:.0%}")
     worth = [i for i in likely if gains[i] * value_s > looks[i] + travel(-1, i)]
     if not worth:
         return Choice(None, 0.0, reason="the expected gain of another look is smaller than its cost")

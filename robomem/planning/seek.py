@@ -1,4 +1,4 @@
-"""Looking for a thing: places by probability over cost, one after the other, with what every glance shows folded in; unknown ground when that promises more."""
+"""Looking for a thing: places by probability over cost, every glance folded in; unknown ground when that promises more."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from robomem.planning import paths
 from robomem.planning.exploration import Explorer
 from robomem.planning.goals import Description
 from robomem.planning.navigate import Navigator
-from robomem.planning.search import Choice, SearchBelief, choose, key_of
+from robomem.planning.search import Choice, PlaceKey, SearchBelief, choose, key_of
 from robomem.planning.session import Session
 from robomem.types import ObjectView, PlaceProbability
 
@@ -36,13 +36,20 @@ class Seeker:
         what: the description.  known: its id if memory has one.  without: ids that do not count.
     """
 
-    def __init__(self, session: Session, navigator: Navigator, what: Description, known: int | None = None, without: Collection[int] = ()) -> None:
+    def __init__(
+        self, session: Session, navigator: Navigator, what: Description, known: int | None = None, without: Collection[int] = ()
+    ) -> None:
         self.session, self.nav, self.what, self.known = session, navigator, what, known
         self.without = tuple(without)
         self.belief = SearchBelief()
         self.explorer = Explorer(radius_m=session.body.radius_m)
         self.start_ns = session.body.now_ns()
-        self._stands: dict[tuple[int, str], tuple[float, float, float]] = {}
+        self._stands: dict[PlaceKey, tuple[float, float, float]] = {}
+        self._from: dict[
+            tuple[float, ...], NDArray[np.float32]
+        ] = {}  # travel fields of stands: a field does not age much within one search
+        self._other_color: set[int] = set()  # right kind, wrong colour, looked at from near
+        self._explored_cells = -1  # free cells when nothing was left to explore
 
     def run(self) -> Sought:
         """Look until it is found, or until looking further is not worth it."""
@@ -57,33 +64,53 @@ class Seeker:
                     session.say(f"found the {view.label} ({view.id})")
                     return Sought(view)
                 places = self._places()
-                fields = {-1: self.nav.field()}
-                choice = self._choose(places, fields)
+                field = self.nav.field()
+                choice = self._choose(places, field)
                 if first:
                     session.books.expected_cost_s += choice.expected_cost_s
                     first = False
-                if self._explore_first(places, choice, fields[-1]):
+                if self._explore_first(places, choice, field):
                     continue
                 if choice.index is None:
-                    return Sought(None, f"could not find the {self.what.words()}: {choice.reason}; "
-                                        f"looked at {len(self.belief.glances)} places in {session.seconds() - began:.0f} s")
+                    return Sought(
+                        None,
+                        f"could not find the {self.what.words()}: {choice.reason}; "
+                        f"looked at {len(self.belief.glances)} places in {session.seconds() - began:.0f} s",
+                    )
                 self._look(places[choice.index], float(self.belief.weigh(places)[choice.index]))
         finally:
             session.books.search_cost_s += session.seconds() - began
 
     def seen(self) -> ObjectView | None:
         """The thing, if it has been seen since this search began; a tentative sighting is looked at once more."""
-        view = self.session.beliefs.just_seen(self.what, self.start_ns + 1, self.without, self.known)
+        view = self._just_seen(self.start_ns + 1) or self._closer_look()
         if view is None or (self.session.missed.get(view.id, -1) >= view.last_seen_ns):
             return None
         if view.status == "tentative":
             since = self.session.glance(view.position)
-            again = self.session.beliefs.just_seen(self.what, since, self.without, self.known)
+            again = self._just_seen(since)
             return again if again is not None and (again.status != "tentative" or again.support >= 2) else None
         return view
 
+    def _closer_look(self) -> ObjectView | None:
+        """Colours deceive from afar: something new of the right kind but another colour than named is looked at from near, once."""
+        session = self.session
+        plain = replace(self.what, color="")
+        without = (*self.without, *self._other_color)
+        view = session.beliefs.just_seen(plain, self.start_ns + 1, without, -1, session.books.start_ns) if self.what.color else None
+        if view is None:
+            return None
+        self._other_color.add(view.id)
+        session.say(f"the {view.color} {view.label} ({view.id}) may be {self.what.color} from near")
+        if not self.nav.view(view.position, reach_m=(0.5, 1.3)).ok:
+            return None
+        return self._just_seen(session.glance(view.position))
+
+    def _just_seen(self, since_ns: int) -> ObjectView | None:
+        return self.session.beliefs.just_seen(self.what, since_ns, self.without, self.known, self.session.books.start_ns)
+
     def _noticed(self) -> bool:
-        view = self.session.beliefs.just_seen(self.what, self.start_ns + 1, self.without, self.known)
+        view = self._just_seen(self.start_ns + 1)
         return view is not None and view.status != "tentative" and self.session.missed.get(view.id, -1) < view.last_seen_ns
 
     def _places(self) -> list[PlaceProbability]:
@@ -97,28 +124,31 @@ class Seeker:
 
     def _hinted(self, row: PlaceProbability) -> bool:
         ontology = self.session.beliefs.ontology
-        return bool(self.what.room or self.what.where) and (not self.what.room or row.room == self.what.room) and (
-            not self.what.where or ontology.canonical(row.label) == ontology.canonical(self.what.where))
+        return (
+            bool(self.what.room or self.what.where)
+            and (not self.what.room or row.room == self.what.room)
+            and (not self.what.where or ontology.canonical(row.label) == ontology.canonical(self.what.where))
+        )
 
-    def _choose(self, places: list[PlaceProbability], fields: dict[int, NDArray[np.float32]]) -> Choice:
+    def _choose(self, places: list[PlaceProbability], field: NDArray[np.float32]) -> Choice:
         config, body = self.session.config, self.session.body
         p = self.belief.weigh(places)
         stands: list[tuple[float, float, float] | None] = []
         for i, place in enumerate(places):
             worth = p[i] > 0 and not (place.container and not place.is_open and body.holding())
-            stands.append(self._stand(place, fields[-1]) if worth else None)
+            stands.append(self._stand(place, field) if worth else None)
 
         def travel(i: int, j: int) -> float:
             to, start = stands[j], stands[i] if i >= 0 else None
             if to is None:
                 return float("inf")
-            if i not in fields:
-                assert start is not None
-                fields[i] = self.nav.field(start[:2])
-            return self.nav.metres(fields[i], to[:2]) / config.drive_mps
+            if start is not None and start not in self._from:
+                self._from[start] = self.nav.field(start[:2])
+            return self.nav.metres(field if start is None else self._from[start], to[:2]) / config.drive_mps
 
         look = [config.glance_s * self._glances(r) + (config.open_s if r.container and not r.is_open else 0.0) for r in places]
-        return choose(p, np.full(len(places), config.glance_detects), look, travel, config.find_value_s)
+        detects = [self.belief.detection(key_of(r), config.glance_detects) for r in places]
+        return choose(p, detects, look, travel, config.find_value_s)
 
     def _stand(self, place: PlaceProbability, field: NDArray[np.float32]) -> tuple[float, float, float] | None:
         """A pose that sees the place, remembered as long as one can still get there."""
@@ -159,7 +189,7 @@ class Seeker:
             if driven.reason == "noticed":
                 return
         if not self._glance_over(place, view):
-            self.belief.missed(key_of(place), session.config.glance_detects)
+            self.belief.missed(key_of(place), self.belief.detection(key_of(place), session.config.glance_detects))
             if place.relation == "inside":
                 session.beliefs.world.note_searched(place.place_id, session.body.now_ns())
             if shut and view is not None:
@@ -178,8 +208,12 @@ class Seeker:
     def _explore_first(self, places: list[PlaceProbability], choice: Choice, field: NDArray[np.float32]) -> bool:
         """Explore if unknown ground promises more per second than the best known place (or there is none); True if it moved on."""
         grid, config = self.session.beliefs.world.grid, self.session.config
+        cells = int(grid.free.sum())
+        if abs(cells - self._explored_cells) * grid.cell_m**2 < 0.5:
+            return False  # nothing was left, and the map has hardly changed since
         goal = self.explorer.next_goal(grid, self.session.body.pose())
         if goal is None:
+            self._explored_cells = cells
             return False
         unknown = 2.0 * sum(f.unknown_m2 for f in paths.frontiers(grid, goal.xy, self.session.body.radius_m, travel=field))
         share = unknown / (unknown + float(grid.free.sum()) * grid.cell_m**2)

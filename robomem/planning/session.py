@@ -58,8 +58,15 @@ class Session:
         keep_open: ids of containers that were to be opened for their own sake.
     """
 
-    def __init__(self, body: RobotBody, beliefs: Beliefs, config: PlanningConfig, gate: SafetyGate, cancel: threading.Event,
-                 on_progress: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        body: RobotBody,
+        beliefs: Beliefs,
+        config: PlanningConfig,
+        gate: SafetyGate,
+        cancel: threading.Event,
+        on_progress: Callable[[str], None] | None = None,
+    ) -> None:
         self.body = GuardedBody(body, gate.rules.envelope)
         self.skills = SkillRegistry.of(self.body)
         self.beliefs, self.config, self.gate = beliefs, config, gate
@@ -98,8 +105,11 @@ class Session:
         caps = self.config
         if self._cancel.is_set():
             raise TaskStopped("cancelled")
-        for what, used, cap in (("steps", len(self.books.steps), caps.max_steps), ("replans", self.books.replans, caps.max_replans),
-                                ("seconds", self.seconds(), caps.max_seconds)):
+        for what, used, cap in (
+            ("steps", len(self.books.steps), caps.max_steps),
+            ("replans", self.books.replans, caps.max_replans),
+            ("seconds", self.seconds(), caps.max_seconds),
+        ):
             if used >= cap:
                 raise TaskStopped(f"gave up after {cap:g} {what} (planning.max_{what})")
 
@@ -115,9 +125,17 @@ class Session:
         self.books.distance_m += result.distance_m
         self.books.glances += skill == "look_at"
         plain = {k: np.round(np.asarray(v, float), 3).tolist() for k, v in arguments.items() if v is not None and k != "path_xy"}
-        self.books.steps.append({"skill": skill, "args": plain | ({"id": view.id, "label": view.label} if view is not None else {}), "ok": result.ok,
-                                 "reason": result.reason, "stamp_ns": start, "duration_s": (self.body.now_ns() - start) / NS_PER_S,
-                                 "distance_m": round(result.distance_m, 3)})
+        self.books.steps.append(
+            {
+                "skill": skill,
+                "args": plain | ({"id": view.id, "label": view.label} if view is not None else {}),
+                "ok": result.ok,
+                "reason": result.reason,
+                "stamp_ns": start,
+                "duration_s": (self.body.now_ns() - start) / NS_PER_S,
+                "distance_m": round(result.distance_m, 3),
+            }
+        )
         if skill == "follow":
             self.at = ""
             self.carry()
@@ -137,7 +155,7 @@ class Session:
         return start
 
     def repeats(self, action: str) -> bool:
-        """The loop detector: True if this action is about to be done in this very state for the `loop_repeats`-th time; it is then barred."""
+        """The loop detector: True (and the action barred) if it is about to be done in this very state for the `loop_repeats`-th time."""
         x, y, _ = self.body.pose()
         key = (action, f"{round(2 * x)},{round(2 * y)}", str(self.held))
         self._seen_before[key] += 1

@@ -27,8 +27,13 @@ def surface_height(furniture: ObjectView, resting: Sequence[ObjectView]) -> floa
     return float(np.median(near)) if len(near) >= 2 else top
 
 
-def free_spots(furniture: ObjectView, resting: Sequence[ObjectView], size_m: NDArray[np.float64], from_xy: NDArray[np.float64],
-               refused: Sequence[NDArray[np.float64]] = ()) -> list[NDArray[np.float64]]:
+def free_spots(
+    furniture: ObjectView,
+    resting: Sequence[ObjectView],
+    size_m: NDArray[np.float64],
+    from_xy: NDArray[np.float64],
+    refused: Sequence[NDArray[np.float64]] = (),
+) -> list[NDArray[np.float64]]:
     """Points Float64[3] (m, map; on the surface) where a thing of `size_m` fits, best first.
 
     Args:
@@ -55,8 +60,13 @@ def _fits(xy: NDArray[np.float64], size_m: NDArray[np.float64], resting: Sequenc
     return all(overlap_area(mine, footprint(v.position, v.size + min(v.spread_m, 0.05), v.yaw_rad)) <= 1e-6 for v in resting)
 
 
-def inside_spots(furniture: ObjectView, resting: Sequence[ObjectView], size_m: NDArray[np.float64], from_xy: NDArray[np.float64],
-                 refused: Sequence[NDArray[np.float64]] = ()) -> list[NDArray[np.float64]]:
+def inside_spots(
+    furniture: ObjectView,
+    resting: Sequence[ObjectView],
+    size_m: NDArray[np.float64],
+    from_xy: NDArray[np.float64],
+    refused: Sequence[NDArray[np.float64]] = (),
+) -> list[NDArray[np.float64]]:
     """Points Float64[3] inside a container: on the boards where remembered things stand, else at some usual heights; best first.
 
     Nobody sees a board under nothing, so this is a guess that `place` may refuse; then the next one is tried.
@@ -68,6 +78,10 @@ def inside_spots(furniture: ObjectView, resting: Sequence[ObjectView], size_m: N
     out = []
     for z in (h for h in heights if 0.1 <= h <= 1.5):
         level = [v for v in inside if abs(v.position[2] - v.size[2] / 2 - z) < 0.15]
-        flat = [s for s in free_spots(furniture, level, size_m, from_xy) if all(np.linalg.norm(s[:2] - r[:2]) > 0.12 or abs(z - r[2]) > 0.1 for r in refused)]
+        flat = [
+            s
+            for s in free_spots(furniture, level, size_m, from_xy)
+            if all(np.linalg.norm(s[:2] - r[:2]) > 0.12 or abs(z - r[2]) > 0.1 for r in refused)
+        ]
         out += [np.array([s[0], s[1], z]) for s in flat[:6]]
     return out

@@ -16,6 +16,7 @@ from robomem.skills.skill import RobotBody
 
 GLANCE_REACH_M = (0.55, 1.7)  # from nearer a camera at head height looks over the edge, from further small things blur
 ENOUGH_SEEN = 0.75  # share of a surface's spots that must have been seen
+DOUBTFUL = 0.4  # existence from which a tentative thing is worth another look
 TRIES = 2  # glances at one surface that may add nothing before it is given up
 
 Progress = Callable[[str], None]
@@ -91,8 +92,26 @@ class Surveyor:
             view = self.world.object(surface_id)
             if view is not None:
                 self._say(f"looked at the {view.label}, {sum(v.status == 'confirmed' for v in self.world.objects())} things known")
+        complete = self._settle(start, max_s) and complete
         self.world.refresh_rooms()
         return self._report(start, complete)
+
+    def _settle(self, start: int, max_s: float) -> bool:
+        """Look once more, from elsewhere, at things that were seen but not often enough to be sure of."""
+        tried: set[int] = set()
+        while not self._over(start, max_s):
+            here = self.body.pose()
+            doubtful = [v for v in self.world.objects() if v.status == "tentative" and v.kind == "object" and v.id not in tried
+                        and v.last_seen_ns >= start and v.existence > DOUBTFUL]
+            if not doubtful:
+                return True
+            view = min(doubtful, key=lambda v: (float(np.linalg.norm(v.position[:2] - here[:2])), v.id))
+            tried.add(view.id)
+            pose = viewpoint(self.world.grid, view.position, GLANCE_REACH_M, here[:2], self.body.radius_m, avoid_xy=(here[:2],),
+                             camera_height_m=self.body.camera_height_m)
+            if pose is not None and self._drive(np.array(pose[:2]), pose[2]):
+                self._glance(view.position)
+        return False
 
     # -- choosing ----------------------------------------------------------------------------------------------------
 

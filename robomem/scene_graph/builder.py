@@ -159,7 +159,7 @@ class GraphBuilder:
         track = self.tracker.tracks[view.id]
         if view.status not in ("confirmed", "occluded") or view.kind == "agent":
             return
-        limit = FURNITURE_GROWS_M if view.kind == "furniture" else self.config.moved_m
+        limit = FURNITURE_GROWS_M if view.kind == "furniture" else max(self.config.moved_m, 0.7 * float(np.max(view.size)))
         if float(np.linalg.norm(view.position - track.anchor)) > limit:
             self._move(stamp_ns, view.id, track.anchor.copy(), view.position, evidence)
             track.anchor = view.position.copy()

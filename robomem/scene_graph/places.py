@@ -118,11 +118,12 @@ def _join(cells: NDArray[np.int64], field: NDArray[np.float32], open_: NDArray[n
     region[cells[:, 0], cells[:, 1]] = np.arange(1, n + 1)
     kernels.flood(region, np.zeros(field.shape, np.float32), open_)  # flat height: nearest place by the way one walks
     contacts: dict[tuple[int, int], tuple[float, int, int]] = {}
-    for di, dj in ((0, 1), (1, 0)):
-        a, b = region[: region.shape[0] - di, : region.shape[1] - dj], region[di:, dj:]
-        for i, j in np.argwhere((a != b) & (a > 0) & (b > 0)):
+    for a, b in ((region[:, :-1], region[:, 1:]), (region[:-1], region[1:])):
+        rows, cols = np.nonzero((a != b) & (a > 0) & (b > 0))
+        for i, j in zip(rows.tolist(), cols.tolist(), strict=True):
             pair = (int(min(a[i, j], b[i, j])) - 1, int(max(a[i, j], b[i, j])) - 1)
-            contacts[pair] = max(contacts.get(pair, (-1.0, 0, 0)), (float(field[i, j]), int(i), int(j)))
+            spot = (float(field[i, j]), i, j)
+            contacts[pair] = max(contacts.get(pair, (-1.0, 0, 0)), spot)
     edges = [p for p in sorted(contacts) if kernels.least_along(field, *map(float, (*cells[p[0]], *cells[p[1]]))) >= radius_m]
     links = np.array(edges, np.int64).reshape(-1, 2)
     _, part = connected_components(coo_array((np.ones(len(links)), links.T), shape=(n, n)), directed=False) if n else (0, np.empty(0, int))

@@ -104,7 +104,7 @@ def _unpack_tracks(world: WorldModel, meta: dict[str, Any], arrays: Mapping[str,
 
 
 _PLAIN = ("id", "kind", "first_seen_ns", "last_seen_ns", "last_evidence_ns", "status", "confirmed_once", "support", "hits", "states",
-          "embedding_weight", "colors", "size_weight")
+          "embedding_weight", "colors", "size_weight", "named", "unnamed")
 
 
 def _track_json(t: Track) -> dict[str, Any]:

@@ -19,7 +19,8 @@ SPOTS = 16  # points per surface whose last clear look is remembered
 CLEAR_RANGE_M = 3.2  # a small thing further away may go unnoticed
 CLEAR_RECALL = 0.92  # P(a small thing in a spot clearly looked at is noticed)
 ELSEWHERE = 0.08  # prior weight of "nowhere I know"
-PRIOR_STAYS = 1.5  # how many observed stays the common-sense prior is worth
+PRIOR_STAYS = 0.7  # how many observed stays the common-sense prior is worth
+LEFT = 0.2  # who takes a thing from somewhere seldom puts it back on the same piece of furniture
 ANYWHERE = 0.12  # weight of a surface that common sense does not name
 
 
@@ -108,6 +109,7 @@ class Whereabouts:
         """
         rows: list[PlaceProbability] = []
         stays = self._stays(object_id)
+        left = self._left(object_id)
         prior = self.ontology.prior(label)
         sense = {f.id: prior.at.get(f.label, 0.0) + ANYWHERE for f in furniture}
         total = sum(sense.values()) or 1.0
@@ -121,7 +123,7 @@ class Whereabouts:
             shares = [("on", 0.5 if p.container else 1.0)] if p.surface else []
             shares += [("inside", 0.5 if p.surface else 1.0)] if p.container else []
             for relation, share in shares:
-                escaped = self._escaped(f.id, relation, object_id, label, stamp_ns)
+                escaped = self._escaped(f.id, relation, object_id, label, stamp_ns) * (LEFT if (f.id, relation) == left else 1.0)
                 rows.append(self._row(f, relation, weight * share * escaped, why))
         mass = sum(r.probability for r in rows) + ELSEWHERE
         scaled = [r for r in rows if r.probability > 0]
@@ -137,6 +139,15 @@ class Whereabouts:
         position = np.array([f.position[0], f.position[1], height if relation == "on" else f.position[2]])
         return PlaceProbability(f.id, f.label, name.label if name else "", position, probability, relation,
                                 relation == "inside" and self.ontology.prior(f.label).openable, open_state, self.looked_ns(f.id), why)
+
+    def _left(self, object_id: int | None) -> tuple[int, str] | None:
+        """The (holder, relation) that a missing object was last taken from."""
+        track = self.tracker.tracks.get(object_id) if object_id is not None else None
+        if track is None or track.status not in ("missing", "removed"):
+            return None
+        past = [r for r in self.graph.relations_of(track.id) if r.predicate in ("on", "inside") and r.to_ns is not None]
+        last = max(past, key=lambda r: (r.to_ns or 0, r.from_ns), default=None)
+        return (last.object, last.predicate) if last is not None else None
 
     def _stays(self, object_id: int | None) -> dict[int, float]:
         """How often the object was seen to stay at each holder, its present stay left out."""

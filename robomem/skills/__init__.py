@@ -1,0 +1,1 @@
+"""Skills: what a robot body can do, and the limits it keeps."""

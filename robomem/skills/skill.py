@@ -107,11 +107,16 @@ class SkillRegistry:
     @staticmethod
     def of(body: RobotBody) -> SkillRegistry:
         """The standard skills of a robot body."""
-        return SkillRegistry((
-            Skill("follow", ("path_xy", "final_yaw"), body.follow), Skill("look_at", ("p_map",), body.look_at),
-            Skill("pick", ("p_map", "size_m"), body.pick), Skill("place", ("p_map",), body.place),
-            Skill("open", ("p_map",), body.open), Skill("close", ("p_map",), body.close),
-        ))
+        return SkillRegistry(
+            (
+                Skill("follow", ("path_xy", "final_yaw"), body.follow),
+                Skill("look_at", ("p_map",), body.look_at),
+                Skill("pick", ("p_map", "size_m"), body.pick),
+                Skill("place", ("p_map",), body.place),
+                Skill("open", ("p_map",), body.open),
+                Skill("close", ("p_map",), body.close),
+            )
+        )
 
     def register(self, skill: Skill) -> None:
         """Add a skill.

@@ -146,7 +146,7 @@ def _plant() -> Shape:
 
 
 def _teddy_bear() -> Shape:
-    limbs = [ball(0.04, 6, 4).moved((0.05, y, z)) for y, z in ((-0.09, 0.14), (0.09, 0.14), (-0.06, 0.035), (0.06, 0.035))]
+    limbs = [ball(0.04, 6, 3).moved((0.05, y, z)) for y, z in ((-0.09, 0.14), (0.09, 0.14), (-0.06, 0.035), (0.06, 0.035))]
     ears = [ball(0.025, 6, 3).moved((0, y, 0.295)) for y in (-0.05, 0.05)]
     body = merge([ball(0.085, 7, 5).moved((0, 0, 0.09)), ball(0.065, 7, 5).moved((0, 0, 0.225)), *limbs, *ears])
     return [(body, "main"), (ball(0.022, 6, 3).moved((0.06, 0, 0.215)), "black")]

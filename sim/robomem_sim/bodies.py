@@ -102,9 +102,14 @@ class Stage:
         self.add(specs)
 
     @property
-    def client(self) -> int:
-        """The physics client."""
-        return self._client
+    def simulator_ids(self) -> tuple[int, ...]:
+        """PyBullet's ids of the bodies; for tests that show that nothing depends on them."""
+        return tuple(self._ids)
+
+    @property
+    def shown(self) -> int:
+        """How many bodies are drawn now."""
+        return int(self._shown.sum())
 
     def add(self, specs: list[BodySpec]) -> None:
         """Load more bodies at the origin."""

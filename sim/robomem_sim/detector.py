@@ -113,7 +113,7 @@ class NoisyDetector:
     def _correlated(self, what: str, name: str, cell: tuple[int, ...], stamp_ns: int) -> float:
         """A uniform number that is alike for one object, more so from one viewpoint.
 
-        u = Phi(sqrt(a) z_object + sqrt(b) z_viewpoint + sqrt(1 - a - b) z_frame): a Gaussian copula, so P(u < p) = p whatever the correlation.
+        u = Phi(sqrt(a) z_object + sqrt(b) z_viewpoint + sqrt(1 - a - b) z_frame): a Gaussian copula, so P(u < p) = p.
         """
         a, b = self.model.object_share, self.model.viewpoint_share
         z = (

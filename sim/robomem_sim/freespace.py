@@ -35,6 +35,13 @@ def distance_to_obstacles(points: ArrayLike, rectangles: NDArray[np.float64]) ->
     return np.linalg.norm(np.maximum(np.abs(local) - rectangles[None, :, 2:4], 0.0), axis=-1)
 
 
+def nearest_point(xy: ArrayLike, rectangle: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The point Float64[2] of one obstacle rectangle (a row of `obstacles`) that is nearest to (x, y)."""
+    R = yaw_matrix(float(rectangle[4]))[:2, :2]
+    local = (np.asarray(xy, float) - rectangle[:2]) @ R
+    return np.clip(local, -rectangle[2:4], rectangle[2:4]) @ R.T + rectangle[:2]
+
+
 class FreeSpace:
     """Clearance of every 5 cm cell of a home.
 

@@ -19,7 +19,7 @@ _RADIUS_M = 0.28
 _TICK_S = 0.1
 _HANDLING_S = 2.0
 _KEEP_OFF_M = 0.62  # nearer than this to the robot it stops
-_PATIENCE_S = 3.0
+_PATIENCE_S = 1.5  # shorter than the robot's: people give way first
 _CARRY = (0.30, 1.15)  # ahead and up, m
 
 
@@ -47,6 +47,7 @@ class Person:
         self._now_ns: int | None = None
         self._waited_s, self._handled_s = 0.0, 0.0
         self._robot = np.full(2, np.inf)
+        self._trail: deque[NDArray[np.float64]] = deque(maxlen=30)  # the last 2.4 m, to step back along
         world.add_person(name)
         world.people.append(self)
 
@@ -97,12 +98,15 @@ class Person:
         target = world.home.piece(errand.destination.furniture)
         drop = target.to_map(errand.destination.local)
         origin = world.support(name)
+        shut = origin[0] if origin and not world.reachable_inside(name) else None
+        surface = surface_under(target, errand.destination.local)
+        into = target.name if surface is not None and surface.closed else None
         self._todo.extend(
             [
                 lambda: self._walk(self._beside(world.box(name)[0], origin[0] if origin else None)),
-                lambda: self._handle(lambda: self._grab(name), world.box(name)[0]),
+                lambda: self._handle(lambda: self._grab(name), world.box(name)[0], shut),
                 lambda: self._walk(self._beside(drop, target.name)),
-                lambda: self._handle(lambda: self._drop(name, errand.destination), drop),
+                lambda: self._handle(lambda: self._drop(name, errand.destination), drop, into),
                 lambda: self._walk(np.array(world.home.entrance)),
                 self._leave,
             ]
@@ -138,6 +142,7 @@ class Person:
                     self._waited_s = 0.0
                     self._plan(goal, np.array([*self._robot, _KEEP_OFF_M + 0.05]))
                 break
+            self._trail.append(self._xy)
             self._xy, self._yaw = self._xy + step, float(np.arctan2(step[1], step[0]))
             left -= float(np.hypot(*step))
         self._show()
@@ -148,20 +153,28 @@ class Person:
         return bool(np.isfinite(away).all() and np.hypot(*(away - step)) < _KEEP_OFF_M and away @ step > 0)
 
     def _plan(self, goal: NDArray[np.float64], keep_away: NDArray[np.float64] | None) -> None:
+        """A way to the goal; where the robot leaves none, the way back, to try again from there."""
         path = self._world.floor.path(self._xy, goal, _RADIUS_M, keep_away)
-        if path is not None:
+        if path is None:
+            self._way = deque(reversed(self._trail))
+            self._trail.clear()
+        else:
             self._way = deque([*path, goal] if keep_away is None else path)
 
-    def _handle(self, act: Callable[[], None], toward: NDArray[np.float64]) -> bool:
-        """Stand for two seconds facing a point, then act."""
+    def _handle(self, act: Callable[[], None], toward: NDArray[np.float64], door: str | None) -> bool:
+        """Stand for two seconds facing a point, then act; `door` is opened before and shut after."""
         gap = toward[:2] - self._xy
         self._yaw = float(np.arctan2(gap[1], gap[0]))
         self._show()
+        if door is not None and self._handled_s == 0.0:
+            self._world.set_open(door, 1.0)
         self._handled_s += _TICK_S
         if self._handled_s < _HANDLING_S:
             return False
         self._handled_s = 0.0
         act()
+        if door is not None:
+            self._world.set_open(door, 0.0)
         return True
 
     def _grab(self, name: str) -> None:

@@ -17,6 +17,7 @@ from robomem_sim.camera import DepthNoise, head_intrinsics, render
 from robomem_sim.detector import NoisyDetector, Sight, sights
 from robomem_sim.drift import Drift
 from robomem_sim.faults import Faults
+from robomem_sim.freespace import nearest_point
 from robomem_sim.manipulation import Hand
 from robomem_sim.world import World
 
@@ -233,7 +234,8 @@ class SimRobot:
         near = np.nonzero((distances[0] < BODY_RADIUS_M) & (distances[0] < distances[1]))[0]
         if len(near) == 0:
             return None
-        return xy + away / max(float(np.hypot(*away)), 1e-9) * BODY_RADIUS_M + self._drift.offset[:2], False
+        touched = nearest_point(xy, world.obstacles[near[int(np.argmin(distances[0][near]))]])
+        return touched + self._drift.offset[:2], False
 
     # -- time and camera -----------------------------------------------------------------------------------------
     def _advance(self, seconds: float, frames: bool = True) -> None:

@@ -16,8 +16,8 @@ def describe(world: World) -> dict[str, Any]:
 
     Returns:
         {"seed", "rooms": [{name, x0, y0, x1, y1}], "doorways": [{rooms, xy, width_m}], and under "furniture", "objects" and "persons"
-        [{name, label, color, position, size, yaw_rad, room, ...}]}. Positions are box centres in the map frame, m; sizes lie along the box's
-        own x, y and up. Objects also carry furniture, relation, shut_in and holder; furniture carries open (0..1 or None).
+        [{name, label, color, position, size, yaw_rad, room, ...}]}. Positions are box centres in the map frame, m; sizes lie along the
+        box's own x, y and up. Objects also carry furniture, relation, shut_in and holder; furniture carries open (0..1 or None).
     """
     home = world.home
     colors = {o.name: o.color for o in home.objects}

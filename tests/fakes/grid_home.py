@@ -1,4 +1,4 @@
-"""A fake household for planning: true things in the plane world of four rooms, a kinematic robot, and a small belief fed by what it really sees."""
+"""A fake household for planning: true things in four rooms, a kinematic robot, and a small belief fed by what it really sees."""
 
 from __future__ import annotations
 
@@ -21,11 +21,16 @@ from tests.fakes.plane_world import CAMERA_M, PlaneWorld, head_pose, home_2x2
 HALF_FOV, RANGE_M, NS = 0.61, 3.0, 1_000_000_000
 ROOMS = {(0, 0): "kitchen", (1, 0): "living room", (0, 1): "bedroom", (1, 1): "study"}
 FURNITURE = {  # name: (label, centre, size)
-    "table": ("dining table", (2.2, 1.7, 0.375), (1.6, 0.9, 0.75)), "counter": ("counter", (0.4, 2.6, 0.45), (0.6, 2.0, 0.9)),
-    "fridge": ("fridge", (0.4, 0.5, 0.875), (0.65, 0.65, 1.75)), "sofa": ("sofa", (7.5, 0.5, 0.4), (1.9, 0.8, 0.8)),
-    "coffee table": ("coffee table", (7.6, 1.7, 0.21), (1.0, 0.5, 0.42)), "tv stand": ("tv stand", (9.7, 2.2, 0.25), (0.4, 1.4, 0.5)),
-    "bed": ("bed", (1.1, 6.9, 0.25), (2.0, 1.5, 0.5)), "nightstand": ("nightstand", (0.35, 5.7, 0.25), (0.45, 0.45, 0.5)),
-    "dresser": ("dresser", (3.6, 7.7, 0.45), (1.0, 0.45, 0.9)), "desk": ("desk", (8.0, 7.5, 0.37), (1.4, 0.7, 0.74)),
+    "table": ("dining table", (2.2, 1.7, 0.375), (1.6, 0.9, 0.75)),
+    "counter": ("counter", (0.4, 2.6, 0.45), (0.6, 2.0, 0.9)),
+    "fridge": ("fridge", (0.4, 0.5, 0.875), (0.65, 0.65, 1.75)),
+    "sofa": ("sofa", (7.5, 0.5, 0.4), (1.9, 0.8, 0.8)),
+    "coffee table": ("coffee table", (7.6, 1.7, 0.21), (1.0, 0.5, 0.42)),
+    "tv stand": ("tv stand", (9.7, 2.2, 0.25), (0.4, 1.4, 0.5)),
+    "bed": ("bed", (1.1, 6.9, 0.25), (2.0, 1.5, 0.5)),
+    "nightstand": ("nightstand", (0.35, 5.7, 0.25), (0.45, 0.45, 0.5)),
+    "dresser": ("dresser", (3.6, 7.7, 0.45), (1.0, 0.45, 0.9)),
+    "desk": ("desk", (8.0, 7.5, 0.37), (1.4, 0.7, 0.74)),
 }
 
 
@@ -54,7 +59,9 @@ class GridHome:
         """Stand a thing on (or in) a piece of furniture."""
         _, centre, size = FURNITURE[on]
         z = centre[2] - 0.1 if inside else centre[2] + size[2] / 2 + 0.05
-        self.things[name] = Thing(label, np.array([centre[0] + offset[0], centre[1] + offset[1], z]), color=color, inside=on if inside else "")
+        self.things[name] = Thing(
+            label, np.array([centre[0] + offset[0], centre[1] + offset[1], z]), color=color, inside=on if inside else ""
+        )
 
     def sees(self, eye: NDArray[np.float64], yaw: float, p: NDArray[np.float64], behind_ok: str = "") -> bool:
         """True if a head camera over `eye` turned to `yaw` has a free line to a point."""
@@ -83,7 +90,20 @@ class GridHome:
 def known_floor() -> dict[str, Any]:
     """The grid of the furnished home after a tour, as a snapshot."""
     home, grid = home_2x2(), OccupancyGrid()
-    for x, y in ((2.5, 3.2), (3.7, 1.0), (1.2, 1.0), (6.2, 2.5), (8.8, 1.2), (8.7, 3.3), (2.5, 5.0), (3.0, 6.3), (1.2, 5.2), (7.3, 5.0), (6.2, 6.6), (9.0, 6.4)):
+    for x, y in (
+        (2.5, 3.2),
+        (3.7, 1.0),
+        (1.2, 1.0),
+        (6.2, 2.5),
+        (8.8, 1.2),
+        (8.7, 3.3),
+        (2.5, 5.0),
+        (3.0, 6.3),
+        (1.2, 5.2),
+        (7.3, 5.0),
+        (6.2, 6.6),
+        (9.0, 6.4),
+    ):
         for k in range(8):
             grid.update(home.render(head_pose(x, y, k * np.pi / 4), grid.updates + 1))
         grid.mark_free((x, y), 0.3)
@@ -115,7 +135,9 @@ class GridMemory:
     def _know_furniture(self, name: str) -> None:
         label, centre, size = FURNITURE[name]
         i = self._id(name)
-        self._views.setdefault(i, ObjectView(i, label, {label: 1.0}, np.array(centre), np.array(size), 0.0, 0.99, "confirmed", {}, 0, 0, 9, kind="furniture"))
+        self._views.setdefault(
+            i, ObjectView(i, label, {label: 1.0}, np.array(centre), np.array(size), 0.0, 0.99, "confirmed", {}, 0, 0, 9, kind="furniture")
+        )
 
     def remember(self, name: str) -> int:
         """Believe a true thing where it now is (as if seen long ago)."""
@@ -127,8 +149,22 @@ class GridMemory:
         old = self._views.get(i)
         if old is not None and np.linalg.norm(old.position - thing.position) > 0.3:
             self._event("moved", i)
-        self._views[i] = ObjectView(i, thing.label, {thing.label: 1.0}, thing.position.copy(), thing.size, 0.0, 0.95, "confirmed", {},
-                                    old.first_seen_ns if old else self.now_ns, self.now_ns, (old.support if old else 0) + 1, None, color=thing.color)
+        self._views[i] = ObjectView(
+            i,
+            thing.label,
+            {thing.label: 1.0},
+            thing.position.copy(),
+            thing.size,
+            0.0,
+            0.95,
+            "confirmed",
+            {},
+            old.first_seen_ns if old else self.now_ns,
+            self.now_ns,
+            (old.support if old else 0) + 1,
+            None,
+            color=thing.color,
+        )
 
     def _event(self, kind: str, i: int) -> None:
         self.event_log.append(Event(len(self.event_log) + 1, self.now_ns, kind, i, {}, {}, label=self._views[i].label))  # type: ignore[arg-type]
@@ -145,13 +181,13 @@ class GridMemory:
                 self._know_furniture(name)
                 self.looked[self._id(name), "on"] = self.looked.get((self._id(name), "on"), 1.0) * 0.4
         for i, v in list(self._views.items()):
-            if v.kind == "object" and v.last_seen_ns < now_ns and v.status not in ("held", "removed") and not self._inside(v):
-                if self.home.sees(eye, yaw, v.position):
-                    r = v.existence * 0.4 / (1 - 0.6 * v.existence)
-                    status = "removed" if r < 0.05 else "missing" if r < 0.5 else v.status
-                    if status == "removed":
-                        self._event("removed", i)
-                    self._views[i] = replace(v, existence=r, status=status)
+            absent = v.kind == "object" and v.last_seen_ns < now_ns and v.status not in ("held", "removed") and not self._inside(v)
+            if absent and self.home.sees(eye, yaw, v.position):
+                r = v.existence * 0.4 / (1 - 0.6 * v.existence)
+                status = "removed" if r < 0.05 else "missing" if r < 0.5 else v.status
+                if status == "removed":
+                    self._event("removed", i)
+                self._views[i] = replace(v, existence=r, status=status)
 
     def _inside(self, v: ObjectView) -> bool:
         return any(np.abs(v.position - np.array(FURNITURE[n][1])).max() < 0.3 for n in ("fridge",))
@@ -174,8 +210,11 @@ class GridMemory:
         if not fits:
             return Recall("unknown", needs=f"a sighting of a {label}")
         if len(present) > 1:
-            return Recall("ambiguous", candidates=tuple(Candidate(v.id, v.label, v.position, v.existence, v.existence, color=v.color) for v in present),
-                          question=f"Which {label}: {' or '.join(v.color for v in present)}?")
+            return Recall(
+                "ambiguous",
+                candidates=tuple(Candidate(v.id, v.label, v.position, v.existence, v.existence, color=v.color) for v in present),
+                question=f"Which {label}: {' or '.join(v.color for v in present)}?",
+            )
         v = (present or fits)[0]
         return Recall("found" if present else "moved_since_seen", v.id, v.label, v.position, 0.1, v.existence, v.last_seen_ns)
 
@@ -191,7 +230,11 @@ class GridMemory:
                 z = f.position[2] + (f.size[2] / 2 + 0.05 if relation == "on" else 0.0)
                 at = np.array([f.position[0], f.position[1], z])
                 is_open = f.states.get("open", ("false", 1.0))[0] == "true"
-                rows.append(PlaceProbability(f.id, f.label, self._room(f.position), at, weight, relation, relation == "inside" and p.openable, is_open))
+                rows.append(
+                    PlaceProbability(
+                        f.id, f.label, self._room(f.position), at, weight, relation, relation == "inside" and p.openable, is_open
+                    )
+                )
         total = sum(r.probability for r in rows) / 0.92 or 1.0
         return [replace(r, probability=r.probability / total) for r in rows]
 
@@ -211,24 +254,36 @@ class GridMemory:
     def set_held(self, object_id: int, T_map_gripper: NDArray[np.float64] | None) -> None:
         v = self._views[object_id]
         held = T_map_gripper is not None
-        self._views[object_id] = replace(v, status="held" if held else "confirmed", last_seen_ns=self.now_ns,
-                                         position=T_map_gripper[:3, 3].copy() if T_map_gripper is not None else v.position)
+        self._views[object_id] = replace(
+            v,
+            status="held" if held else "confirmed",
+            last_seen_ns=self.now_ns,
+            position=T_map_gripper[:3, 3].copy() if T_map_gripper is not None else v.position,
+        )
 
     def _room(self, p: NDArray[np.float64]) -> str:
         return ROOMS[int(p[0] > 5), int(p[1] > 4)]
 
     def graph(self) -> Any:
         """Rooms, and what is inside a container."""
-        rooms = {1000 + k: SimpleNamespace(id=1000 + k, label=n, position=np.array([2.5 + 5 * key[0], 2.0 + 4 * key[1] + 1.0, 0.0]))
-                 for k, (key, n) in enumerate(ROOMS.items())}
+        rooms = {
+            1000 + k: SimpleNamespace(id=1000 + k, label=n, position=np.array([2.5 + 5 * key[0], 2.0 + 4 * key[1] + 1.0, 0.0]))
+            for k, (key, n) in enumerate(ROOMS.items())
+        }
         by_name = {n.label: i for i, n in rooms.items()}
 
         def parent(i: int) -> tuple[int, str] | None:
             v = self._views.get(i)
-            return (self._id("fridge"), "inside") if v is not None and v.kind == "object" and v.status != "held" and self._inside(v) else None
+            return (
+                (self._id("fridge"), "inside") if v is not None and v.kind == "object" and v.status != "held" and self._inside(v) else None
+            )
 
-        return SimpleNamespace(nodes=lambda layer=None: list(rooms.values()), node=rooms.get, parent=parent,
-                               room_of=lambda i: by_name[self._room(self._views[i].position)] if i in self._views else None)
+        return SimpleNamespace(
+            nodes=lambda layer=None: list(rooms.values()),
+            node=rooms.get,
+            parent=parent,
+            room_of=lambda i: by_name[self._room(self._views[i].position)] if i in self._views else None,
+        )
 
 
 class GridRobot:
@@ -236,7 +291,9 @@ class GridRobot:
 
     radius_m, reach_m, camera_height_m = 0.28, 0.85, CAMERA_M
 
-    def __init__(self, home: GridHome, memory: GridMemory, start: tuple[float, float, float] = (3.7, 1.0, 0.0), render: bool = False) -> None:
+    def __init__(
+        self, home: GridHome, memory: GridMemory, start: tuple[float, float, float] = (3.7, 1.0, 0.0), render: bool = False
+    ) -> None:
         self.home, self.memory, self.render = home, memory, render
         self.x, self.y, self.yaw = start
         self.stamp_ns = NS
@@ -296,7 +353,11 @@ class GridRobot:
         self.frame(6.0)
         if self._far(p_map, self.reach_m):
             return SkillResult(False, OUT_OF_REACH, 6.0)
-        near = [n for n, t in self.home.things.items() if np.hypot(*(t.position - p_map)[:2]) < 0.06 and (not t.inside or t.inside in self.home.open)]
+        near = [
+            n
+            for n, t in self.home.things.items()
+            if np.hypot(*(t.position - p_map)[:2]) < 0.06 and (not t.inside or t.inside in self.home.open)
+        ]
         if self.fail_picks > 0 or not near or self.holding():
             self.fail_picks -= 1
             return SkillResult(False, NOTHING_GRASPED, 6.0)
@@ -318,7 +379,7 @@ class GridRobot:
         thing.inside = "fridge" if np.abs(p_map - fridge)[:2].max() < 0.33 and p_map[2] < 1.6 else ""
         if thing.inside and "fridge" not in self.home.open:
             return SkillResult(False, BLOCKED, 5.0)
-        thing.position = p_map + [0.0, 0.0, 0.05]
+        thing.position = p_map + np.array([0.0, 0.0, 0.05])
         self.home.held = None
         return SkillResult(True, "", 5.0)
 

@@ -21,7 +21,7 @@ ROOM_OF = {"counter": "kitchen", "dining table": "kitchen", "desk": "study", "sh
 
 def view(ident: int, label: str, position: Sequence[float], at_ns: int = 0, **changes: Any) -> ObjectView:
     """A confirmed object seen five times, last at `at_ns`."""
-    base = ObjectView(ident, label, {label: 0.95}, np.array(position, float), np.array([0.1, 0.1, 0.1]), 0.0, 0.98, "confirmed", {}, at_ns, at_ns, 5)
+    base = ObjectView(ident, label, {label: 0.95}, np.array(position, float), np.full(3, 0.1), 0.0, 0.98, "confirmed", {}, at_ns, at_ns, 5)
     return replace(base, **changes)
 
 
@@ -95,8 +95,9 @@ class HandHome:
         for i, number in zip(seen, numbers, strict=True):
             self.observations.setdefault(i, []).append(number)
         obs = Observations(
-            t_ns, tuple(v.label for v in views), np.full(n, 0.9), np.array([v.position for v in views]).reshape(n, 3), np.tile(np.eye(3) * 1e-4, (n, 1, 1)),
-            np.array([v.size for v in views]).reshape(n, 3), np.zeros(n), np.zeros((n, 4)), tuple(v.color for v in views), np.full(n, 300),
-            np.zeros(n, bool), np.zeros((n, 4)), tuple(np.zeros((0, 3), np.float32) for _ in views), tuple({} for _ in views))
+            t_ns, tuple(v.label for v in views), np.full(n, 0.9), np.array([v.position for v in views]).reshape(n, 3),
+            np.tile(np.eye(3) * 1e-4, (n, 1, 1)), np.array([v.size for v in views]).reshape(n, 3), np.zeros(n), np.zeros((n, 4)),
+            tuple(v.color for v in views), np.full(n, 300), np.zeros(n, bool), np.zeros((n, 4)),
+            tuple(np.zeros((0, 3), np.float32) for _ in views), tuple({} for _ in views))
         result = FrameResult(t_ns, events, obs, np.array(numbers, np.int64), np.array(seen, np.int64), ids, {})
         self.memory._commit(result, [self.views[i] for i in ids], self.graph)

@@ -11,7 +11,9 @@ from robomem.planning.planner import h_max, make_plan
 
 PLACES = {"here", "table", "fridge"}
 FRIDGE = {("openable", "fridge"), ("closed", "fridge"), ("surface", "fridge")}
-BASE = frozenset({("robot_at", "here"), ("hand_empty",), ("surface", "table"), ("reachable_inside", "table"), ("reachable_inside", "here")} | FRIDGE)
+BASE = frozenset(
+    {("robot_at", "here"), ("hand_empty",), ("surface", "table"), ("reachable_inside", "table"), ("reachable_inside", "here")} | FRIDGE
+)
 
 
 def seconds(action: Action) -> float:
@@ -22,16 +24,23 @@ def names(state, goal, places=PLACES, things=frozenset({"mug"})) -> str:
     return " ".join(a.name for a in make_plan(frozenset(state), frozenset(goal), set(places), set(things), seconds).actions)
 
 
-@pytest.mark.parametrize(("extra", "goal", "plan"), [
-    ({("at", "mug", "table")}, {("held", "mug")}, "go_to pick"),
-    ({("at", "mug", "fridge")}, {("held", "mug")}, "go_to open pick"),
-    ({("at", "mug", "fridge")}, {("at", "mug", "table"), ("closed", "fridge")}, "go_to open pick close go_to place"),
-    ({("at", "mug", "table")}, {("at", "mug", "fridge")}, "go_to open go_to pick go_to place"),  # opening needs the empty hand: before the pick
-    ({("at", "mug", "table")}, {("found", "mug")}, "go_to look_at"),
-    ({("at", "mug", "table")}, {("inspected", "fridge")}, "go_to open inspect"),
-    ({("at", "mug", "table")}, {("robot_at", "table")}, "go_to"),
-    ({("at", "mug", "table")}, {("at", "mug", "table")}, ""),
-])
+@pytest.mark.parametrize(
+    ("extra", "goal", "plan"),
+    [
+        ({("at", "mug", "table")}, {("held", "mug")}, "go_to pick"),
+        ({("at", "mug", "fridge")}, {("held", "mug")}, "go_to open pick"),
+        ({("at", "mug", "fridge")}, {("at", "mug", "table"), ("closed", "fridge")}, "go_to open pick close go_to place"),
+        (
+            {("at", "mug", "table")},
+            {("at", "mug", "fridge")},
+            "go_to open go_to pick go_to place",
+        ),  # opening needs the empty hand: before the pick
+        ({("at", "mug", "table")}, {("found", "mug")}, "go_to look_at"),
+        ({("at", "mug", "table")}, {("inspected", "fridge")}, "go_to open inspect"),
+        ({("at", "mug", "table")}, {("robot_at", "table")}, "go_to"),
+        ({("at", "mug", "table")}, {("at", "mug", "table")}, ""),
+    ],
+)
 def test_plans(extra, goal, plan: str) -> None:
     assert names(BASE | extra, goal) == plan
 
@@ -84,12 +93,15 @@ PLAN = (bind("go_to", "here", "table"), bind("pick", "mug", "table"))
 HELD = frozenset({("held", "mug")})
 
 
-@pytest.mark.parametrize(("state", "rest", "first", "ok", "done"), [
-    (BASE, PLAN, True, True, False),  # the first step is exempt
-    (BASE | {("at", "mug", "table")}, PLAN, False, True, False),
-    (BASE, PLAN, False, False, False),  # the mug is no longer believed there
-    ((BASE - {("hand_empty",)}) | {("held", "mug")}, PLAN[1:], False, True, True),  # nothing left to do
-])
+@pytest.mark.parametrize(
+    ("state", "rest", "first", "ok", "done"),
+    [
+        (BASE, PLAN, True, True, False),  # the first step is exempt
+        (BASE | {("at", "mug", "table")}, PLAN, False, True, False),
+        (BASE, PLAN, False, False, False),  # the mug is no longer believed there
+        ((BASE - {("hand_empty",)}) | {("held", "mug")}, PLAN[1:], False, True, True),  # nothing left to do
+    ],
+)
 def test_the_critic(state, rest, first: bool, ok: bool, done: bool) -> None:
     verdict = review(rest, frozenset(state), HELD, first)
     assert (verdict.ok, verdict.done) == (ok, done)

@@ -19,10 +19,16 @@ from tests.fakes.plane_world import block
 
 
 class Scene:
-    """A home with a red mug on the counter, a book on the desk and an apple in the shut fridge, all remembered; then `change` happens unseen."""
+    """A home with a red mug on the counter, a book on the desk and an apple in the shut fridge, remembered; then `change` happens."""
 
-    def __init__(self, change: Callable[[GridHome], None] = lambda home: None, known: bool = True, floor: bool = True, furniture: bool = True,
-                 **config) -> None:
+    def __init__(
+        self,
+        change: Callable[[GridHome], None] = lambda home: None,
+        known: bool = True,
+        floor: bool = True,
+        furniture: bool = True,
+        **config,
+    ) -> None:
         self.home = GridHome()
         self.home.put("mug", "mug", "counter", (0.1, 0.3), "red")
         self.home.put("book", "book", "desk", (0.4, -0.1))
@@ -174,15 +180,18 @@ def test_a_room_that_cannot_be_entered_is_said() -> None:
     assert not report.ok and report.reason and report.duration_s < 1200
 
 
-@pytest.mark.parametrize(("sentence", "reason"), [
-    ("bring the hammer to the desk", "could not find the hammer"),
-    ("bring the mug to the bathtub", "no bathtub that I can use"),
-    ("put the mug on the book", "furniture only, not on a book"),
-    ("go to the garage", "garage"),
-    ("flurb the gronk", "expected a verb"),
-    ("where is the mug?", "ask memory"),
-    ("pick up the sofa", "a sofa is nothing I may pick up"),
-])
+@pytest.mark.parametrize(
+    ("sentence", "reason"),
+    [
+        ("bring the hammer to the desk", "could not find the hammer"),
+        ("bring the mug to the bathtub", "no bathtub that I can use"),
+        ("put the mug on the book", "furniture only, not on a book"),
+        ("go to the garage", "garage"),
+        ("flurb the gronk", "expected a verb"),
+        ("where is the mug?", "ask memory"),
+        ("pick up the sofa", "a sofa is nothing I may pick up"),
+    ],
+)
 def test_what_cannot_be_done_is_said_and_nothing_is_held(sentence: str, reason: str) -> None:
     scene = Scene()
     report = scene.run(sentence)
@@ -196,9 +205,14 @@ def test_an_unknown_thing_is_given_up_after_the_likely_places_not_before() -> No
     assert not report.ok and "could not find the mug" in report.reason and report.glances >= 6
 
 
-@pytest.mark.parametrize(("caps", "reason"), [
-    ({"max_steps": 3}, "gave up after 3 steps"), ({"max_seconds": 5.0}, "gave up after 5 seconds"), ({"max_replans": 0}, "gave up after 0 replans"),
-])
+@pytest.mark.parametrize(
+    ("caps", "reason"),
+    [
+        ({"max_steps": 3}, "gave up after 3 steps"),
+        ({"max_seconds": 5.0}, "gave up after 5 seconds"),
+        ({"max_replans": 0}, "gave up after 0 replans"),
+    ],
+)
 def test_caps_stop_it(caps, reason: str) -> None:
     scene = Scene(to_desk, **caps)
     report = scene.run("bring the mug to the dining table")
@@ -240,20 +254,23 @@ def test_two_of_a_kind_are_asked_about_or_the_likeliest_is_taken() -> None:
     assert report.ok and both.on("mug", "sofa") and both.on("other", "sofa") and len(report.object_ids) == 2
 
 
-@pytest.mark.parametrize(("sentence", "check"), [
-    ("open the fridge", lambda s: s.home.open == {"fridge"}),
-    ("open the fridge and then close it", lambda s: not s.home.open),
-    ("look in the fridge", lambda s: not s.home.open and "open" in s.robot.calls),
-    ("find the book", lambda s: s.memory.find("book").last_seen_ns > 0),
-    ("pick up the mug", lambda s: s.home.held == "mug"),
-    ("bring me the mug", lambda s: s.home.held == "mug" and np.hypot(s.robot.x - 3.7, s.robot.y - 1.0) < 0.5),
-    ("take the mug and put it on the desk", lambda s: s.on("mug", "desk")),
-    ("put the mug on the desk and the book on the sofa", lambda s: s.on("mug", "desk") and s.on("book", "sofa")),
-    ("go to the study", lambda s: s.robot.x > 5 and s.robot.y > 4),
-    ("go to the bed and come back", lambda s: np.hypot(s.robot.x - 3.7, s.robot.y - 1.0) < 0.5),
-    ("search the kitchen", lambda s: s.robot.calls.count("look_at") >= 3),
-    ("put the mug in the bedroom", lambda s: s.on("mug", "bed") or s.on("mug", "nightstand") or s.on("mug", "dresser")),
-])
+@pytest.mark.parametrize(
+    ("sentence", "check"),
+    [
+        ("open the fridge", lambda s: s.home.open == {"fridge"}),
+        ("open the fridge and then close it", lambda s: not s.home.open),
+        ("look in the fridge", lambda s: not s.home.open and "open" in s.robot.calls),
+        ("find the book", lambda s: s.memory.find("book").last_seen_ns > 0),
+        ("pick up the mug", lambda s: s.home.held == "mug"),
+        ("bring me the mug", lambda s: s.home.held == "mug" and np.hypot(s.robot.x - 3.7, s.robot.y - 1.0) < 0.5),
+        ("take the mug and put it on the desk", lambda s: s.on("mug", "desk")),
+        ("put the mug on the desk and the book on the sofa", lambda s: s.on("mug", "desk") and s.on("book", "sofa")),
+        ("go to the study", lambda s: s.robot.x > 5 and s.robot.y > 4),
+        ("go to the bed and come back", lambda s: np.hypot(s.robot.x - 3.7, s.robot.y - 1.0) < 0.5),
+        ("search the kitchen", lambda s: s.robot.calls.count("look_at") >= 3),
+        ("put the mug in the bedroom", lambda s: s.on("mug", "bed") or s.on("mug", "nightstand") or s.on("mug", "dresser")),
+    ],
+)
 def test_other_instructions(sentence: str, check) -> None:
     scene = Scene()
     report = scene.run(sentence)
@@ -276,7 +293,12 @@ def test_a_task_becomes_an_episode_with_its_steps_and_costs() -> None:
     scene = Scene()
     report = scene.run("bring the mug to the desk")
     episode = scene.memory.episode_log[-1]
-    assert (episode.instruction, episode.outcome, episode.start_ns, episode.end_ns) == (report.instruction, "done", report.start_ns, report.end_ns)
+    assert (episode.instruction, episode.outcome, episode.start_ns, episode.end_ns) == (
+        report.instruction,
+        "done",
+        report.start_ns,
+        report.end_ns,
+    )
     assert len(episode.steps) == len(report.steps) and episode.cost["distance_m"] == pytest.approx(report.distance_m)
     assert report.to_json()["goals"] == [["on(mug, desk)", True]] and "done" in report.summary()
     assert {e["status"] for e in report.ledger} == {"done"}
@@ -300,3 +322,34 @@ def test_cancelling_from_another_thread() -> None:
     scene.robot.before_skill = lambda name: threading.Thread(target=scene.executor.cancel).start() if name == "look_at" else None
     report = scene.run("bring the mug to the dining table")
     assert report.reason in ("cancelled", "") and scene.memory.episode_log
+
+
+def test_a_colour_mistaken_from_afar_is_checked_from_near() -> None:
+    scene = Scene(to_desk, known=False)
+    see = scene.memory._see
+
+    def deceived(name: str) -> None:
+        see(name)
+        thing, i = scene.home.things[name], scene.memory._id(name)
+        far = np.hypot(*(thing.position[:2] - [scene.robot.x, scene.robot.y])) > 1.35
+        if name == "mug" and far:
+            scene.memory._views[i] = replace(scene.memory._views[i], color="brown")
+
+    scene.memory._see = deceived  # type: ignore[method-assign]
+    assert scene.run("bring the red mug to the sofa").ok and scene.on("mug", "sofa")
+
+
+def test_a_thing_that_memory_did_not_recognise_in_its_new_place_is_taken_and_that_is_said() -> None:
+    scene = Scene(vanish)
+    scene.home.put("same mug, new id", "mug", "desk", (-0.4, -0.1), "brown")
+    report = scene.run("bring the mug to the dining table")
+    assert report.ok and scene.on("same mug, new id", "table") and "did not recognise it" in report.notes[-1]
+
+
+def test_another_mug_known_elsewhere_is_not_taken_for_the_one_that_vanished() -> None:
+    scene = Scene()
+    scene.home.put("other", "mug", "desk", (-0.4, -0.1), "blue")
+    scene.memory.remember("other")
+    del scene.home.things["mug"]
+    report = scene.run("bring the red mug to the sofa")
+    assert not report.ok and "could not find the red mug" in report.reason and scene.on("other", "desk")

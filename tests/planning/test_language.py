@@ -76,22 +76,34 @@ def test_meaning(sentence: str, goals: str) -> None:
     assert parsed.source == "grammar"
 
 
-@pytest.mark.parametrize(("sentence", "where", "room"), [
-    ("fetch me the cup from the shelf", "shelf", ""),
-    ("move the mug that is on the counter to the desk", "counter", ""),
-    ("bring the box from the shelf in the study to the sofa", "shelf", "study"),
-    ("bring the mug from the kitchen to the desk", "", "kitchen"),
-    ("pick up the book on the desk", "desk", ""),
-])
+@pytest.mark.parametrize(
+    ("sentence", "where", "room"),
+    [
+        ("fetch me the cup from the shelf", "shelf", ""),
+        ("move the mug that is on the counter to the desk", "counter", ""),
+        ("bring the box from the shelf in the study to the sofa", "shelf", "study"),
+        ("bring the mug from the kitchen to the desk", "", "kitchen"),
+        ("pick up the book on the desk", "desk", ""),
+    ],
+)
 def test_where_it_is_said_to_be(sentence: str, where: str, room: str) -> None:
     subject = parse(sentence).goals[0].subject
     assert (subject.where, subject.room) == (where, room)
 
 
-@pytest.mark.parametrize(("words", "count", "every", "definite"), [
-    ("the mug", 1, False, True), ("a mug", 1, False, False), ("two mugs", 2, False, False), ("all mugs", 1, True, True),
-    ("the mugs", 1, True, True), ("both mugs", 2, False, True), ("3 mugs", 3, False, False), ("any mug", 1, False, False),
-])
+@pytest.mark.parametrize(
+    ("words", "count", "every", "definite"),
+    [
+        ("the mug", 1, False, True),
+        ("a mug", 1, False, False),
+        ("two mugs", 2, False, False),
+        ("all mugs", 1, True, True),
+        ("the mugs", 1, True, True),
+        ("both mugs", 2, False, True),
+        ("3 mugs", 3, False, False),
+        ("any mug", 1, False, False),
+    ],
+)
 def test_how_many(words: str, count: int, every: bool, definite: bool) -> None:
     thing = parse(f"bring {words} to the desk").goals[0].subject
     assert (thing.label, thing.count, thing.every, thing.definite) == ("mug", count, every, definite)
@@ -125,28 +137,36 @@ def test_a_label_that_memory_knows_is_no_unknown_word() -> None:
     assert parse("find the flux capacitor", ("flux capacitor",)).confidence == 1.0
 
 
-@pytest.mark.parametrize(("sentence", "text"), [
-    ("", "expected a sentence, got nothing"),
-    ("   ", "expected a sentence"),
-    ("colourless green ideas sleep furiously", "expected a verb such as bring.*at 'colourless'.*understood nothing.*Try 'bring the mug"),
-    ("mug table", "words I know in it: mug, table"),
-    ("where is the mug?", "is a question; ask memory"),
-    ("is the mug on the table", "is a question"),
-    ("bring", "understood nothing"),
-    ("put it there", "'it' refers to nothing yet"),
-    ("put the apple next to the bowl", "on or in which furniture"),
-    ("pick up the kitchen", "a room is nothing to pick"),
-    ("bring 99 apples to the desk", "count in 1..20"),
-    ("bring the person to the desk", "nothing that I carry"),
-    ("open the fridge and flurb the gronk", "understood open\\(fridge\\)"),
-    ("bring the mug " * 60, "at most 400 characters"),
-])
+@pytest.mark.parametrize(
+    ("sentence", "text"),
+    [
+        ("", "expected a sentence, got nothing"),
+        ("   ", "expected a sentence"),
+        (
+            "colourless green ideas sleep furiously",
+            "expected a verb such as bring.*at 'colourless'.*understood nothing.*Try 'bring the mug",
+        ),
+        ("mug table", "words I know in it: mug, table"),
+        ("where is the mug?", "is a question; ask memory"),
+        ("is the mug on the table", "is a question"),
+        ("bring", "understood nothing"),
+        ("put it there", "'it' refers to nothing yet"),
+        ("put the apple next to the bowl", "on or in which furniture"),
+        ("pick up the kitchen", "a room is nothing to pick"),
+        ("bring 99 apples to the desk", "count in 1..20"),
+        ("bring the person to the desk", "nothing that I carry"),
+        ("open the fridge and flurb the gronk", "understood open\\(fridge\\)"),
+        ("bring the mug " * 60, "at most 400 characters"),
+    ],
+)
 def test_nonsense_says_what_was_understood_and_gives_examples(sentence: str, text: str) -> None:
     with pytest.raises(PlanningError, match=text):
         parse(sentence)
 
 
-WORDS = st.sampled_from("bring put the a mug table on in to and it two red kitchen from that is open , . ? fridge me of up down there look 7 all".split())
+WORDS = st.sampled_from(
+    "bring put the a mug table on in to and it two red kitchen from that is open , . ? fridge me of up down there look 7 all".split()
+)
 
 
 @given(st.lists(WORDS, max_size=14))

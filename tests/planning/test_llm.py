@@ -22,7 +22,9 @@ VAGUE = "find the flux capacitor"  # the grammar is not sure of it, so a configu
 
 
 def view(i: int, label: str, kind: str = "object", **more) -> ObjectView:
-    return ObjectView(i, label, {label: 1.0}, np.zeros(3), np.ones(3), 0.0, 0.9, "confirmed", more.pop("states", {}), 0, 0, 3, kind=kind, **more)
+    return ObjectView(
+        i, label, {label: 1.0}, np.zeros(3), np.ones(3), 0.0, 0.9, "confirmed", more.pop("states", {}), 0, 0, 3, kind=kind, **more
+    )
 
 
 def interpreter(url: str) -> Interpreter:
@@ -43,19 +45,22 @@ def test_an_unsure_one_is_put_to_the_model(wrap: str) -> None:
     assert parsed.source == "llm" and str(parsed.goals[0]) == "on(mug, desk)"
 
 
-@pytest.mark.parametrize(("reply", "why"), [
-    ((500, b"", 0.0, 0.0), "HTTP 500"),
-    ((200, completion("late"), 0.7, 0.0), "ReadTimeout"),
-    (b'{"choices": [{"message": {"content": "{\\"goa', "not a chat completion"),
-    (completion('{"goals": [{"predicate": "on", "subj'), "got something else"),
-    (completion("I would simply walk to the desk and hope."), "got something else"),
-    (b"z" * 1_000_000, "exceeds"),
-    (completion('{"goals": [{"predicate": "explode", "subject": {"label": "mug"}}]}'), "unknown predicate"),
-    (completion('{"goals": [{"skill": "shell", "args": "rm -rf"}]}'), "expected keys"),
-    (completion('{"goals": []}'), "1 to 12 goals"),
-    (completion('{"goals": ' + "[" * 20_000 + "]" * 20_000 + "}"), "nested|not JSON|expected keys"),
-    (completion(json.dumps({"goals": GOOD["goals"] * 13})), "1 to 12 goals, got 13"),
-])
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        ((500, b"", 0.0, 0.0), "HTTP 500"),
+        ((200, completion("late"), 0.7, 0.0), "ReadTimeout"),
+        (b'{"choices": [{"message": {"content": "{\\"goa', "not a chat completion"),
+        (completion('{"goals": [{"predicate": "on", "subj'), "got something else"),
+        (completion("I would simply walk to the desk and hope."), "got something else"),
+        (b"z" * 1_000_000, "exceeds"),
+        (completion('{"goals": [{"predicate": "explode", "subject": {"label": "mug"}}]}'), "unknown predicate"),
+        (completion('{"goals": [{"skill": "shell", "args": "rm -rf"}]}'), "expected keys"),
+        (completion('{"goals": []}'), "1 to 12 goals"),
+        (completion('{"goals": ' + "[" * 20_000 + "]" * 20_000 + "}"), "nested|not JSON|expected keys"),
+        (completion(json.dumps({"goals": GOOD["goals"] * 13})), "1 to 12 goals, got 13"),
+    ],
+)
 def test_misbehaviour_falls_back_to_the_grammar_and_says_so(reply, why: str) -> None:
     import re
 

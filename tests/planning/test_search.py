@@ -93,12 +93,15 @@ def test_detection_is_a_probability(detection: float) -> None:
         SearchBelief().missed((1, "on"), detection)
 
 
-@pytest.mark.parametrize(("p", "travel_s", "value", "reason"), [
-    ([], 1.0, 1000.0, "no place left that I can reach"),
-    ([0.5], float("inf"), 1000.0, "no place left that I can reach"),
-    ([0.005, 0.002], 1.0, 1e6, "less likely than 1%"),
-    ([0.02], 100.0, 1000.0, "smaller than its cost"),
-])
+@pytest.mark.parametrize(
+    ("p", "travel_s", "value", "reason"),
+    [
+        ([], 1.0, 1000.0, "no place left that I can reach"),
+        ([0.5], float("inf"), 1000.0, "no place left that I can reach"),
+        ([0.005, 0.002], 1.0, 1e6, "less likely than 1%"),
+        ([0.02], 100.0, 1000.0, "smaller than its cost"),
+    ],
+)
 def test_when_to_stop(p, travel_s, value, reason: str) -> None:
     n = len(p)
     choice = choose(p, np.full(n, 0.85), np.full(n, 3.0), lambda i, j: travel_s, value)
@@ -112,8 +115,11 @@ def test_a_near_likely_place_comes_first_and_the_cost_is_told() -> None:
 
 def test_glance_after_glance_the_search_ends() -> None:
     belief, places, looks = SearchBelief(), [place(i, 0.225) for i in range(4)], 0
-    while (choice := choose(belief.weigh(places), np.full(4, 0.85), np.full(4, 3.0), lambda i, j: 5.0, 3000.0)).index is not None:
-        belief.missed((places[choice.index].place_id, "on"), 0.85)
+
+    def detects() -> list[float]:
+        return [belief.detection((i, "on"), 0.85) for i in range(4)]
+
+    while (choice := choose(belief.weigh(places), detects(), np.full(4, 3.0), lambda i, j: 5.0, 3000.0)).index is not None:
+        belief.missed((choice.index, "on"), detects()[choice.index])
         looks += 1
-        assert looks < 40
-    assert 4 <= looks <= 16
+    assert looks == 8 and max(detects()) == 0.0  # twice at each place, the second look counting half

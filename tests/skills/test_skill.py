@@ -66,28 +66,34 @@ def test_only_registered_skills_with_their_own_arguments_run() -> None:
     skills = SkillRegistry.of(body)
     assert skills.names() == ("close", "follow", "look_at", "open", "pick", "place")
     assert skills.run("pick", p_map=NEAR, size_m=SMALL).ok and body.done == ["pick"]
-    for name, arguments, text in (("fly", {}, "'fly' is not allowed"), ("pick", {"p_map": NEAR}, r"takes \(p_map, size_m\)"),
-                                  ("open", {"p_map": NEAR, "force": 9}, "takes")):
+    for name, arguments, text in (
+        ("fly", {}, "'fly' is not allowed"),
+        ("pick", {"p_map": NEAR}, r"takes \(p_map, size_m\)"),
+        ("open", {"p_map": NEAR, "force": 9}, "takes"),
+    ):
         with pytest.raises(SafetyError, match=text):
             skills.run(name, **arguments)
     with pytest.raises(ValueError, match="already registered"):
         skills.register(Skill("pick", (), body.now_ns))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("skill", "arguments", "text"), [
-    ("follow", (np.array([[1.0, 1.0], [11.0, 1.0]]), None), "leaves the workspace"),
-    ("follow", (np.array([[1.0, np.nan]]), None), "must be finite"),
-    ("follow", (np.zeros((0, 2)), None), "must be finite"),
-    ("follow", (np.tile([[1.0, 1.0], [9.0, 1.0]], (12, 1)), None), "exceeds max_path_m"),
-    ("look_at", (np.array([1.0, np.inf, 0.0]),), "three finite numbers"),
-    ("pick", (np.array([3.0, 1.0, 0.8]), SMALL), "drive nearer first"),
-    ("pick", (np.array([1.5, 1.0, 2.5]), SMALL), "hand height 2.50 m"),
-    ("pick", (NEAR, np.array([0.9, 0.9, 0.1])), "wider than max_grasp_m"),
-    ("pick", (NEAR, np.array([np.nan, 0.1, 0.1])), "three finite lengths"),
-    ("place", (np.array([1.5, 1.0, 0.0]),), "hand height 0.00 m"),
-    ("open", (np.array([1.5, 9.0, 0.8]),), "exceeds max_reach_m"),
-    ("close", (np.array([1.5, 1.0]),), "three finite numbers"),
-])
+@pytest.mark.parametrize(
+    ("skill", "arguments", "text"),
+    [
+        ("follow", (np.array([[1.0, 1.0], [11.0, 1.0]]), None), "leaves the workspace"),
+        ("follow", (np.array([[1.0, np.nan]]), None), "must be finite"),
+        ("follow", (np.zeros((0, 2)), None), "must be finite"),
+        ("follow", (np.tile([[1.0, 1.0], [9.0, 1.0]], (12, 1)), None), "exceeds max_path_m"),
+        ("look_at", (np.array([1.0, np.inf, 0.0]),), "three finite numbers"),
+        ("pick", (np.array([3.0, 1.0, 0.8]), SMALL), "drive nearer first"),
+        ("pick", (np.array([1.5, 1.0, 2.5]), SMALL), "hand height 2.50 m"),
+        ("pick", (NEAR, np.array([0.9, 0.9, 0.1])), "wider than max_grasp_m"),
+        ("pick", (NEAR, np.array([np.nan, 0.1, 0.1])), "three finite lengths"),
+        ("place", (np.array([1.5, 1.0, 0.0]),), "hand height 0.00 m"),
+        ("open", (np.array([1.5, 9.0, 0.8]),), "exceeds max_reach_m"),
+        ("close", (np.array([1.5, 1.0]),), "three finite numbers"),
+    ],
+)
 def test_beyond_the_envelope_nothing_moves(skill: str, arguments, text: str) -> None:
     body = Body()
     with pytest.raises(SafetyError, match=text):
@@ -95,10 +101,17 @@ def test_beyond_the_envelope_nothing_moves(skill: str, arguments, text: str) -> 
     assert not body.done
 
 
-@pytest.mark.parametrize(("skill", "arguments"), [
-    ("follow", (np.array([[1.0, 1.0], [3.0, 1.0]]), 0.5)), ("look_at", (NEAR,)), ("pick", (NEAR, SMALL)), ("place", (NEAR,)), ("open", (NEAR,)),
-    ("close", (NEAR,)),
-])
+@pytest.mark.parametrize(
+    ("skill", "arguments"),
+    [
+        ("follow", (np.array([[1.0, 1.0], [3.0, 1.0]]), 0.5)),
+        ("look_at", (NEAR,)),
+        ("pick", (NEAR, SMALL)),
+        ("place", (NEAR,)),
+        ("open", (NEAR,)),
+        ("close", (NEAR,)),
+    ],
+)
 def test_within_it_the_body_acts(skill: str, arguments) -> None:
     body = Body()
     assert getattr(GuardedBody(body, INSIDE), skill)(*arguments).ok and body.done == [skill]

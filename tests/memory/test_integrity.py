@@ -1,0 +1,141 @@
+"""Damage: a flipped bit is never read back as a fact; the bad row is taken out and told of, the rest works."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robomem.clock import ManualClock
+from robomem.errors import StoreError
+from robomem.memory import table
+from robomem.memory.integrity import verify
+from robomem.memory.records import Lesson, PlaceWords
+from robomem.memory.sqlite_store import SqliteStore
+from robomem.types import Episode, Event, ObjectView
+from tests.memory.test_sqlite_store import observations, stay
+
+
+def filled(path: Path) -> SqliteStore:
+    """A small store with every kind of row."""
+    s = SqliteStore(str(path), ManualClock(1_000))
+    first, rng = s.lease_ids(500), np.random.default_rng(0)
+    for i in range(first, first + 25):
+        name = f"thing{i}"
+        view = ObjectView(i, name, {name: 0.9}, rng.normal(0, 3, 3), np.ones(3), 0.1, 0.9, "confirmed", {}, 1, i, 3, 99, color="red")
+        s.put_objects([(view, PlaceWords(99, "on the desk", 98, "study"))])
+        s.put_stays([stay(i, i, i, None)])
+        s.put_observations(observations(i, rng.normal(0, 3, (4, 3))), np.arange(i * 4, i * 4 + 4) + 1000, np.full(4, i))
+        s.put_events([(Event(i, i, "moved", i, {"position": [1, 2, 3]}, {"place": "desk"}, (i,), 0.9, "mug"), 98, None)])
+        s.put_episode(Episode(i, f"bring thing{i}", i, i, "done", "fine"), 1000)
+        s.put_lesson(Lesson(i, 1, f"thing{i} is heavy", "user", 1, i))
+    s.put_meta("next_id", "5000")
+    s.put_world({"cloud": rng.normal(0, 1, (50, 3))})
+    s.flush()
+    return s
+
+
+def facts(s: SqliteStore) -> dict[str, dict]:
+    return {t.name: {t.key_of(row): row for row in s.rows(t)} for t in table.SEALED}
+
+
+def test_a_sound_store_verifies(tmp_path: Path):
+    s = filled(tmp_path / "home.db")
+    report = verify(s)
+    assert report.ok and report.rows == sum(s.count(t) for t in table.SEALED)
+    s.close()
+
+
+CHANGES = [
+    ("objects", "UPDATE objects SET x = x + 1 WHERE id = 3", "objects 3"),
+    ("history", "UPDATE history SET seen_ns = 0 WHERE id = 4", "history 4"),
+    ("events", "UPDATE events SET after = '{}' WHERE id = 5", "events 5"),
+    ("observations", "UPDATE observations SET label = 'cup' WHERE id = 1030", "observations 1030"),
+    ("episodes", "UPDATE episodes SET outcome = 'failed' WHERE id = 6", "episodes 6"),
+    ("lessons", "UPDATE lessons SET text = 'no' WHERE id = 7", "lessons 7/1"),
+]
+
+
+@pytest.mark.parametrize(("name", "sql", "told"), CHANGES, ids=[row[0] for row in CHANGES])
+def test_a_changed_row_is_quarantined_and_told(tmp_path: Path, name: str, sql: str, told: str):
+    s = filled(tmp_path / "home.db")
+    before = s.health()["rows"][name]
+    s.write(sql)
+    s.flush()
+    report = verify(s)
+    assert not report.ok and any(told in line for line in report.damaged)
+    assert s.health()["rows"][name] == before - 1 and s.health()["quarantined"] == 1
+    assert not verify(s).damaged  # it is out of the way now
+    s.close()
+
+
+def test_a_bad_row_is_left_out_of_answers_even_without_verify(tmp_path: Path):
+    s = filled(tmp_path / "home.db")
+    s.write("UPDATE episodes SET summary = 'lies' WHERE id = 2")
+    s.flush()
+    reader = SqliteStore(str(tmp_path / "home.db"), ManualClock(0), read_only=True)
+    assert 2 not in {e.id for e in reader.episodes()} and reader.bad_rows == 1
+    assert reader.health()["rows"]["episodes"] == 25  # a reader leaves the file alone
+    assert 2 not in {e.id for e in s.episodes()} and s.count(table.EPISODES) == 24
+    reader.close()
+    s.close()
+
+
+@pytest.mark.parametrize(("sql", "told"), [
+    ("UPDATE observation_boxes SET x0 = x0 + 5, x1 = x1 + 5 WHERE id = 1030", "1 did not hold"),
+    ("DELETE FROM observation_boxes WHERE id = 1030", "1 did not hold"),
+    ("UPDATE meta SET value = '3' WHERE key = 'next_id'", "next_id"),
+    ("DELETE FROM meta WHERE key = 'epoch_ns'", "epoch"),
+])
+def test_what_can_be_derived_is_mended(tmp_path: Path, sql: str, told: str):
+    s = filled(tmp_path / "home.db")
+    s.write(sql)
+    s.flush()
+    assert told in " ".join((*verify(s).problems, ""))
+    assert verify(s).ok and s.lease_ids(1) >= 1104
+    s.close()
+
+
+def test_lost_notes_are_mended_at_the_door(tmp_path: Path):
+    """With the id counter gone a new id could be an old one: opening looks for the highest in use."""
+    s = filled(tmp_path / "home.db")
+    s.write("DELETE FROM meta WHERE key = 'next_id'")
+    s.close()
+    s = SqliteStore(str(tmp_path / "home.db"), ManualClock(0))
+    assert s.lease_ids(1) > 1103 and verify(s).ok
+    s.close()
+
+
+def test_random_bit_flips_are_never_believed(tmp_path: Path):
+    """60 single flips anywhere in the closed file: refused, or every row read is as it was written; what is missing is told."""
+    s = filled(tmp_path / "home.db")
+    truth = facts(s)
+    s.close()
+    whole, rng = (tmp_path / "home.db").read_bytes(), np.random.default_rng(11)
+    refused = told = 0
+    for i in range(60):
+        path = tmp_path / f"flip{i}.db"
+        at = int(rng.integers(len(whole) * 8))
+        data = bytearray(whole)
+        data[at // 8] ^= 1 << (at % 8)
+        path.write_bytes(bytes(data))
+        try:
+            damaged = SqliteStore(str(path), ManualClock(0))
+        except StoreError:
+            refused += 1
+            continue
+        report = verify(damaged)
+        told += not report.ok
+        for t in table.SEALED:
+            try:
+                rows = {t.key_of(row): row for row in damaged.rows(t)}
+            except StoreError:
+                assert not report.ok
+                continue
+            if t is not table.META:  # mended notes are new rows
+                assert all(truth[t.name].get(key) == row for key, row in rows.items()), (i, t.name)
+                assert len(rows) == len(truth[t.name]) or not report.ok, (i, t.name)
+        try:
+            damaged.close()
+        except StoreError:
+            assert not report.ok
+    assert refused + told > 10  # most flips hit something that is used
