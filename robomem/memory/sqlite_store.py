@@ -27,8 +27,9 @@ CHUNK_BYTES = 1 << 20  # a snapshot array is kept in pieces of this size
 WORD_CODES: dict[WordKind, int] = {"object": 0, "episode": 1, "lesson": 2}  # rowid in `words` is id * 8 + code
 # "the wedding" must not find every text with a "the" in it.
 SAYS_NOTHING = frozenset((
-    "a", "an", "and", "are", "at", "be", "did", "do", "does", "for", "from", "has", "have", "i", "in", "is", "it", "its", "me", "my", "of", "on",
-    "one", "or", "our", "please", "that", "the", "there", "this", "to", "was", "we", "were", "what", "when", "where", "with", "you", "your"))
+    "a", "an", "and", "are", "at", "be", "did", "do", "does", "for", "from", "has", "have", "i", "in", "is", "it", "its", "me", "my", "of",
+    "on", "one", "or", "our", "please", "that", "the", "there", "this", "to", "was", "we", "were", "what", "when", "where", "with", "you",
+    "your"))
 EVICT_SHARE = 100  # a full observation table makes room for 1/100 of itself at a time
 
 

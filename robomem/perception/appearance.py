@@ -87,8 +87,9 @@ def embedding(lab: Float32, edges: Float32, size_m: Float32) -> Float32:
 
 # Names that one surface may get under another light: shade turns red into brown, a lamp white into yellow.
 NEIGHBOURS = frozenset(frozenset(pair) for pair in (
-    ("red", "brown"), ("red", "pink"), ("red", "orange"), ("orange", "brown"), ("orange", "yellow"), ("yellow", "white"), ("white", "grey"),
-    ("grey", "black"), ("blue", "purple"), ("pink", "purple"), ("brown", "black"), ("brown", "yellow"), ("blue", "black"), ("green", "black")))
+    ("red", "brown"), ("red", "pink"), ("red", "orange"), ("orange", "brown"), ("orange", "yellow"), ("yellow", "white"),
+    ("white", "grey"), ("grey", "black"), ("blue", "purple"), ("pink", "purple"), ("brown", "black"), ("brown", "yellow"),
+    ("blue", "black"), ("green", "black")))
 
 
 def colors_agree(a: str, b: str) -> bool:

@@ -137,7 +137,7 @@ def _whole_depth(depth: float, width: float, height: float, seen: float, k: floa
     """
     boxy = seen * depth + (1 - seen) * max(depth, 0.5 * width)
     whole = max(depth, (1 - k) * boxy + k * min(width, max(height * 2.0, depth)))
-    return float(whole), float(max(whole - depth, (1 - seen) * (1 - k) * 0.5 * width))
+    return float(whole), float(max(0.4 * (whole - depth), (1 - seen) * (1 - k) * 0.5 * width))
 
 
 def roundness(along: Float, across: Float, z: Float, width: float, sigma_m: float, prior: float = 0.6) -> float:

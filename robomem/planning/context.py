@@ -23,7 +23,7 @@ ROLE = (
 
 
 def clean_text(value: Any, limit: int = MAX_TEXT) -> str:
-    """`value` as one line of at most `limit` characters, without control, format (bidi, zero-width) or private ones and without fence marks."""
+    """`value` as one line of at most `limit` characters, without control, format (bidi, zero-width), private or fence ones."""
     text = unicodedata.normalize("NFKC", str(value)[: limit * 8])
     kept = "".join(" " if unicodedata.category(c)[0] == "C" or c in "\u2028\u2029" else c for c in text)
     return " ".join(kept.replace("`", "'").replace("<", "(").replace(">", ")").split())[:limit]

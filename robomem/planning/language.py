@@ -65,7 +65,7 @@ def _tokens(sentence: str) -> list[str]:
         for filler in lx.FILLERS:
             if f" {filler} " in text:
                 text, changed = text.replace(f" {filler} ", " "), True
-    return text.split()
+    return [str(word) for word in text.split()]
 
 
 def _skip_connectors(reader: Reader) -> bool:

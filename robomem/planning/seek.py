@@ -18,6 +18,7 @@ from robomem.types import ObjectView, PlaceProbability
 
 HINT = 8.0  # how much more a place weighs that the person named
 LONG_M = 1.5  # furniture longer than this needs more than one glance
+TALL_M = 1.1  # furniture higher than this is looked at in two halves
 NEAR_RATIO = 0.02
 
 
@@ -240,7 +241,12 @@ def glance_points(position: NDArray[np.float64], view: ObjectView | None) -> lis
     axis = int(np.argmax(view.size[:2]))
     n = max(1, int(np.ceil(view.size[axis] / LONG_M)))
     along = np.array([np.cos(view.yaw_rad + axis * np.pi / 2), np.sin(view.yaw_rad + axis * np.pi / 2), 0.0]) * view.size[axis]
-    return [np.asarray(position, float) + along * ((k + 0.5) / n - 0.5) for k in range(n)]
+    points = [np.asarray(position, float) + along * ((k + 0.5) / n - 0.5) for k in range(n)]
+    if view.size[2] <= TALL_M:
+        return points
+    base = float(view.position[2] - view.size[2] / 2)
+    heights = [base + share * float(view.size[2]) for share in (0.9, 0.4)]  # one image does not hold a shelf from top to bottom
+    return [np.array([p[0], p[1], z]) for p in points for z in heights]
 
 
 def open_container(session: Session, nav: Navigator, view: ObjectView) -> bool:

@@ -15,6 +15,7 @@ from robomem.perception.frame import RgbdFrame
 from robomem.scene_graph.graph import SceneGraph
 from robomem.types import ObjectView, PlaceProbability
 
+TALL_M = 1.1  # open furniture higher than this has levels
 SPOTS = 16  # points per surface whose last clear look is remembered
 CLEAR_RANGE_M = 3.2  # a small thing further away may go unnoticed
 CLEAR_RECALL = 0.92  # P(a small thing in a spot clearly looked at is noticed)
@@ -76,6 +77,10 @@ class Whereabouts:
         u = np.linspace(-0.38, 0.38, 4)
         grid = np.array([[a, b] for a in u for b in u]) * f.size[:2]
         xy = f.position[:2] + grid @ yaw_matrix(f.yaw_rad)[:2, :2].T
+        prior = self.ontology.prior(f.label)
+        if prior.surface and not prior.container and f.size[2] > TALL_M:  # shelves: things stand at every height, not only on top
+            levels = f.position[2] + f.size[2] * (np.arange(SPOTS) % 4 * 0.25 - 0.25)
+            return np.column_stack([xy, levels + 0.03])
         top = np.full(SPOTS, f.position[2] + f.size[2] / 2)
         track = self.tracker.tracks.get(f.id)
         if track is not None and track.body is not None and len(track.body.keys) > 20:

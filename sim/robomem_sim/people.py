@@ -20,6 +20,7 @@ _TICK_S = 0.1
 _HANDLING_S = 2.0
 _KEEP_OFF_M = 0.62  # nearer than this to the robot it stops
 _PATIENCE_S = 1.5  # shorter than the robot's: people give way first
+_ASIDE_S = 5.0  # how long a person who stepped aside waits
 _CARRY = (0.30, 1.15)  # ahead and up, m
 
 
@@ -47,7 +48,7 @@ class Person:
         self._now_ns: int | None = None
         self._waited_s, self._handled_s = 0.0, 0.0
         self._robot = np.full(2, np.inf)
-        self._trail: deque[NDArray[np.float64]] = deque(maxlen=30)  # the last 2.4 m, to step back along
+        self._pause_s = 0.0
         world.add_person(name)
         world.people.append(self)
 
@@ -126,6 +127,9 @@ class Person:
         if np.hypot(*(goal - self._xy)) < 0.03:
             self._way.clear()
             return True
+        if not self._way and self._pause_s > 0:
+            self._pause_s -= _TICK_S
+            return False
         if not self._way:
             self._plan(goal, None)
         left = WALK_MPS * _TICK_S
@@ -142,7 +146,6 @@ class Person:
                     self._waited_s = 0.0
                     self._plan(goal, np.array([*self._robot, _KEEP_OFF_M + 0.05]))
                 break
-            self._trail.append(self._xy)
             self._xy, self._yaw = self._xy + step, float(np.arctan2(step[1], step[0]))
             left -= float(np.hypot(*step))
         self._show()
@@ -153,13 +156,22 @@ class Person:
         return bool(np.isfinite(away).all() and np.hypot(*(away - step)) < _KEEP_OFF_M and away @ step > 0)
 
     def _plan(self, goal: NDArray[np.float64], keep_away: NDArray[np.float64] | None) -> None:
-        """A way to the goal; where the robot leaves none, the way back, to try again from there."""
+        """A way to the goal; where the robot leaves none, a way aside, to wait there and try again."""
         path = self._world.floor.path(self._xy, goal, _RADIUS_M, keep_away)
         if path is None:
-            self._way = deque(reversed(self._trail))
-            self._trail.clear()
+            self._way = deque(self._aside())
+            self._pause_s = _ASIDE_S
         else:
             self._way = deque([*path, goal] if keep_away is None else path)
+
+    def _aside(self) -> NDArray[np.float64]:
+        """A way to the free floor within 3 m that is furthest from the robot, Float64[k, 2]."""
+        floor = self._world.floor
+        centers = floor.centers(floor.main_part(_RADIUS_M))
+        near = centers[np.hypot(*(centers - self._xy).T) < 3.0]
+        best = near[int(np.argmax(np.hypot(*(near - self._robot).T)))] if len(near) else self._xy
+        path = floor.path(self._xy, best, _RADIUS_M, np.array([*self._robot, 0.5]))
+        return np.zeros((0, 2)) if path is None else path
 
     def _handle(self, act: Callable[[], None], toward: NDArray[np.float64], door: str | None) -> bool:
         """Stand for two seconds facing a point, then act; `door` is opened before and shut after."""

@@ -43,7 +43,7 @@ TABLE = [
     ("where was the book before it moved", r"^I have not seen the book \(#4\) move"),
     ("where was the mug yesterday", r"^I do not know where it was yesterday"),
     ("where was the mug in the last two minutes", r"In that time it was on the counter .* then on the desk"),
-    ("where has the mug been", r"on the counter \(last seen there 80 s ago\), then on the desk in the study \(last seen"),
+    ("where has the mug been", r"on the counter .*\(last seen there 80 s ago\), then on the desk .*\(last seen there 40 s"),
     ("what changed in the kitchen?", r"^1 change in the kitchen: the mug \(#1\) moved from the counter in the kitchen to the desk"),
     ("what has changed since one minute ago", r"^1 change: the mug"),
     ("what changed in the last 20 seconds", r"^Nothing that I noticed changed in the last 20 seconds"),
@@ -76,7 +76,7 @@ def test_what_is_said(lived: HandHome, sentence: str, said: str):
     assert ("Evidence" in answer.text) <= bool(answer.evidence)
 
 
-@pytest.mark.parametrize("sentence", ["colorless green ideas", "", "where is the", "mug", "'; DROP TABLE objects; --", "bring it", "?" * 500])
+@pytest.mark.parametrize("sentence", ["colorless green ideas", "", "where is the", "mug", "'; DROP TABLE objects; --", "?" * 500])
 def test_nonsense_is_said_to_be_nonsense(lived: HandHome, sentence: str):
     answer = ask(lived.memory, sentence)
     assert not answer.understood and answer.text.startswith("I do not understand") and "try 'where is the mug'" in answer.text

@@ -84,7 +84,8 @@ def test_what_the_robot_holds_is_a_stay_of_its_own(furnished: HandHome):
 @pytest.mark.parametrize(("place", "at", "labels"), [
     ("kitchen", None, ["counter", "cup", "dining table", "mug"]), ("the counter", None, ["cup", "mug"]),
     ("the desk in the study", None, ["cup"]), ("study", None, ["book", "cup", "desk", "shelf"]), ("the shelf in the kitchen", None, []),
-    ("garage", None, []), (10_013, None, ["cup"]), (10_001, None, ["counter", "cup", "dining table", "mug"]), ("kitchen", 1.5, ["counter", "dining table", "mug"]), ("table", None, [])])
+    ("garage", None, []), (10_013, None, ["cup"]),
+    (10_001, None, ["counter", "cup", "dining table", "mug"]), ("kitchen", 1.5, ["counter", "dining table", "mug"]), ("table", None, [])])
 def test_what_is_in(furnished: HandHome, place: str | int, at: float | None, labels: list[str]):
     found = furnished.memory.what_is_in(place, None if at is None else int(at * S))
     assert sorted(v.label for v in found) == labels

@@ -28,7 +28,8 @@ views = st.builds(
     embedding=st.lists(st.floats(-1, 1, width=32), max_size=4).map(lambda v: np.array(v, np.float32)))
 events = st.builds(Event, id=st.integers(1, 1 << 50), stamp_ns=stamp, kind=st.just("moved"), object_id=st.integers(1, 99),
                    before=st.dictionaries(words, number, max_size=2),
-                   after=st.dictionaries(words, st.lists(number, max_size=3), max_size=2), evidence=st.lists(st.integers(1, 1 << 50), max_size=4).map(tuple), belief=share, label=words)
+                   after=st.dictionaries(words, st.lists(number, max_size=3), max_size=2),
+                   evidence=st.lists(st.integers(1, 1 << 50), max_size=4).map(tuple), belief=share, label=words)
 
 
 def memory_store(**options) -> SqliteStore:
