@@ -81,7 +81,7 @@ def stage(seed: int, database: str | Path = ":memory:", tap: Tap | None = None, 
         home.patrol(None)
         say(f"round {k + 1}: looked at the home again, {_known(home)} objects known, {len(home.memory.changes())} changes on record")
     story.spot = home.choose_spot(mug, rng, habits, without=(TARGET,))
-    _leave(story, story.spot, say)
+    _leave(story, story.spot, rng, say)
     _somebody_moves(story, say)
     home.world.refresh_rooms()
     found = home.memory.find("mug")
@@ -97,16 +97,16 @@ def _known(home: Household) -> int:
     return sum(v.status in ("confirmed", "occluded") and v.kind == "object" for v in home.memory.objects())
 
 
-def _leave(story: Story, spot: Any, say: Say) -> None:
-    """The robot goes to a room where neither the mug is nor where it will be put: the furthest from both that it knows."""
+def _leave(story: Story, spot: Any, rng: np.random.Generator, say: Say) -> None:
+    """The robot goes to a room, drawn evenly, where neither the mug is nor where it will be put."""
     home = story.home
     busy = np.array([home.home.piece(name).xy for name in (home.true_place(story.mug_name), spot.furniture)])
     taken = {home.memory_room(xy) for xy in busy}
     rooms = [n for n in home.memory.graph().nodes("room") if n.id not in taken]
-    far = max(rooms, key=lambda n: (float(np.min(np.linalg.norm(busy - n.position[:2], axis=1))), n.id), default=None)
-    if far is not None:
-        say(f"the robot goes to the {far.label}")
-        home.go_to_room(far)
+    if rooms:
+        room = rooms[int(rng.integers(len(rooms)))]
+        say(f"the robot goes to the {room.label}")
+        home.go_to_room(room)
 
 
 def _somebody_moves(story: Story, say: Say) -> None:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from robomem.errors import StoreError
 from robomem.memory import table
 from robomem.memory.sqlite_store import SqliteStore
+from robomem.scene_graph.world_model import WorldModel
+from robomem.types import ObjectView
 
 TRACES = (("objects", "id"), ("history", "object_id"), ("observations", "object_id"), ("events", "object_id"), ("nodes", "id"),
           ("relations", "subject"), ("relations", "object"), ("corrections", "object_id"), ("aliases", "id"), ("aliases", "target"))
@@ -29,6 +31,23 @@ class Eraser:
 
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
+
+    def erase(self, label: str | None, object_id: int, region: Region | None, world: WorldModel | None) -> Forgotten:
+        """Remove what a label, else a region, else an id names, from the store and from the live world (snapshot and seal come after)."""
+        rows: dict[str, int] = {}
+        if region is not None:
+            ids, part = self.erase_region(region)
+            rows.update(part.rows)
+        else:
+            ids = self.ids_of_label(label) if label is not None else [object_id]
+        if world is not None:
+            ids = sorted({*ids, *(view.id for view in world.objects() if _falls(view, label, region))})
+        done = self.erase_objects(ids, label)
+        if world is not None:
+            world.forget(list(done.ids))
+            rates = world.tracker.rates
+            rates.load_json({known: row for known, row in rates.to_json().items() if known != label})
+        return Forgotten(done.ids, {t: rows.get(t, 0) + done.rows.get(t, 0) for t in {*rows, *done.rows}})
 
     def ids_of_label(self, label: str) -> list[int]:
         """Objects called `label`, by what they are or mostly were taken for, and those only observations or events still name."""
@@ -133,6 +152,14 @@ class Eraser:
             if _says(lesson.text, words) or any(f"#{i}" in re.findall(r"#\d+", lesson.text) for i in ids):
                 self._delete(table.LESSONS, "id = ?", (lesson.id,), counts)
                 s.drop_words(lesson.id, "lesson")
+
+
+def _falls(view: ObjectView, label: str | None, region: Region | None) -> bool:
+    """True if a tracked object (tentative ones too) is among what is to be forgotten by label or region."""
+    if region is not None:
+        x, y = view.position[:2]
+        return bool(region[0] <= x <= region[2] and region[1] <= y <= region[3])
+    return label is not None and view.label == label
 
 
 def _says(text: str, words: set[str]) -> bool:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from robomem.clock import NS_PER_S
+from robomem.errors import InvalidInputError
 from robomem.memory.records import Correction, PlaceWords
 from robomem.memory.short_term import ShortTermMemory
 from robomem.memory.spatial import GONE, Sighting, SpatialHistory
@@ -99,6 +103,23 @@ class Recorder:
             self._store.merge(absorbed, event.object_id, event.stamp_ns)
             self._short_term.discard(absorbed)
             self._history.reload()
+
+    def correct(self, object_id: int, label: str | None, position: NDArray[np.float64] | None, stamp_ns: int) -> None:
+        """Keep what a user says of an object; it is applied to every row from now on.
+
+        Raises:
+            InvalidInputError: no such object, nothing to correct, or a position that is not three finite numbers.
+        """
+        if object_id not in self._store.objects():
+            raise InvalidInputError(f"correct: there is no object {object_id}; objects() lists what is known")
+        p = None if position is None else np.asarray(position, np.float64)
+        if (label is None and p is None) or (p is not None and (p.shape != (3,) or not np.isfinite(p).all())):
+            raise InvalidInputError("correct: expected a label, a position of three finite numbers in metres, or both")
+        old = self.corrections.get(object_id)
+        if old is not None:  # a second word on the label leaves what was said of the position, and the other way round
+            label, p = label if label is not None else old.label, p if p is not None else old.position
+        self.corrections[object_id] = Correction(object_id, label, p, stamp_ns)
+        self._store.put_correction(self.corrections[object_id])
 
     def forget(self, ids: Iterable[int]) -> None:
         """Drop everything kept in memory of these objects."""

@@ -26,7 +26,7 @@ from robomem.memory.integrity import Integrity, verify
 from robomem.memory.live_world import FrameDoor, LiveWorld, check_masks, nothing_changed
 from robomem.memory.questions import Questions, graph_from_rows
 from robomem.memory.recorder import Recorder, place_of
-from robomem.memory.records import Correction, Lesson
+from robomem.memory.records import Lesson
 from robomem.memory.semantic import SemanticMemory
 from robomem.memory.short_term import ShortTermMemory
 from robomem.memory.spatial import GONE, SpatialHistory
@@ -169,7 +169,7 @@ class RobotMemory:
                 raise
             self._door.passed(frame)
             held = {t.id for t in world.tracker.tracks.values() if t.status == "held"}
-            ids = dict.fromkeys((*result.changed, *sorted(held ^ self._held)))
+            ids = dict.fromkeys((*result.changed, *sorted(held ^ self._held), *(e.object_id for e in result.events)))
             self._held = held
             self._commit(result, [view for i in ids if (view := world.object(i)) is not None], world.graph)
             return result
@@ -333,14 +333,7 @@ class RobotMemory:
         """
         with self._guard:
             ident = self.store.resolve(object_id)
-            if ident not in self.store.objects():
-                raise InvalidInputError(f"correct: there is no object {object_id}; objects() lists what is known")
-            p = None if position is None else np.asarray(position, np.float64)
-            if (label is None and p is None) or (p is not None and (p.shape != (3,) or not np.isfinite(p).all())):
-                raise InvalidInputError("correct: expected a label, a position of three finite numbers in metres, or both")
-            name = self.ontology.canonical(label) if label is not None else None
-            self._recorder.corrections[ident] = Correction(ident, name, p, self.now_ns())
-            self.store.put_correction(self._recorder.corrections[ident])
+            self._recorder.correct(ident, self.ontology.canonical(label) if label is not None else None, position, self.now_ns())
             row = self._refresh(self.store.objects()[ident])
             self.store.put_objects([row])
             return row[0]
@@ -360,25 +353,12 @@ class RobotMemory:
         if sum(v is not None for v in (label, id, region)) != 1:
             raise InvalidInputError("forget: give exactly one of label=, id=, region=")
         with self._guard:
-            world, eraser = self.world, Eraser(self.store)
-            name = self.ontology.canonical(label) if label else None
-            rows: dict[str, int] = {}
-            if region is not None:
-                ids, part = eraser.erase_region(region)
-                rows.update(part.rows)
-            else:
-                ids = eraser.ids_of_label(name) if name else [self.store.resolve(int(id or 0))]
-            if world is not None:
-                ids = sorted({*ids, *(v.id for v in world.objects() if _falls(v, name, region))})
-            done = eraser.erase_objects(ids, name)
+            eraser, name = Eraser(self.store), self.ontology.canonical(label) if label is not None else None
+            done = eraser.erase(name, self.store.resolve(int(id or 0)), region, self.world)
             self._drop_cached(done.ids)
-            if world is not None:
-                world.forget(list(done.ids))
-                rates = world.tracker.rates
-                rates.load_json({known: row for known, row in rates.to_json().items() if known != name})
-                self._live.save()
+            self._live.save()
             eraser.seal(done.ids, name)
-            return Forgotten(done.ids, {t: rows.get(t, 0) + done.rows.get(t, 0) for t in {*rows, *done.rows}})
+            return done
 
     def _drop_cached(self, ids: Sequence[int]) -> None:
         self._history.reload()
@@ -405,11 +385,3 @@ class RobotMemory:
         with self._guard:
             return {**self.store.health(), "rejected": dict(self.rejected), "short_term": len(self.short_term),
                     "embedder": self._similarity.state, "newest_stamp_ns": self._newest_ns()}
-
-
-def _falls(view: ObjectView, label: str | None, region: Region | None) -> bool:
-    """True if a tracked object (tentative ones too) is among what is to be forgotten by label or region."""
-    if region is not None:
-        x, y = view.position[:2]
-        return bool(region[0] <= x <= region[2] and region[1] <= y <= region[3])
-    return label is not None and view.label == label

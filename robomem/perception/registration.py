@@ -111,7 +111,7 @@ def estimate(pairs: Sequence[tuple[NDArray[np.uint8], NDArray[np.float32]]], K: 
         pairs: (rgb UInt8[h, w, 3], depth Float32[h, w] m) of a dozen varied frames, one size.
         K: Float64[3, 3] of the depth camera, pixels.
 
-    Cost: about a second for 12 frames of 640x480.
+    Cost: one to two seconds for 12 frames of 640x480.
     """
     outlines = [outline(depth) for _, depth in pairs]
     if sum(len(u) for u, _, _ in outlines) < 300:

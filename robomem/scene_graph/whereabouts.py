@@ -123,13 +123,14 @@ class Whereabouts:
             p = self.ontology.prior(f.label)
             if not (p.surface or p.container):
                 continue
-            weight = (stays.get(f.id, 0.0) + PRIOR_STAYS * sense[f.id] / total) / (count + PRIOR_STAYS)
-            why = f"seen there {stays[f.id]:g} times before" if stays.get(f.id) else ("usual for its kind" if prior.at.get(f.label) else "any surface")
             shares = [("on", 0.5 if p.container else 1.0)] if p.surface else []
             shares += [("inside", 0.5 if p.surface else 1.0)] if p.container else []
             for relation, share in shares:
+                seen = stays.get((f.id, relation), 0.0)
+                weight = (seen + PRIOR_STAYS * share * sense[f.id] / total) / (count + PRIOR_STAYS)
+                why = f"seen there {seen:g} times before" if seen else "usual for its kind" if prior.at.get(f.label) else "any surface"
                 escaped = self._escaped(f.id, relation, object_id, label, stamp_ns) * (LEFT if (f.id, relation) == left else 1.0)
-                rows.append(self._row(f, relation, weight * share * escaped, why))
+                rows.append(self._row(f, relation, weight * escaped, why))
         mass = sum(r.probability for r in rows) + ELSEWHERE
         scaled = [r for r in rows if r.probability > 0]
         scaled.sort(key=lambda r: (-r.probability, r.place_id, r.relation))
@@ -154,14 +155,12 @@ class Whereabouts:
         last = max(past, key=lambda r: (r.to_ns or 0, r.from_ns), default=None)
         return (last.object, last.predicate) if last is not None else None
 
-    def _stays(self, object_id: int | None) -> dict[int, float]:
-        """How often the object was seen to stay at each holder, its present stay left out."""
-        out: dict[int, float] = {}
-        if object_id is None:
-            return out
-        for r in self.graph.relations_of(object_id):
+    def _stays(self, object_id: int | None) -> dict[tuple[int, str], float]:
+        """(holder, relation) -> how often the object was seen to stay there, its present stay left out."""
+        out: dict[tuple[int, str], float] = {}
+        for r in self.graph.relations_of(object_id) if object_id is not None else ():
             if r.predicate in ("on", "inside") and r.to_ns is not None:
-                out[r.object] = out.get(r.object, 0.0) + 1.0
+                out[r.object, r.predicate] = out.get((r.object, r.predicate), 0.0) + 1.0
         return out
 
     def _escaped(self, place_id: int, relation: str, object_id: int | None, label: str, stamp_ns: int) -> float:

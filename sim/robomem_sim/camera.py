@@ -37,20 +37,27 @@ class Image:
     entity: NDArray[np.int32]
 
 
-def render(world: World, T_map_camera: NDArray[np.float64], intrinsics: Intrinsics, cull: bool = True) -> Image:
-    """What a perfect camera at a true pose sees. Cost: about 15 ms at 320x240 with `cull`."""
+def render(world: World, T_map_camera: NDArray[np.float64], intrinsics: Intrinsics, cull: bool = True, far_m: float = FAR_M) -> Image:
+    """What a perfect camera at a true pose sees.
+
+    Args:
+        cull: skip what cannot be seen; changes no pixel for a camera below the walls' tops.
+        far_m: nothing beyond is drawn; raise it for pictures from above.
+
+    Cost: about 25 ms of CPU at 320x240 with `cull`.
+    """
     k = intrinsics
-    world.show_from(T_map_camera, _half_azimuth(T_map_camera, k) if cull else np.pi, FAR_M)
+    world.show_from(T_map_camera, _half_azimuth(T_map_camera, k) if cull else np.pi, far_m)
     gl = inverse(T_map_camera)
     gl[1:3] *= -1.0  # optical (y down, z forward) to OpenGL (y up, z back)
     m = np.zeros((4, 4))
     m[0, 0], m[1, 1] = 2 * k.fx / k.width, 2 * k.fy / k.height
     m[0, 2], m[1, 2] = (k.width - 2 * k.cx) / k.width, (2 * k.cy - k.height + 2) / k.height
-    m[2, 2], m[2, 3], m[3, 2] = -(FAR_M + NEAR_M) / (FAR_M - NEAR_M), -2 * FAR_M * NEAR_M / (FAR_M - NEAR_M), -1.0
+    m[2, 2], m[2, 3], m[3, 2] = -(far_m + NEAR_M) / (far_m - NEAR_M), -2 * far_m * NEAR_M / (far_m - NEAR_M), -1.0
     rgb, z, body = world.stage.render(gl.T.ravel().tolist(), m.T.ravel().tolist(), k.width, k.height)
     entity = np.where(body >= 0, world.entity_of_body[body], -1)
-    depth = FAR_M * NEAR_M / (FAR_M - (FAR_M - NEAR_M) * z.astype(np.float64))
-    depth[(entity == -1) | (depth > FAR_M * 0.999)] = 0.0
+    depth = far_m * NEAR_M / (far_m - (far_m - NEAR_M) * z.astype(np.float64))
+    depth[(entity == -1) | (depth > far_m * 0.999)] = 0.0
     return Image(rgb, depth.astype(np.float32), entity)
 
 

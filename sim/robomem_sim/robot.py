@@ -163,6 +163,7 @@ class SimRobot:
     def wait(self, seconds: float) -> SkillResult:
         """Stand still while time passes, the camera looking ahead."""
         start_ns = self.now_ns()
+        self._pan, self._tilt = 0.0, TILT_RAD
         self._advance(seconds)
         return self._result(True, "", start_ns)
 

@@ -58,7 +58,7 @@ _HIDDEN: tuple[tuple[str, tuple[str, ...]], ...] = (
 _HABITUAL = ("mug", "cup", "book", "bottle", "phone", "remote", "apple", "bowl", "toy duck", "laptop", "teddy bear", "ball")
 _FACING_FRONT = {"tv", "microwave", "laptop", "keyboard", "clock"}
 _ALIGNED = {"book", "box", "tray", "pillow"}
-_ELSEWHERE_WEIGHT = 0.4  # weight of furniture that the ontology does not name for a class, when habits need more rooms
+_HABIT_PLACES = ("counter", "shelf", "desk", "coffee table", "nightstand", "tv stand", "dresser", "cabinet", "bed", "sofa", "dining table")
 
 
 class Stock:
@@ -90,14 +90,17 @@ class Stock:
         return tuple(out)
 
     def habits(self, objects: tuple[ObjectItem, ...]) -> dict[str, tuple[Spot, ...]]:
-        """For the first object of each often-moved class: its present place and two or three in other rooms, weights summing to one."""
+        """For the first object of each often-moved class: its present place and two or three in other rooms, weights summing to one.
+
+        Habits are drawn evenly over the home's surfaces: they are this household's own, which common sense does not know and memory can learn.
+        """
         out = {}
         for item in objects:
             if item.label not in _HABITUAL or not item.name.endswith(" 1"):
                 continue
             spots, rooms = [item.spot], {self._piece(item.spot.furniture).room}
             for _ in range(int(self._rng.integers(2, 4))):
-                found = self._find(item.name, item.label, avoid=rooms, widen=True)
+                found = self._find(item.name, item.label, avoid=rooms, even=True)
                 if found is not None:
                     spots.append(found[0])
                     rooms.add(self._piece(found[0].furniture).room)
@@ -109,7 +112,7 @@ class Stock:
         return next(f for f in self._furniture if f.name == name)
 
     def _find(
-        self, name: str, label: str, inside: str | None = None, avoid: set[str] | None = None, widen: bool = False
+        self, name: str, label: str, inside: str | None = None, avoid: set[str] | None = None, even: bool = False
     ) -> tuple[Spot, float] | None:
         """A free reachable spot and yaw: in a closed piece of class `inside`, else on something, in a room not in `avoid`."""
         prior = self._ontology.prior(label).at
@@ -118,12 +121,12 @@ class Stock:
             for f in self._furniture
             for s in f.model.surfaces
             if s.closed == (inside is not None)
-            and f.label in ((inside,) if inside else prior if not widen else (*prior, "dresser", "shelf", "desk", "counter"))
+            and f.label in ((inside,) if inside else _HABIT_PLACES if even else prior)
             and f.room not in (avoid or ())
         ]
         if not options:
             return None
-        weights = np.array([prior.get(f.label, _ELSEWHERE_WEIGHT) / sum(o[0] is f for o in options) for f, _ in options])
+        weights = np.array([(1.0 if even else prior[f.label] if f.label in prior else 0.4) / sum(o[0] is f for o in options) for f, _ in options])
         for _ in range(40):
             item, surface = options[int(self._rng.choice(len(options), p=weights / weights.sum()))]
             found = self._try(name, label, item, surface)

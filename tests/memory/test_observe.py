@@ -153,6 +153,28 @@ def test_forgetting_reaches_the_live_world(seen: Path):
         assert "book" not in [v.label for v in memory.objects()] and memory.find("book").verdict == "unknown"
 
 
+def test_what_the_robot_carries_has_its_history(seen: Path):
+    path = seen.with_name("carry.db")
+    path.write_bytes(seen.with_name("before.db").read_bytes())
+    with RobotMemory.open(path) as memory:
+        mug, world = memory.find("mug").id, memory.world
+        assert mug is not None and world is not None
+        home = Watched(memory, BOOK)
+        home.t = memory.health()["newest_stamp_ns"] / 1e9
+        world.set_held(mug, pose2d(2.7, 0.9, 0.0, 1.1))
+        home.look((2.7, 2.0, 1.35), COUNTER)
+        assert memory.find("mug").place.startswith("in the robot's gripper") and memory.find("mug").verdict == "found"
+        world.set_held(mug, pose2d(6.2, 2.5, 0.0, 0.80))
+        world.set_held(mug, None)
+        home.things = [BOOK, thing("mug", 6.2, 2.5, 0.74)]
+        home.around(DESK, frames=4)
+        assert memory.find("mug").id == mug and memory.find("mug").place.startswith("on the desk")
+        places = [stay.place.words.split(" in the ")[0] for stay in memory.store.stays(mug)]
+        assert places == ["on the counter", "in the robot's gripper", "on the desk"]
+        assert memory.where_was("mug", 4_000_000_000).place.startswith("on the counter")
+        assert "was picked up by the robot" in ask(memory, "what changed").text
+
+
 def test_what_came_after_the_last_snapshot_must_be_seen_again(seen: Path):
     """A crash between snapshots: the rows are there, the world does not know the object: it is on record as missing, under its id."""
     path = seen.with_name("crash.db")

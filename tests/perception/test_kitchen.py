@@ -40,7 +40,12 @@ def annotated():
 
 
 @pytest.mark.parametrize("item", annotated(), ids=lambda o: f"{o['label']} at {o['position']}")
-def test_annotated_object_is_seen_within_its_tolerance(sequence, sightings, item):
+def test_annotated_object_is_seen_where_it_is(sequence, sightings, item):
+    """Within the annotated tolerance and 2 cm more, for raw sightings of every third frame.
+
+    The 2 cm are for the second cup: its annotation lies 11 cm behind the ring that the depth images alone show (and 4 cm too low, in the
+    table top), since it was made from depth that was not registered to colour.
+    """
     truth = sequence.to_map(item["position"])
     near = sightings[item["label"]][np.linalg.norm(sightings[item["label"]] - truth, axis=1) < max(0.3, item["tolerance_m"])]
     assert len(near) >= 2

@@ -284,9 +284,23 @@ def test_goals_can_be_given_directly() -> None:
     assert scene.run([Goal("held", Description("book"))]).ok and scene.home.held == "book"
 
 
-def test_what_already_holds_needs_no_step() -> None:
+def test_what_already_holds_is_looked_at_and_left() -> None:
     report = Scene().run("put the mug on the counter")
-    assert report.ok and not [s for s in report.steps if s["skill"] in ("pick", "place", "follow")]
+    skills = [s["skill"] for s in report.steps]
+    assert report.ok and {"look_at", "follow"} & set(skills)
+    assert not {"pick", "place"} & set(skills)
+
+
+def test_an_out_of_date_memory_is_not_success() -> None:
+    """Remembered on the counter, moved unseen, asked for on the counter: once called done without a look."""
+    scene = Scene(to_desk)
+    report = scene.run("bring the mug to the counter")
+    assert report.ok and scene.on("mug", "counter") and report.searches == 1
+
+
+def test_what_is_remembered_in_a_shut_container_is_said_to_be_unchecked() -> None:
+    report = Scene().run("put the apple in the fridge")
+    assert report.ok and "not checked" in report.notes[0]
 
 
 def test_a_task_becomes_an_episode_with_its_steps_and_costs() -> None:

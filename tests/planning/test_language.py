@@ -165,9 +165,7 @@ def test_nonsense_says_what_was_understood_and_gives_examples(sentence: str, tex
 
 
 WORD_LIST = "bring put the a mug table on in to and it two red kitchen from that is open , . ? fridge me of up down there look 7 all"
-WORDS = st.sampled_from(
-WORD_LIST.split()
-)
+WORDS = st.sampled_from(WORD_LIST.split())
 
 
 @given(st.lists(WORDS, max_size=14))
