@@ -17,7 +17,7 @@ Bool = NDArray[np.bool_]
 WORK_WIDTH = 320  # pixels across at which segments are found; larger images are read on a grid
 MAX_PLANES = 5
 PLANE_SHARE = 0.07  # of the cloud that a plane must hold to be floor, wall, table or counter
-RANSAC_ROUNDS = 200
+RANSAC_ROUNDS = 150
 FAR_M = 4.0
 MIN_PIXELS = 60  # of the working grid
 SIZE_M = (0.03, 1.2)  # smallest and largest extent of a segment's diagonal worth reporting
@@ -82,7 +82,7 @@ def _on_planes(points: NDArray[np.float32], depth: NDArray[np.float32], sigma_z_
     """Pixels Bool[h, w] on the large planes, found one after the other by RANSAC in a thinned cloud."""
     o3d = _open3d()
     o3d.utility.random.seed(seed)  # Open3D draws from one global generator
-    rest = points[::3, ::3].reshape(-1, 3).astype(np.float64)
+    rest = points[::4, ::4].reshape(-1, 3).astype(np.float64)
     rest = rest[(rest[:, 2] > 0) & (rest[:, 2] < FAR_M)]
     out, least = np.zeros(depth.shape, bool), max(60, PLANE_SHARE * len(rest))
     tolerance = 0.008 + 2.0 * sigma_z_at_1m * depth * depth

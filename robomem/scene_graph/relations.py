@@ -11,7 +11,7 @@ from robomem.geometry import yaw_matrix
 from robomem.ontology import Ontology
 from robomem.types import ObjectView
 
-FOOTPRINT_SLACK_M = 0.05
+FOOTPRINT_SLACK_M = 0.08
 ABOVE_TOP_M = 0.16  # the bottom of a thing on a table may be estimated this far above it
 FLOOR_GAP_M = 0.10
 

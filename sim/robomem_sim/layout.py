@@ -36,12 +36,12 @@ class _Border:
 
 def draw_plan(rng: np.random.Generator) -> Plan:
     """A random plan of four rooms (kitchen, living room, bedroom, study), sometimes with a bathroom."""
-    width, depth = float(rng.uniform(9.2, 10.8)), float(rng.uniform(7.4, 8.8))
+    width, depth = float(rng.uniform(12.0, 13.8)), float(rng.uniform(9.4, 10.8))
     middle = depth * float(rng.uniform(0.47, 0.53))
     names = [str(n) for n in rng.permutation(["kitchen", "living room", "bedroom", "study"])]
     rows = [names[:2], names[2:]]
     cuts = [[0.0, width * float(rng.uniform(0.44, 0.56)), width] for _ in rows]
-    if width > 10.0 and rng.random() < 0.6:
+    if width > 12.6 and rng.random() < 0.6:
         row = int(rng.integers(2))
         left = (width - 2.1) * float(rng.uniform(0.46, 0.54))
         rows[row], cuts[row] = [rows[row][0], "bathroom", rows[row][1]], [0.0, left, left + 2.1, width]
