@@ -24,8 +24,15 @@ def _unpack(keys: NDArray[np.int64]) -> NDArray[np.float64]:
     return (ijk + 0.5) * VOXEL_M
 
 
-def best_yaw(xy: NDArray[np.float64]) -> float:
-    """Yaw in [0, pi/2) of the tightest rectangle around Float64[k, 2] points, by percentiles (a stray point turns nothing)."""
+SNAP_COST = 1.25  # furniture stands along the walls: the home's direction is taken if it costs no more area than this
+
+
+def best_yaw(xy: NDArray[np.float64], home_yaw: float | None = None) -> float:
+    """Yaw in [0, pi/2) of the tightest rectangle around Float64[k, 2] points, by percentiles (a stray point turns nothing).
+
+    Args:
+        home_yaw: the direction most furniture of this home stands in (rad), preferred unless the points clearly disagree.
+    """
     if len(xy) > 600:
         xy = xy[:: len(xy) // 600 + 1]
     c, s = np.cos(_ANGLES), np.sin(_ANGLES)
@@ -34,7 +41,21 @@ def best_yaw(xy: NDArray[np.float64]) -> float:
     spread = [np.subtract(*np.percentile(a, (98, 2), axis=0)) for a in (u, v)]
     area = (spread[0] + VOXEL_M) * (spread[1] + VOXEL_M)
     # An upright box seen on one side only is a line: any rectangle along it has no area, so the sum of sides breaks the tie.
-    return float(_ANGLES[int(np.argmin(area + 0.02 * (spread[0] + spread[1])))])
+    cost = area + 0.02 * (spread[0] + spread[1])
+    best = int(np.argmin(cost))
+    if home_yaw is not None:
+        off = np.abs((_ANGLES - home_yaw + np.pi / 4) % (np.pi / 2) - np.pi / 4)
+        if cost[int(np.argmin(off))] <= SNAP_COST * cost[best]:
+            return float(home_yaw % (np.pi / 2))
+    return float(_ANGLES[best])
+
+
+def common_yaw(yaws: NDArray[np.float64], weights: NDArray[np.float64]) -> float | None:
+    """The direction in [0, pi/2) that boxes share up to quarter turns, None if they do not: mean of four times the angle."""
+    if len(yaws) < 4:
+        return None
+    z = np.sum(weights * np.exp(4j * yaws)) / max(float(np.sum(weights)), 1e-9)
+    return float(np.angle(z) / 4 % (np.pi / 2)) if abs(z) > 0.6 else None
 
 
 class VoxelBody:
@@ -70,11 +91,11 @@ class VoxelBody:
         keep = self.counts >= min(least, int(self.counts.max(initial=1)))
         return _unpack(self.keys[keep])
 
-    def box(self, on_floor: bool) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    def box(self, on_floor: bool, home_yaw: float | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
         """Centre Float64[3] (m), size Float64[3] (m), yaw (rad) of the body; `on_floor` extends it down to z = 0."""
         self._fitted = self.frames
         p = self.points()
-        yaw = best_yaw(p[:, :2])
+        yaw = best_yaw(p[:, :2], home_yaw)
         c, s = np.cos(yaw), np.sin(yaw)
         local = np.stack([p[:, 0] * c + p[:, 1] * s, -p[:, 0] * s + p[:, 1] * c, p[:, 2]], axis=1)
         low, high = np.percentile(local, (1, 99), axis=0)

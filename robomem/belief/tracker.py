@@ -74,6 +74,7 @@ class Tracker:
         self.tracks: dict[int, Track] = {}
         self.aliases: dict[int, int] = {}
         self.rates = MoveRates()
+        self.home_yaw: float | None = None  # rad: the direction that this home's furniture shares
         self.stamp_ns = 0
         self._frames = 0
 
@@ -137,6 +138,7 @@ class Tracker:
                 self._birth(obs, j, kinds[j], viewer, changes)
         if self._frames % MERGE_EVERY == 0:
             self._merge_twins(near, changes)
+            self._learn_direction()
         self._drop_old(changes)
         return changes
 
@@ -268,6 +270,13 @@ class Tracker:
             changes.touched.discard(twin.id)
             changes.touched.add(keep.id)
             self._promote(keep, changes)
+
+    def _learn_direction(self) -> None:
+        bodies = [t for t in self.tracks.values() if t.kind == "furniture" and t.body is not None and t.body.frames >= 6 and t.confirmed_once]
+        yaws = np.array([self.table.yaw[t.row] for t in bodies])
+        # Long pieces say most about direction: a square one fits at any angle about as well.
+        weights = np.array([abs(float(self.table.size[t.row, 0] - self.table.size[t.row, 1])) for t in bodies])
+        self.home_yaw = common_yaw(yaws, weights)
 
     def remove_alias_source(self, track: Track, into: int) -> None:
         """Delete a track whose id lives on as an alias of `into`."""

@@ -124,7 +124,7 @@ def _hit_extended(tracker: Tracker, track: Track, obs: Observations, j: int) -> 
     track.body.add(obs.points[j])
     if len(track.body.keys) < 8 or not track.body.grown():
         return
-    table.mean[r], table.size[r], table.yaw[r] = track.body.box(_stands_on_floor(tracker, track))
+    table.mean[r], table.size[r], table.yaw[r] = track.body.box(_stands_on_floor(tracker, track), tracker.home_yaw)
     table.cov[r] = np.eye(3) * 0.03**2
     _cloud(tracker, r, table.mean[r], table.cov[r])
     table.shape[r] = surface_samples(track.body.points(), table.mean[r], table.size[r])

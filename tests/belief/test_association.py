@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from robomem.belief.association import COST_LIMIT, assign, gate_radius, similarity
-from robomem.belief.extended import VoxelBody, best_yaw
+from robomem.belief.extended import VoxelBody, best_yaw, common_yaw
 from robomem.belief.labels import LabelBelief
 from robomem.ontology import default_ontology
 
@@ -100,3 +100,18 @@ def test_yaw_of_a_rectangle() -> None:
     xy = np.random.default_rng(2).uniform((-1, -0.3), (1, 0.3), (500, 2))
     turned = xy @ np.array([[np.cos(0.7), np.sin(0.7)], [-np.sin(0.7), np.cos(0.7)]])
     assert abs(best_yaw(turned) - 0.7) < 0.06
+
+
+def test_a_home_has_a_direction_if_its_furniture_agrees() -> None:
+    rng = np.random.default_rng(3)
+    agreed = (0.4 + rng.integers(0, 4, 12) * math.pi / 2 + rng.normal(0, 0.05, 12)) % (math.pi / 2)
+    found = common_yaw(agreed, np.ones(12))
+    assert found is not None and abs(found - 0.4) < 0.05
+    assert common_yaw(rng.uniform(0, math.pi / 2, 40), np.ones(40)) is None and common_yaw(agreed[:2], np.ones(2)) is None
+
+
+def test_the_home_direction_wins_unless_the_points_disagree() -> None:
+    xy = np.random.default_rng(4).uniform((-0.5, -0.2), (0.5, 0.2), (400, 2))
+    turn = lambda a: xy @ np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]])  # noqa: E731
+    assert best_yaw(turn(0.1), home_yaw=0.0) == 0.0
+    assert abs(best_yaw(turn(0.7), home_yaw=0.0) - 0.7) < 0.06
