@@ -37,8 +37,12 @@ def _home(seed: int, args: BenchArgs) -> list[dict[str, Any]]:
 def _figures(rows: list[dict[str, Any]], seeds: list[int]) -> dict[str, Any]:
     by = {name: {r["seed"]: r for r in rows if r["name"] == name} for name in tale.ARMS}
     done = [bool(by["memory"][s]["done"]) for s in seeds]
-    figures: dict[str, Any] = {"n": len(seeds), "seeds": f"{seeds[0]}-{seeds[-1]}", "success_rate": float(np.mean(done)),
-                               "success_rate_ci": wilson_ci(sum(done), len(done))}
+    figures: dict[str, Any] = {
+        "n": len(seeds),
+        "seeds": f"{seeds[0]}-{seeds[-1]}",
+        "success_rate": float(np.mean(done)),
+        "success_rate_ci": wilson_ci(sum(done), len(done)),
+    }
     for name, key in (("map only", "speedup_over_map_only"), ("nothing", "speedup_over_nothing")):
         ratios = [by[name][s]["time_s"] / max(by["memory"][s]["time_s"], 1e-9) for s in seeds]
         figures[key] = round(float(np.median(ratios)), 3)
@@ -56,6 +60,13 @@ def _plot(rows: list[dict[str, Any]], args: BenchArgs) -> None:
     medians = []
     for name in tale.ARMS:
         own = [r for r in rows if r["name"] == name]
-        medians.append({"name": name, "done": all(r["done"] for r in own), **{
-            key: float(np.median([r[key] for r in own])) for key in ("time_s", "distance_m", "glances")}})
-    draw_comparison(args.out.with_suffix(".png"), medians, title=f"Median of {len(rows) // len(tale.ARMS)} homes: the same task with and without memory")
+        medians.append(
+            {
+                "name": name,
+                "done": all(r["done"] for r in own),
+                **{key: float(np.median([r[key] for r in own])) for key in ("time_s", "distance_m", "glances")},
+            }
+        )
+    draw_comparison(
+        args.out.with_suffix(".png"), medians, title=f"Median of {len(rows) // len(tale.ARMS)} homes: the same task with and without memory"
+    )

@@ -61,11 +61,18 @@ def run(args: BenchArgs) -> dict[str, Any]:
     detector = _detector_ms(images)
     args.say(table([*shown, {"stage": "detector (not counted)", **_spread(detector)}]))
     totals = [r["total"] for r in everything]
-    return {"n": len(totals), "seeds": f"{seeds[0]}-{seeds[-1]}", "image": "320x240", "objects_in_home": objects,
-            "cpu_ms_median": round(float(np.median(totals)), 2), "cpu_ms_median_ci": bootstrap_ci(totals, lambda v: float(np.median(v))),
-            "cpu_ms_p95": round(float(np.percentile(totals, 95)), 2), "cpu_ms_median_each_home": [round(v, 2) for v in per_home],
-            "stages": {row["stage"]: {k: v for k, v in row.items() if k != "stage"} for row in shown},
-            "detector_ms_median": round(float(np.median(detector)), 1)}
+    return {
+        "n": len(totals),
+        "seeds": f"{seeds[0]}-{seeds[-1]}",
+        "image": "320x240",
+        "objects_in_home": objects,
+        "cpu_ms_median": round(float(np.median(totals)), 2),
+        "cpu_ms_median_ci": bootstrap_ci(totals, lambda v: float(np.median(v))),
+        "cpu_ms_p95": round(float(np.percentile(totals, 95)), 2),
+        "cpu_ms_median_each_home": [round(v, 2) for v in per_home],
+        "stages": {row["stage"]: {k: v for k, v in row.items() if k != "stage"} for row in shown},
+        "detector_ms_median": round(float(np.median(detector)), 1),
+    }
 
 
 def _glimpse(home: Household) -> None:

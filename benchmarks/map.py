@@ -33,17 +33,33 @@ def run(args: BenchArgs) -> dict[str, Any]:
     rows = []
     for seed in seeds:
         score, extra = explore(seed)
-        rows.append({"seed": seed, "recall_10cm": round(score.recall, 4), "n": score.n, "median_error_m": round(float(np.median(score.errors_m)), 4),
-                     "ghosts": len(score.ghosts), "double_ids": score.double_ids, **extra, "missed": ", ".join(score.missed)})
+        rows.append(
+            {
+                "seed": seed,
+                "recall_10cm": round(score.recall, 4),
+                "n": score.n,
+                "median_error_m": round(float(np.median(score.errors_m)), 4),
+                "ghosts": len(score.ghosts),
+                "double_ids": score.double_ids,
+                **extra,
+                "missed": ", ".join(score.missed),
+            }
+        )
         args.say(table(rows[-1:]))
     found = sum(r["recall_10cm"] * r["n"] for r in rows)
     args.say(table(rows))
     return {
-        "n": len(seeds), "seeds": f"{seeds[0]}-{seeds[-1]}", "things": sum(r["n"] for r in rows),
-        "recall_10cm": round(found / max(sum(r["n"] for r in rows), 1), 4), "recall_10cm_ci": bootstrap_ci([r["recall_10cm"] for r in rows]),
-        "ghosts_per_home": float(np.mean([r["ghosts"] for r in rows])), "ghosts_per_home_ci": bootstrap_ci([r["ghosts"] for r in rows]),
-        "ghosts_max": max(r["ghosts"] for r in rows), "double_ids": sum(r["double_ids"] for r in rows),
-        "double_ids_ci": bootstrap_ci([r["double_ids"] for r in rows], lambda v: float(np.sum(v))), "rows": rows,
+        "n": len(seeds),
+        "seeds": f"{seeds[0]}-{seeds[-1]}",
+        "things": sum(r["n"] for r in rows),
+        "recall_10cm": round(found / max(sum(r["n"] for r in rows), 1), 4),
+        "recall_10cm_ci": bootstrap_ci([r["recall_10cm"] for r in rows]),
+        "ghosts_per_home": float(np.mean([r["ghosts"] for r in rows])),
+        "ghosts_per_home_ci": bootstrap_ci([r["ghosts"] for r in rows]),
+        "ghosts_max": max(r["ghosts"] for r in rows),
+        "double_ids": sum(r["double_ids"] for r in rows),
+        "double_ids_ci": bootstrap_ci([r["double_ids"] for r in rows], lambda v: float(np.sum(v))),
+        "rows": rows,
     }
 
 
@@ -54,7 +70,11 @@ def explore(seed: int) -> tuple[MapScore, dict[str, Any]]:
     try:
         report = home.explore()
         truth = home.truth()
-        everything = [TrueObject.of(r | {"kind": kind}) for kind, rows in (("object", truth["objects"]), ("furniture", truth["furniture"])) for r in rows]
+        everything = [
+            TrueObject.of(r | {"kind": kind})
+            for kind, rows in (("object", truth["objects"]), ("furniture", truth["furniture"]))
+            for r in rows
+        ]
         seen = [t for t in everything if views.frames[t.name] >= CLEAR_FRAMES]
         score = score_map(home.memory.objects(), seen, everything, default_ontology())
         return score, {"simulated_s": round(report.duration_s), "driven_m": round(report.distance_m, 1), "frames": home.frames}

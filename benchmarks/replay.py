@@ -27,14 +27,20 @@ def run(args: BenchArgs) -> dict[str, Any]:
     truth = json.loads(annotations.read_text("utf-8"))["objects"]
     rows, taken = [], set()
     for true in truth:
-        found = [(float(np.linalg.norm(np.array(o["position"]) - true["position"])), o["id"]) for o in figures["objects"]
-                 if o["label"] == true["label"] and o["id"] not in taken]
+        found = [
+            (float(np.linalg.norm(np.array(o["position"]) - true["position"])), o["id"])
+            for o in figures["objects"]
+            if o["label"] == true["label"] and o["id"] not in taken
+        ]
         error, which = min(found, default=(float("inf"), -1))
         ok = error <= true["tolerance_m"]
         taken |= {which} if ok else set()
         rows.append({"label": true["label"], "error_m": round(error, 3), "tolerance_m": true["tolerance_m"], "found": ok})
     args.say(table(rows))
     labels = {true["label"] for true in truth}
-    figures |= {"annotated": len(truth), "found": sum(r["found"] for r in rows),
-                "unexplained_of_annotated_labels": sum(o["label"] in labels and o["id"] not in taken for o in figures["objects"])}
+    figures |= {
+        "annotated": len(truth),
+        "found": sum(r["found"] for r in rows),
+        "unexplained_of_annotated_labels": sum(o["label"] in labels and o["id"] not in taken for o in figures["objects"]),
+    }
     return figures

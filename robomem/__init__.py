@@ -17,15 +17,33 @@ __version__ = "0.1.0"
 
 # Where each public name lives; a module is imported when one of its names is first used, so that `import robomem` stays light.
 _HOME = {
-    "RobotMemory": "robomem.memory.robot_memory", "RgbdFrame": "robomem.perception.frame", "Intrinsics": "robomem.perception.frame",
-    "Detections": "robomem.types", "Recall": "robomem.types", "ObjectView": "robomem.types", "Event": "robomem.types",
-    "Episode": "robomem.types", "PlaceProbability": "robomem.types", "RobomemConfig": "robomem.config", "RobomemError": "robomem.errors",
+    "RobotMemory": "robomem.memory.robot_memory",
+    "RgbdFrame": "robomem.perception.frame",
+    "Intrinsics": "robomem.perception.frame",
+    "Detections": "robomem.types",
+    "Recall": "robomem.types",
+    "ObjectView": "robomem.types",
+    "Event": "robomem.types",
+    "Episode": "robomem.types",
+    "PlaceProbability": "robomem.types",
+    "RobomemConfig": "robomem.config",
+    "RobomemError": "robomem.errors",
     "ask": "robomem.memory.answer",
 }
 
 __all__ = [
-    "Detections", "Episode", "Event", "Intrinsics", "ObjectView", "PlaceProbability", "Recall", "RgbdFrame", "RobomemConfig",
-    "RobomemError", "RobotMemory", "ask",
+    "Detections",
+    "Episode",
+    "Event",
+    "Intrinsics",
+    "ObjectView",
+    "PlaceProbability",
+    "Recall",
+    "RgbdFrame",
+    "RobomemConfig",
+    "RobomemError",
+    "RobotMemory",
+    "ask",
 ]
 
 

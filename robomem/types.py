@@ -131,9 +131,15 @@ class Observations:
         n = len(self.labels)
         put = object.__setattr__
         for name, dtype, shape in (
-            ("scores", np.float32, (n,)), ("positions", np.float32, (n, 3)), ("covariances", np.float32, (n, 3, 3)),
-            ("sizes", np.float32, (n, 3)), ("yaws", np.float32, (n,)), ("embeddings", np.float32, (n, -1)),
-            ("pixels", np.int32, (n,)), ("truncated", np.bool_, (n,)), ("boxes_xyxy", np.float32, (n, 4)),
+            ("scores", np.float32, (n,)),
+            ("positions", np.float32, (n, 3)),
+            ("covariances", np.float32, (n, 3, 3)),
+            ("sizes", np.float32, (n, 3)),
+            ("yaws", np.float32, (n,)),
+            ("embeddings", np.float32, (n, -1)),
+            ("pixels", np.int32, (n,)),
+            ("truncated", np.bool_, (n,)),
+            ("boxes_xyxy", np.float32, (n, 4)),
         ):
             put(self, name, _array(getattr(self, name), dtype, shape, f"Observations.{name}"))
         for name in ("colors", "points", "states"):
@@ -147,8 +153,9 @@ class Observations:
     def empty(stamp_ns: int, embedding_dim: int = 0) -> Observations:
         """No observation at `stamp_ns`."""
         z = np.zeros
-        return Observations(stamp_ns, (), z(0), z((0, 3)), z((0, 3, 3)), z((0, 3)), z(0), z((0, embedding_dim)), (),
-                            z(0), z(0), z((0, 4)), (), ())
+        return Observations(
+            stamp_ns, (), z(0), z((0, 3)), z((0, 3, 3)), z((0, 3)), z(0), z((0, embedding_dim)), (), z(0), z(0), z((0, 4)), (), ()
+        )
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,15 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("robomem ")
 
 
-@pytest.mark.parametrize(("argv", "words"), [
-    (["replay", "no/such/folder"], "no recording at"),
-    (["bench", "nonsense"], "no benchmark 'nonsense'"),
-    (["bench", "map", "--seeds", "x"], "--seeds"),
-    (["ask", "where is the mug?", "--db", "no/such.db"], "no/such.db"),
-])
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["replay", "no/such/folder"], "no recording at"),
+        (["bench", "nonsense"], "no benchmark 'nonsense'"),
+        (["bench", "map", "--seeds", "x"], "--seeds"),
+        (["ask", "where is the mug?", "--db", "no/such.db"], "no/such.db"),
+    ],
+)
 def test_mistakes_are_told_in_one_line(argv: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(argv) == 2
     err = capsys.readouterr().err

@@ -66,9 +66,11 @@ def weigh_position(particles: F32, log_weights: F32, z: F32, precision: F32) -> 
     out = log_weights.copy()
     for i in range(particles.shape[0]):
         dx, dy, dz = particles[i, 0] - z[0], particles[i, 1] - z[1], particles[i, 2] - z[2]
-        q = (dx * (precision[0, 0] * dx + precision[0, 1] * dy + precision[0, 2] * dz)
-             + dy * (precision[1, 0] * dx + precision[1, 1] * dy + precision[1, 2] * dz)
-             + dz * (precision[2, 0] * dx + precision[2, 1] * dy + precision[2, 2] * dz))
+        q = (
+            dx * (precision[0, 0] * dx + precision[0, 1] * dy + precision[0, 2] * dz)
+            + dy * (precision[1, 0] * dx + precision[1, 1] * dy + precision[1, 2] * dz)
+            + dz * (precision[2, 0] * dx + precision[2, 1] * dy + precision[2, 2] * dz)
+        )
         out[i] -= 0.5 * q
     return normalise_log_weights(out)
 
@@ -120,8 +122,9 @@ def weighted_mean_cov(particles: F32, log_weights: F32) -> tuple[NDArray[np.floa
 
 
 @njit(cache=True)
-def look_through(particles: F32, shape: F32, R: F32, t: F32, intrinsics: F32, depth: F32, margin: float,
-                 thickness: float, stride: int) -> F32:  # pragma: no cover - compiled
+def look_through(
+    particles: F32, shape: F32, R: F32, t: F32, intrinsics: F32, depth: F32, margin: float, thickness: float, stride: int
+) -> F32:  # pragma: no cover - compiled
     """What the depth image says of one track: per particle the share of its surface samples that are seen empty, supported, occluded.
 
     A sample is *seen empty* if the measured depth is beyond it by more than `margin`, *occluded* if something is nearer than the

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from robomem.belief import motion, update
 from robomem.belief.association import assign, cost_matrix
 from robomem.belief.existence import MoveRates, probability
+from robomem.belief.extended import common_yaw
 from robomem.belief.labels import LabelBelief
 from robomem.belief.particles import NoisePool, weighted_mean_cov
 from robomem.belief.reidentify import absorb, best_old_track, duplicate_pairs
@@ -65,8 +66,9 @@ class Tracker:
         ontology: class priors and confusable labels.
     """
 
-    def __init__(self, config: BeliefConfig, perception: PerceptionConfig, new_id: Callable[[], int],
-                 rng: np.random.Generator, ontology: Ontology) -> None:
+    def __init__(
+        self, config: BeliefConfig, perception: PerceptionConfig, new_id: Callable[[], int], rng: np.random.Generator, ontology: Ontology
+    ) -> None:
         self.config, self.perception, self.ontology = config, perception, ontology
         self._new_id, self._rng = new_id, rng
         self.noise = NoisePool(rng)
@@ -101,9 +103,25 @@ class Tracker:
             return None
         r = track.row
         states = {name: max(p.items(), key=lambda kv: kv[1]) for name, p in track.states.items()}
-        return ObjectView(track.id, track.labels.best(), dict(track.labels.probabilities()), self.table.mean[r].copy(), self.table.size[r].copy(),
-                          float(self.table.yaw[r]), self.existence(track), track.status, states, track.first_seen_ns, track.last_seen_ns,
-                          track.support, None, self.table.cov[r].copy(), track.color(), track.kind, track.embedding)
+        return ObjectView(
+            track.id,
+            track.labels.best(),
+            dict(track.labels.probabilities()),
+            self.table.mean[r].copy(),
+            self.table.size[r].copy(),
+            float(self.table.yaw[r]),
+            self.existence(track),
+            track.status,
+            states,
+            track.first_seen_ns,
+            track.last_seen_ns,
+            track.support,
+            None,
+            self.table.cov[r].copy(),
+            track.color(),
+            track.kind,
+            track.embedding,
+        )
 
     def views(self) -> list[ObjectView]:
         """All tracks, oldest id first."""
@@ -272,7 +290,9 @@ class Tracker:
             self._promote(keep, changes)
 
     def _learn_direction(self) -> None:
-        bodies = [t for t in self.tracks.values() if t.kind == "furniture" and t.body is not None and t.body.frames >= 6 and t.confirmed_once]
+        bodies = [
+            t for t in self.tracks.values() if t.kind == "furniture" and t.body is not None and t.body.frames >= 6 and t.confirmed_once
+        ]
         yaws = np.array([self.table.yaw[t.row] for t in bodies])
         # Long pieces say most about direction: a square one fits at any angle about as well.
         weights = np.array([abs(float(self.table.size[t.row, 0] - self.table.size[t.row, 1])) for t in bodies])

@@ -35,7 +35,7 @@ def in_reach(pixels: float, distance_m: float, max_range_m: float) -> float:
     """How much of a detector's recall is left for a thing of this many own pixels, 0..1; a generic curve, not any one detector's."""
     if distance_m > 0.9 * max_range_m:
         return 0.0
-    return (1.0 - math.exp(-((pixels / RECALL_PIXELS) ** 1.5)))
+    return 1.0 - math.exp(-((pixels / RECALL_PIXELS) ** 1.5))
 
 
 def initialise(tracker: Tracker, track: Track, obs: Observations, j: int, camera: NDArray[np.float64]) -> None:
@@ -59,8 +59,9 @@ def _cloud(tracker: Tracker, r: int, mean: NDArray[np.float64], cov: NDArray[np.
     table.log_weights[r] = -np.log(table.particles)
 
 
-def hit(tracker: Tracker, track: Track, obs: Observations, j: int, camera: NDArray[np.float64],
-        first: bool = False) -> list[tuple[int, str, str, str]]:
+def hit(
+    tracker: Tracker, track: Track, obs: Observations, j: int, camera: NDArray[np.float64], first: bool = False
+) -> list[tuple[int, str, str, str]]:
     """A matched observation. Returns state changes (id, name, before, after)."""
     config, table, r = tracker.config, tracker.table, track.row
     cell = view_cell(camera, table.mean[r], config.view_cell_m, config.view_cell_rad)
@@ -210,8 +211,9 @@ def miss(tracker: Tracker, track: Track, viewer: Viewer, detector_ran: bool) -> 
         table.log_weights[r] = normalise_log_weights((table.log_weights[r] + np.where(refuted, -3.0, 0.0)).astype(np.float32))
         if track.kind == "object" and track.status != "missing":
             table.mean[r], table.cov[r] = weighted_mean_cov(table.positions[r], table.log_weights[r])
-    cell = view_cell(viewer.camera, track.anchor if track.confirmed_once else table.mean[r],
-                     tracker.config.view_cell_m, tracker.config.view_cell_rad)
+    cell = view_cell(
+        viewer.camera, track.anchor if track.confirmed_once else table.mean[r], tracker.config.view_cell_m, tracker.config.view_cell_rad
+    )
     if track.kind == "agent":
         table.odds[r] = log_odds(missed(probability(float(table.odds[r])), 0.8 * share))
         return True

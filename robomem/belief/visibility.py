@@ -73,8 +73,17 @@ class Viewer:
         thin = float(min(size[2], max(size[0], size[1])))
         margin = min(self._config.depth_margin_m, max(need, 0.4 * thin)) if thin < 0.5 else max(need, self._config.depth_margin_m)
         stride = 4 if spread else 1
-        shares = look_through(table.positions[row], table.shape[row], self._R32, self._t32, self._k32, self._depth,
-                              margin, float(min(size[0], size[1])), stride)
+        shares = look_through(
+            table.positions[row],
+            table.shape[row],
+            self._R32,
+            self._t32,
+            self._k32,
+            self._depth,
+            margin,
+            float(min(size[0], size[1])),
+            stride,
+        )
         z = max(distance, 0.3)
         pixels = self._k.fx * self._k.fy * float(np.max(size[:2])) * float(size[2] + 0.3 * np.min(size[:2])) / (z * z)
         # With the thing gone, the ray to its upper half goes on to what it stood on: its height over the sine of the view's slope.

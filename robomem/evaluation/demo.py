@@ -20,7 +20,13 @@ from robomem.types import Detections
 from robomem.viewer.figures import draw_comparison, draw_map
 from robomem.viewer.recording import Recording
 
-QUESTIONS = ("where is the mug?", "where was the mug at the start?", "what changed in the kitchen?", "where is the book?", "where is the hammer?")
+QUESTIONS = (
+    "where is the mug?",
+    "where was the mug at the start?",
+    "what changed in the kitchen?",
+    "where is the book?",
+    "where is the hammer?",
+)
 NOTE_EVERY_S = 5.0  # wall seconds between progress lines that only say "still at it"
 Say = Callable[[str], None]
 
@@ -53,7 +59,7 @@ class _Witness:
 
 
 def run_demo(seed: int, quick: bool, out: Path, say: Say) -> int:
-    """Run the demo and write summary.json, memory.db, recording.rrd, map.png and twins.png to `out`. Exit status 0 if the mug was brought."""
+    """Run the demo and write its files to `out` (see the module). Exit status 0 if the mug was brought."""
     teller = _Teller(say)
     out.mkdir(parents=True, exist_ok=True)
     recording = _recording(out, say)
@@ -114,8 +120,16 @@ def _draw(told: tale.Story, out: Path, path: np.ndarray) -> None:
     memory = told.home.memory
     world = told.home.world
     labels = world.rooms.map.labels if world.rooms.map is not None else None
-    draw_map(out / "map.png", memory.graph(), memory.objects(), world.grid, focus_id=told.mug_id, trajectory=path, room_labels=labels,
-             title="What the robot remembers, and where the mug has been")
+    draw_map(
+        out / "map.png",
+        memory.graph(),
+        memory.objects(),
+        world.grid,
+        focus_id=told.mug_id,
+        trajectory=path,
+        room_labels=labels,
+        title="What the robot remembers, and where the mug has been",
+    )
 
 
 def _summary(told: tale.Story, seed: int, answers: list[dict[str, Any]], teller: _Teller) -> dict[str, Any]:
@@ -123,11 +137,21 @@ def _summary(told: tale.Story, seed: int, answers: list[dict[str, Any]], teller:
     full = next(a for a in told.arms if a.name == "memory")
     known = [v for v in memory.objects() if v.status in ("confirmed", "occluded", "held")]
     out: dict[str, Any] = {
-        "seed": seed, "n": 1, "done": full.ok, "order": tale.ORDER, "task": full.report.to_json(), "twins": [a.row() for a in told.arms],
-        "answers": answers, "mug": {"id": told.mug_id, "true_stations": told.stations},
-        "known": {"objects": sum(v.kind == "object" for v in known), "furniture": sum(v.kind == "furniture" for v in known),
-                  "rooms": sorted(n.label for n in memory.graph().nodes("room"))},
-        "frames": told.home.frames, "wall_s": round(time.monotonic() - teller._start, 1),
+        "seed": seed,
+        "n": 1,
+        "done": full.ok,
+        "order": tale.ORDER,
+        "task": full.report.to_json(),
+        "twins": [a.row() for a in told.arms],
+        "answers": answers,
+        "mug": {"id": told.mug_id, "true_stations": told.stations},
+        "known": {
+            "objects": sum(v.kind == "object" for v in known),
+            "furniture": sum(v.kind == "furniture" for v in known),
+            "rooms": sorted(n.label for n in memory.graph().nodes("room")),
+        },
+        "frames": told.home.frames,
+        "wall_s": round(time.monotonic() - teller._start, 1),
     }
     for name in tale.ARMS[1:]:
         if any(a.name == name for a in told.arms):

@@ -37,8 +37,16 @@ class Household:
         on_truth: evaluator only: what was truly in each image.
     """
 
-    def __init__(self, seed: int, database: str | Path = ":memory:", tap: Tap | None = None, id_salt: int = 0,
-                 config: RobomemConfig | None = None, start_ns: int = START_NS, on_truth: Callable[..., None] | None = None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        database: str | Path = ":memory:",
+        tap: Tap | None = None,
+        id_salt: int = 0,
+        config: RobomemConfig | None = None,
+        start_ns: int = START_NS,
+        on_truth: Callable[..., None] | None = None,
+    ) -> None:
         from robomem_sim.household import generate_home
         from robomem_sim.robot import SimRobot
         from robomem_sim.world import World

@@ -35,8 +35,14 @@ class TrueObject:
     @staticmethod
     def of(row: Mapping[str, Any]) -> TrueObject:
         """From one row of a simulator's truth."""
-        return TrueObject(str(row["name"]), str(row["label"]), np.array(row["position"], float), np.array(row["size"], float),
-                          float(row.get("yaw", row.get("yaw_rad", 0.0))), str(row.get("kind", "object")))
+        return TrueObject(
+            str(row["name"]),
+            str(row["label"]),
+            np.array(row["position"], float),
+            np.array(row["size"], float),
+            float(row.get("yaw", row.get("yaw_rad", 0.0))),
+            str(row.get("kind", "object")),
+        )
 
 
 @dataclass(frozen=True)
@@ -59,8 +65,9 @@ class MapScore:
     n: int
 
 
-def score_map(tracks: Sequence[ObjectView], truth: Sequence[TrueObject], everything: Sequence[TrueObject], ontology: Ontology,
-              within_m: float = 0.10) -> MapScore:
+def score_map(
+    tracks: Sequence[ObjectView], truth: Sequence[TrueObject], everything: Sequence[TrueObject], ontology: Ontology, within_m: float = 0.10
+) -> MapScore:
     """Score a map.
 
     Args:

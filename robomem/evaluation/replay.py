@@ -68,8 +68,10 @@ def run_replay(folder: Path, out: Path, questions: Sequence[str], limit: int, re
             figures.setdefault("answers", []).append({"question": question, "answer": answer.text})
             say(f"> {question}\n  {answer.text}")
         memory.flush()
-    say(f"{pace.frames} frames, {figures['fps']:.1f} frames a second with the detector, {figures['fps_without_detector']:.1f} without; "
-        f"see {out}/map.png, recording.rrd, memory.db")
+    say(
+        f"{pace.frames} frames, {figures['fps']:.1f} frames a second with the detector, {figures['fps_without_detector']:.1f} without; "
+        f"see {out}/map.png, recording.rrd, memory.db"
+    )
     say(write_json(figures, out / "summary.json"))
     return 0
 
@@ -112,18 +114,31 @@ def _figures(memory: RobotMemory, sequence: RgbdSequence, pace: Pace) -> dict[st
     assert memory.world is not None
     known = [v for v in memory.objects() if v.status in PRESENT]
     return {
-        "n": pace.frames, "seeds": "none (recorded data)", "frame": "positions in the recording's own world frame, m; position_map: z up",
+        "n": pace.frames,
+        "seeds": "none (recorded data)",
+        "frame": "positions in the recording's own world frame, m; position_map: z up",
         "removed_share": len(pace.removed) / max(len(pace.ever_confirmed), 1),
-        "fps": pace.frames / max(pace.detect_s + pace.memory_s, 1e-9), "fps_without_detector": pace.frames / max(pace.memory_s, 1e-9),
-        "detect_ms": 1000 * pace.detect_s / pace.frames, "record_ms": 1000 * pace.record_s / pace.frames,
-        "confirmed": len(known), "rejected": dict(sequence.rejected), "objects": [_row(v, sequence) for v in known],
+        "fps": pace.frames / max(pace.detect_s + pace.memory_s, 1e-9),
+        "fps_without_detector": pace.frames / max(pace.memory_s, 1e-9),
+        "detect_ms": 1000 * pace.detect_s / pace.frames,
+        "record_ms": 1000 * pace.record_s / pace.frames,
+        "confirmed": len(known),
+        "rejected": dict(sequence.rejected),
+        "objects": [_row(v, sequence) for v in known],
     }
 
 
 def _row(view: ObjectView, sequence: RgbdSequence) -> dict[str, Any]:
-    return {"id": view.id, "label": view.label, "position": np.round(sequence.to_world(view.position), 3).tolist(),
-            "position_map": np.round(view.position, 3).tolist(), "spread_m": round(view.spread_m, 3),
-            "existence": round(view.existence, 3), "sightings": view.support, "color": view.color}
+    return {
+        "id": view.id,
+        "label": view.label,
+        "position": np.round(sequence.to_world(view.position), 3).tolist(),
+        "position_map": np.round(view.position, 3).tolist(),
+        "spread_m": round(view.spread_m, 3),
+        "existence": round(view.existence, 3),
+        "sightings": view.support,
+        "color": view.color,
+    }
 
 
 def _default_questions(objects: Sequence[dict[str, Any]]) -> list[str]:

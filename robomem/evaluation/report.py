@@ -32,7 +32,9 @@ def parse_seeds(text: str) -> list[int]:
     return seeds
 
 
-def bootstrap_ci(values: Sequence[float], statistic: Callable[[np.ndarray], float] = lambda v: float(np.mean(v)), seed: int = 0) -> list[float]:
+def bootstrap_ci(
+    values: Sequence[float], statistic: Callable[[np.ndarray], float] = lambda v: float(np.mean(v)), seed: int = 0
+) -> list[float]:
     """95 % percentile-bootstrap interval [low, high] of a statistic over independent units (homes, not frames)."""
     data = np.asarray(values, float)
     data = data[np.isfinite(data)]

@@ -1,4 +1,4 @@
-"""The story: a robot learns a home and its habits, somebody moves the mug, the robot is asked to bring it; and its twins with less memory."""
+"""The story: a robot learns a home, somebody moves the mug, the robot is asked to bring it; and its twins with less memory."""
 
 from __future__ import annotations
 
@@ -36,8 +36,13 @@ class Arm:
 
     def row(self) -> dict[str, Any]:
         """Plain values for tables and pictures."""
-        return {"name": self.name, "done": self.ok, "time_s": round(self.report.duration_s, 1), "distance_m": round(self.report.distance_m, 2),
-                "glances": self.report.glances}
+        return {
+            "name": self.name,
+            "done": self.ok,
+            "time_s": round(self.report.duration_s, 1),
+            "distance_m": round(self.report.distance_m, 2),
+            "glances": self.report.glances,
+        }
 
 
 @dataclass
@@ -60,8 +65,15 @@ class Story:
     snapshot: dict[str, Any] = field(default_factory=dict)
 
 
-def stage(seed: int, database: str | Path = ":memory:", tap: Tap | None = None, rounds: int = ROUNDS, say: Say = lambda _t: None,
-          id_salt: int = 0, habits: bool = True) -> Story:
+def stage(
+    seed: int,
+    database: str | Path = ":memory:",
+    tap: Tap | None = None,
+    rounds: int = ROUNDS,
+    say: Say = lambda _t: None,
+    id_salt: int = 0,
+    habits: bool = True,
+) -> Story:
     """Everything up to the order: explore, watch the home for some rounds, leave the mug's room, somebody moves it.
 
     Args:
@@ -122,7 +134,9 @@ def run_arm(story: Story, name: str, tap: Tap | None = None, say: Say = lambda _
     """Carry out the order with one of the memories; "memory" runs in the staged home itself, a twin in a copy of it."""
     home = story.home if name == "memory" else twin(story, name, tap, id_salt)
     try:
-        report = Executor(home.memory, home.robot, home.memory.config, rng=np.random.default_rng(story.home.seed), on_progress=say).run(ORDER)
+        report = Executor(home.memory, home.robot, home.memory.config, rng=np.random.default_rng(story.home.seed), on_progress=say).run(
+            ORDER
+        )
         arm = Arm(name, _delivered(home, story.mug_name), report)
         story.arms.append(arm)
         return arm

@@ -15,10 +15,18 @@ from robomem.memory.robot_memory import RobotMemory
 from robomem.memory.timewords import When, resolve
 from robomem.types import Event, ObjectView, Recall
 
-EXAMPLES = ("where is the mug", "where was the mug at the start", "what changed in the kitchen since this morning", "what is on the table",
-            "how many cups are there", "when did you last see the keys")
-POLITE = re.compile(r"^(?:please|hey|ok|okay|so|and|robot|can you|could you|would you|do you know|tell me|say|show me|i wonder)\b[\s,]*"
-                    r"|\bplease\b|\bright now\b|\bcurrently\b|\bnow\b")
+EXAMPLES = (
+    "where is the mug",
+    "where was the mug at the start",
+    "what changed in the kitchen since this morning",
+    "what is on the table",
+    "how many cups are there",
+    "when did you last see the keys",
+)
+POLITE = re.compile(
+    r"^(?:please|hey|ok|okay|so|and|robot|can you|could you|would you|do you know|tell me|say|show me|i wonder)\b[\s,]*"
+    r"|\bplease\b|\bright now\b|\bcurrently\b|\bnow\b"
+)
 SHOWN = 3  # places named for something that moved
 
 
@@ -84,8 +92,11 @@ def _where_is(q: _Asked, found: re.Match[str]) -> Answer:
         return _where_was(q, found)
     recall = q.memory.find(found["what"])
     if recall.found and len(recall.candidates) > 1 and q.memory.asks_for_several(found["what"]):
-        lines = "; ".join(f"the {c.color + ' ' if c.color else ''}{c.label} (#{c.id}) {wording.spot(c.place, c.position.tolist())} "
-                          f"({c.p_still_there:.0%} sure)" for c in recall.candidates)
+        lines = "; ".join(
+            f"the {c.color + ' ' if c.color else ''}{c.label} (#{c.id}) {wording.spot(c.place, c.position.tolist())} "
+            f"({c.p_still_there:.0%} sure)"
+            for c in recall.candidates
+        )
         return Answer(f"I know {len(recall.candidates)}: {lines}.{wording.evidence(recall.evidence)}", recall, recall.evidence)
     likely = []
     if recall.verdict == "moved_since_seen" and recall.id is not None:
@@ -109,7 +120,7 @@ def _where_was(q: _Asked, found: re.Match[str]) -> Answer:
 
 
 def _where_before(q: _Asked, what: str, when: When) -> Answer:
-    """"at the start": its first stay; "before it was moved": the stay before the present one; "before X": when the task X began."""
+    """ "at the start": its first stay; "before it was moved": the stay before the present one; "before X": when the task X began."""
     known = q.memory.find(what)
     stays = q.stays(known)
     if known.id is None or not stays:
@@ -143,8 +154,9 @@ def _where_has_been(q: _Asked, found: re.Match[str]) -> Answer:
 
 
 def _journey(stays: list[Stay], now_ns: int) -> str:
-    return ", then ".join(f"{wording.spot(s.place.words, s.position.tolist())} (last seen there {wording.ago(s.seen_ns, now_ns)})"
-                          for s in stays)
+    return ", then ".join(
+        f"{wording.spot(s.place.words, s.position.tolist())} (last seen there {wording.ago(s.seen_ns, now_ns)})" for s in stays
+    )
 
 
 def _changed(q: _Asked, found: re.Match[str]) -> Answer:
@@ -162,7 +174,7 @@ def _changed(q: _Asked, found: re.Match[str]) -> Answer:
     first = f" I saw {len(new)} {'thing' if len(new) == 1 else 'things'} there for the first time." if new else ""
     if not told:
         return Answer(f"Nothing that I noticed changed{where}{f' {q.when.said}' if q.when else ''}.{first}", events=tuple(new))
-    lines = [wording.change(e, _place_before(q, e), q.now_ns) for e in told[-wording.MAX_LINES:]]
+    lines = [wording.change(e, _place_before(q, e), q.now_ns) for e in told[-wording.MAX_LINES :]]
     more = f" (and {len(told) - len(lines)} earlier changes)" if len(told) > len(lines) else ""
     ids = tuple(dict.fromkeys(i for e in told for i in e.evidence))
     text = f"{len(told)} {'change' if len(told) == 1 else 'changes'}{where}: {'; '.join(lines)}{more}.{first}{wording.evidence(ids[:10])}"
@@ -210,7 +222,7 @@ def _how_many(q: _Asked, found: re.Match[str]) -> Answer:
     ids = tuple(i for v in views for i in q.memory.evidence_of(v.id, 1))
     if not views:
         return Answer(f"None that I know of: {q.memory.find(found['what']).needs or 'none is likely to be there now'}.")
-    listed = "; ".join(f"#{v.id} {q.memory.place_words(v.id)}".strip() for v in views[:wording.MAX_LINES])
+    listed = "; ".join(f"#{v.id} {q.memory.place_words(v.id)}".strip() for v in views[: wording.MAX_LINES])
     return Answer(f"{len(views)}: {listed}.{wording.evidence(ids[:10])}", evidence=ids, objects=tuple(views))
 
 
@@ -228,8 +240,11 @@ def _last_seen(q: _Asked, found: re.Match[str]) -> Answer:
         return Answer(wording.whereabouts(recall, "", q.now_ns, ()), recall)
     who = wording.name(recall, q.color(recall))
     where = wording.spot(recall.place, None if recall.position is None else recall.position.tolist())
-    return Answer(f"I last saw {who} {wording.ago(recall.last_seen_ns or 0, q.now_ns)}, {where}.{wording.evidence(recall.evidence)}",
-                  recall, recall.evidence)
+    return Answer(
+        f"I last saw {who} {wording.ago(recall.last_seen_ns or 0, q.now_ns)}, {where}.{wording.evidence(recall.evidence)}",
+        recall,
+        recall.evidence,
+    )
 
 
 _THING = r"(?P<what>.+)"
@@ -240,8 +255,11 @@ _QUESTIONS: tuple[tuple[str, Callable[[_Asked, re.Match[str]], Answer]], ...] = 
     (rf"^when (?:was|were) {_THING} (?:last )?seen(?: last)?$", _last_seen),
     (r"^what(?:'s| is| has| have|)? ?(?:changed|change|happened|moved|different|new|changes)(?: (?:in|inside) (?P<room>.+))?$", _changed),
     (r"^(?:did|has) anything (?:change|changed|move|moved|happen|happened)(?: (?:in|inside) (?P<room>.+))?$", _changed),
-    (rf"^(?:what(?:'s| is| are| was| were)?|(?:which|list|what)? ?(?:the )?(?:{_ANY})(?: (?:is|are|was|were))?)"
-     r"(?: there)? (?P<how>on|in|inside|at) (?P<place>.+)$", _what_is),
+    (
+        rf"^(?:what(?:'s| is| are| was| were)?|(?:which|list|what)? ?(?:the )?(?:{_ANY})(?: (?:is|are|was|were))?)"
+        r"(?: there)? (?P<how>on|in|inside|at) (?P<place>.+)$",
+        _what_is,
+    ),
     (rf"^how many {_THING}$", _how_many),
     (rf"^count (?:the |all )?{_THING}$", _how_many),
     (rf"^where (?:has|have|had) {_THING} been$", _where_has_been),

@@ -19,7 +19,7 @@ Row = tuple[Any, ...]
 
 
 def default_engine() -> str:
-    """"apsw" where it is installed (its SQLite is newer), else "sqlite3"."""
+    """ "apsw" where it is installed (its SQLite is newer), else "sqlite3"."""
     return "apsw" if importlib.util.find_spec("apsw") else "sqlite3"
 
 

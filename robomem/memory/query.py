@@ -10,16 +10,77 @@ from robomem.errors import InvalidInputError
 from robomem.ontology import Ontology
 
 COLORS = ("red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink", "brown", "beige", "black", "white", "grey")
-COLOR_SPELLINGS = {"gray": "grey", "violet": "purple", "turquoise": "cyan", "teal": "cyan", "magenta": "pink", "golden": "yellow",
-                   "tan": "beige", "dark": "", "light": "", "bright": ""}
+COLOR_SPELLINGS = {
+    "gray": "grey",
+    "violet": "purple",
+    "turquoise": "cyan",
+    "teal": "cyan",
+    "magenta": "pink",
+    "golden": "yellow",
+    "tan": "beige",
+    "dark": "",
+    "light": "",
+    "bright": "",
+}
 # What a camera under lamp light may call one or the other; used only where no object has the very colour.
-NEAR_COLORS = tuple(frozenset(pair.split()) for pair in (
-    "red orange", "red pink", "red brown", "orange brown", "orange yellow", "yellow beige", "beige white", "beige brown", "green cyan",
-    "cyan blue", "blue purple", "purple pink", "black grey", "grey white", "black brown"))
+NEAR_COLORS = tuple(
+    frozenset(pair.split())
+    for pair in (
+        "red orange",
+        "red pink",
+        "red brown",
+        "orange brown",
+        "orange yellow",
+        "yellow beige",
+        "beige white",
+        "beige brown",
+        "green cyan",
+        "cyan blue",
+        "blue purple",
+        "purple pink",
+        "black grey",
+        "grey white",
+        "black brown",
+    )
+)
 PREPOSITIONS = ("in", "inside", "into", "on", "onto", "at", "from", "near", "by", "under", "beside", "within", "off")
-FILLERS = frozenset((
-    "the", "a", "an", "my", "your", "our", "his", "her", "their", "some", "any", "that", "this", "these", "those", "of", "all", "every",
-    "other", "one", "please", "there", "is", "are", "was", "were", "and", "big", "small", "little", "large", "old", "new"))
+FILLERS = frozenset(
+    (
+        "the",
+        "a",
+        "an",
+        "my",
+        "your",
+        "our",
+        "his",
+        "her",
+        "their",
+        "some",
+        "any",
+        "that",
+        "this",
+        "these",
+        "those",
+        "of",
+        "all",
+        "every",
+        "other",
+        "one",
+        "please",
+        "there",
+        "is",
+        "are",
+        "was",
+        "were",
+        "and",
+        "big",
+        "small",
+        "little",
+        "large",
+        "old",
+        "new",
+    )
+)
 NUMBERS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "both": 2}
 ANYTHING = frozenset(["thing", "things", "object", "objects", "item", "items", "everything", "anything", "something", "stuff"])
 MAX_QUERY_CHARS = 400
@@ -73,8 +134,9 @@ def parse(text: str | int, ontology: Ontology, labels: Collection[str] = (), roo
     skip = FILLERS | set(COLORS) | set(COLOR_SPELLINGS) | set(NUMBERS)
     kept = [w for w in head[:-1] if w not in skip and not _is_number(w)] + [w for w in head[-1:] if w not in FILLERS]
     if not kept and not colors and not room and not holder:
-        raise InvalidInputError(f"query: '{' '.join(words)[:40]}' names no thing, colour or place; "
-                                "ask for 'red mug' or 'cups in the kitchen'")
+        raise InvalidInputError(
+            f"query: '{' '.join(words)[:40]}' names no thing, colour or place; ask for 'red mug' or 'cups in the kitchen'"
+        )
     label, known, plural = _label(kept, ontology, set(labels))
     plural = plural or (count or 0) > 1 or "all" in head or "every" in head
     return Query(" ".join(words), label, known, colors[-1] if colors else "", room, holder, plural, count)
@@ -106,7 +168,7 @@ def _places(words: list[str], ontology: Ontology, rooms: set[str]) -> tuple[list
         return words, "", ""
     room = holder = ""
     for start, end in zip(cuts, [*cuts[1:], len(words)], strict=True):
-        phrase = [w for w in words[start + 1:end] if w not in FILLERS]
+        phrase = [w for w in words[start + 1 : end] if w not in FILLERS]
         name = " ".join(phrase)
         if not phrase:
             continue
@@ -121,7 +183,7 @@ def _places(words: list[str], ontology: Ontology, rooms: set[str]) -> tuple[list
         holder, room = known or holder, room or (lead if known else "")
         if not known:  # a place nobody has heard of must narrow the answer to nothing, not be overlooked
             holder, room = (name, room) if words[start] in ("on", "onto", "under", "off") else (holder, name)
-    return words[:cuts[0]], room, holder
+    return words[: cuts[0]], room, holder
 
 
 def _label(words: list[str], ontology: Ontology, labels: set[str]) -> tuple[str, bool, bool]:
@@ -155,5 +217,3 @@ def near_color(a: str, b: str) -> bool:
 def match_label(words: str, label: str) -> bool:
     """True if `label` is the noun `words` with something before it ("table" -> "dining table")."""
     return bool(words) and label.endswith(" " + words)
-
-

@@ -33,8 +33,16 @@ class Questions:
         embedded: similarity of an unknown word to a label, 0 below its threshold.
     """
 
-    def __init__(self, store: Store, history: SpatialHistory, ontology: Ontology, config: MemoryConfig,
-                 refresh: Callable[[Located], Located], hours: Callable[[str], float], embedded: LabelSimilarity) -> None:
+    def __init__(
+        self,
+        store: Store,
+        history: SpatialHistory,
+        ontology: Ontology,
+        config: MemoryConfig,
+        refresh: Callable[[Located], Located],
+        hours: Callable[[str], float],
+        embedded: LabelSimilarity,
+    ) -> None:
         self._store, self._history, self._ontology = store, history, ontology
         self._refresh, self._hours, self._embedded = refresh, hours, embedded
         self._recaller = Recaller(ontology, config.abstain_below, self._similar)
@@ -75,8 +83,11 @@ class Questions:
     def matching(self, text: str, at_ns: int, past: bool) -> list[ObjectView]:
         """Every object that fits, its existence as of `at_ns`; loose matches are none."""
         rows = self.present()
-        traces = (self._history.traces_at(rows, at_ns, self._hours) if past
-                  else [present_trace(view, place, at_ns, self._hours(view.label)) for view, place in rows])
+        traces = (
+            self._history.traces_at(rows, at_ns, self._hours)
+            if past
+            else [present_trace(view, place, at_ns, self._hours(view.label)) for view, place in rows]
+        )
         views = {view.id: view for view, _ in rows}
         found = self._recaller.matches(self.parse(text), traces)
         return [replace(views[t.id], position=t.position, existence=0.0 if t.gone else t.p_there) for t in found]
@@ -107,8 +118,14 @@ class Questions:
         query = self.parse(place)
         if query.id is not None:
             return self.holders(query.id)
-        found = {view.id for view, at in self.present() if query.label and self._is_called(view.label, query.label)
-                 and (not query.room or at.room == query.room) and view.status not in GONE}
+        found = {
+            view.id
+            for view, at in self.present()
+            if query.label
+            and self._is_called(view.label, query.label)
+            and (not query.room or at.room == query.room)
+            and view.status not in GONE
+        }
         return found, set()
 
     def _is_called(self, label: str, word: str) -> bool:
@@ -128,8 +145,16 @@ class Questions:
         out = []
         for t in self._history.traces_at(rows.values(), at_ns, self._hours):
             if t.p_there >= LIKELY and not t.gone:
-                view = replace(rows[t.id][0], position=t.position, existence=t.p_there, status="confirmed", last_seen_ns=t.last_seen_ns,
-                               place=t.place.place_id, covariance=np.eye(3) * t.covariance_max / 3, support=t.support)
+                view = replace(
+                    rows[t.id][0],
+                    position=t.position,
+                    existence=t.p_there,
+                    status="confirmed",
+                    last_seen_ns=t.last_seen_ns,
+                    place=t.place.place_id,
+                    covariance=np.eye(3) * t.covariance_max / 3,
+                    support=t.support,
+                )
                 out.append((view, t.place))
         return out
 
@@ -161,8 +186,19 @@ def graph_from_rows(store: Store) -> SceneGraph:
     graph = SceneGraph()
     nodes, relations = store.graph_rows()
     for n in nodes:
-        graph.put(Node(n["id"], n["layer"], n["label"], np.array(n["position"]), np.array(n["size"]), n["yaw_rad"], n["attributes"],
-                       n["from_ns"], n["to_ns"]))
+        graph.put(
+            Node(
+                n["id"],
+                n["layer"],
+                n["label"],
+                np.array(n["position"]),
+                np.array(n["size"]),
+                n["yaw_rad"],
+                n["attributes"],
+                n["from_ns"],
+                n["to_ns"],
+            )
+        )
     for r in relations:
         graph.add_relation(Relation(**r))
     for stay in store.stays():
@@ -175,5 +211,3 @@ def _place_row(place: PlaceWords, position: np.ndarray, probability: float, why:
     name = place.holder.removeprefix("on the ").removeprefix("in the ")
     relation = "inside" if place.holder.startswith("in ") else "on"
     return PlaceProbability(place.place_id or place.room_id or 0, name or place.room, place.room, position, probability, relation, why=why)
-
-

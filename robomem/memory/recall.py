@@ -72,8 +72,9 @@ class Recaller:
     def __init__(self, ontology: Ontology, abstain_below: float = 0.25, similar: Callable[[str, str], float] | None = None) -> None:
         self._ontology, self._abstain_below, self._similar = ontology, abstain_below, similar
 
-    def answer(self, query: Query, traces: Sequence[Trace], asked_ns: int, k: int = 5,
-               evidence: Callable[[Trace], tuple[int, ...]] = lambda _: ()) -> Recall:
+    def answer(
+        self, query: Query, traces: Sequence[Trace], asked_ns: int, k: int = 5, evidence: Callable[[Trace], tuple[int, ...]] = lambda _: ()
+    ) -> Recall:
         """The Recall for `query`.
 
         Args:
@@ -201,9 +202,12 @@ def on_holder(words: str, holder: str) -> bool:
 def question(label: str, traces: Sequence[Trace]) -> str:
     """The one question that tells the traces apart best: by colour, else room, else furniture, else position."""
     shown = traces[:MAX_IN_QUESTION]
-    ways = (lambda t: f"the {t.color} one" if t.color else "", lambda t: f"the one in the {t.place.room}" if t.place.room else "",
-            lambda t: f"the one {t.place.words}" if t.place.words else "",
-            lambda t: f"the one at x {t.position[0]:.1f} y {t.position[1]:.1f}")
+    ways = (
+        lambda t: f"the {t.color} one" if t.color else "",
+        lambda t: f"the one in the {t.place.room}" if t.place.room else "",
+        lambda t: f"the one {t.place.words}" if t.place.words else "",
+        lambda t: f"the one at x {t.position[0]:.1f} y {t.position[1]:.1f}",
+    )
     options = [[way(t) for t in shown] for way in ways]
     best = max(options, key=lambda said: (all(said), len(set(said))))  # the first of equals: colour is easiest to answer
     return f"Which {label}: {_listed(list(dict.fromkeys(best)))}?"
@@ -236,6 +240,17 @@ def _candidate(match: Match) -> Candidate:
 
 def _filled(base: Recall, verdict: Verdict, best: Match, evidence: Callable[[Trace], tuple[int, ...]], question: str = "") -> Recall:
     t = best.trace
-    return replace(base, verdict=verdict, id=t.id, label=t.label, position=t.position, radius90_m=radius90(t.covariance_max),
-                   p_still_there=t.p_there, last_seen_ns=t.last_seen_ns, place=t.place.words, place_id=t.place.place_id,
-                   question=question, evidence=evidence(t))
+    return replace(
+        base,
+        verdict=verdict,
+        id=t.id,
+        label=t.label,
+        position=t.position,
+        radius90_m=radius90(t.covariance_max),
+        p_still_there=t.p_there,
+        last_seen_ns=t.last_seen_ns,
+        place=t.place.words,
+        place_id=t.place.place_id,
+        question=question,
+        evidence=evidence(t),
+    )

@@ -86,8 +86,11 @@ class Recorder:
 
     def _refresh_places(self, graph: SceneGraph) -> None:
         """Rooms are found after the things in them: tell objects and events that had none, or another one, where they are."""
-        moved = [(view, place) for view, was in self._store.objects().values()
-                 if view.status not in GONE and graph.node(view.id) and (place := place_of(view, graph)) != was]
+        moved = [
+            (view, place)
+            for view, was in self._store.objects().values()
+            if view.status not in GONE and graph.node(view.id) and (place := place_of(view, graph)) != was
+        ]
         if moved:
             self._store.put_objects(moved)
             self._history.rename([(view.id, place) for view, place in moved])

@@ -25,7 +25,7 @@ class PlaceWords:
 
     @property
     def words(self) -> str:
-        """"on the counter in the kitchen"."""
+        """ "on the counter in the kitchen"."""
         return " ".join(part for part in (self.holder, f"in the {self.room}" if self.room else "") if part)
 
 
@@ -160,58 +160,181 @@ def object_row(view: ObjectView, place: PlaceWords) -> Row:
     sx, sy, sz = (float(v) for v in view.size)
     states = {name: [value, float(p)] for name, (value, p) in view.states.items()}
     probs = to_json({name: float(p) for name, p in view.label_probs.items()})
-    return (int(view.id), view.label, probs, x, y, z, _blob(view.covariance, np.float64), sx, sy, sz,
-            float(view.yaw_rad), float(view.existence), view.status, to_json(states), int(view.first_seen_ns), int(view.last_seen_ns),
-            int(view.support), view.color, view.kind, _blob(view.embedding, np.float32),
-            place.place_id, place.holder, place.room_id, place.room)
+    return (
+        int(view.id),
+        view.label,
+        probs,
+        x,
+        y,
+        z,
+        _blob(view.covariance, np.float64),
+        sx,
+        sy,
+        sz,
+        float(view.yaw_rad),
+        float(view.existence),
+        view.status,
+        to_json(states),
+        int(view.first_seen_ns),
+        int(view.last_seen_ns),
+        int(view.support),
+        view.color,
+        view.kind,
+        _blob(view.embedding, np.float32),
+        place.place_id,
+        place.holder,
+        place.room_id,
+        place.room,
+    )
 
 
 def object_of(row: Row) -> tuple[ObjectView, PlaceWords]:
     """Inverse of `object_row` (a trailing crc is ignored)."""
-    (ident, label, probs, x, y, z, covariance, sx, sy, sz, yaw, existence, status, states, first, last, support, color, kind, embedding,
-     place_id, place, room_id, room) = row[:24]
+    (
+        ident,
+        label,
+        probs,
+        x,
+        y,
+        z,
+        covariance,
+        sx,
+        sy,
+        sz,
+        yaw,
+        existence,
+        status,
+        states,
+        first,
+        last,
+        support,
+        color,
+        kind,
+        embedding,
+        place_id,
+        place,
+        room_id,
+        room,
+    ) = row[:24]
     view = ObjectView(
-        ident, label, json.loads(probs), _vector(x, y, z), _vector(sx, sy, sz), yaw, existence, status,
-        {name: (value, p) for name, (value, p) in json.loads(states).items()}, first, last, support, place_id,
-        np.frombuffer(covariance, np.float64).reshape(3, 3), color, kind, np.frombuffer(embedding, np.float32))
+        ident,
+        label,
+        json.loads(probs),
+        _vector(x, y, z),
+        _vector(sx, sy, sz),
+        yaw,
+        existence,
+        status,
+        {name: (value, p) for name, (value, p) in json.loads(states).items()},
+        first,
+        last,
+        support,
+        place_id,
+        np.frombuffer(covariance, np.float64).reshape(3, 3),
+        color,
+        kind,
+        np.frombuffer(embedding, np.float32),
+    )
     return view, PlaceWords(place_id, place, room_id, room)
 
 
 def stay_row(stay: Stay) -> Row:
     """The row of one stay."""
     x, y, z = (float(v) for v in stay.position)
-    return (stay.id, stay.object_id, stay.from_ns, stay.seen_ns, stay.to_ns, x, y, z, float(stay.spread_m), stay.place.place_id,
-            stay.place.holder, stay.place.room_id, stay.place.room, float(stay.existence), stay.sightings,
-            stay.first_observation, stay.last_observation)
+    return (
+        stay.id,
+        stay.object_id,
+        stay.from_ns,
+        stay.seen_ns,
+        stay.to_ns,
+        x,
+        y,
+        z,
+        float(stay.spread_m),
+        stay.place.place_id,
+        stay.place.holder,
+        stay.place.room_id,
+        stay.place.room,
+        float(stay.existence),
+        stay.sightings,
+        stay.first_observation,
+        stay.last_observation,
+    )
 
 
 def stay_of(row: Row) -> Stay:
     """Inverse of `stay_row`."""
     ident, thing, start, seen, end, x, y, z, spread, place_id, place, room_id, room, existence, sightings, first, last = row[:17]
-    return Stay(ident, thing, start, seen, end, _vector(x, y, z), spread, PlaceWords(place_id, place, room_id, room), existence,
-                sightings, first, last)
+    return Stay(
+        ident,
+        thing,
+        start,
+        seen,
+        end,
+        _vector(x, y, z),
+        spread,
+        PlaceWords(place_id, place, room_id, room),
+        existence,
+        sightings,
+        first,
+        last,
+    )
 
 
 def observation_rows(observations: Observations, ids: NDArray[np.int64], objects: NDArray[np.int64]) -> list[Row]:
     """One row per observation of a frame; `ids` and `objects` are parallel to it (-1: not associated)."""
     o = observations
-    columns = (ids.tolist(), objects.tolist(), o.labels, o.scores.tolist(), o.positions.astype(np.float64).tolist(),
-               o.sizes.astype(np.float64).tolist(), o.yaws.tolist(), o.colors, o.pixels.tolist(), np.asarray(o.embeddings, np.float16))
-    return [(i, thing, int(o.stamp_ns), label, score, *p, *s, yaw, color, pixels, e.tobytes())
-            for i, thing, label, score, p, s, yaw, color, pixels, e in zip(*columns, strict=True)]
+    columns = (
+        ids.tolist(),
+        objects.tolist(),
+        o.labels,
+        o.scores.tolist(),
+        o.positions.astype(np.float64).tolist(),
+        o.sizes.astype(np.float64).tolist(),
+        o.yaws.tolist(),
+        o.colors,
+        o.pixels.tolist(),
+        np.asarray(o.embeddings, np.float16),
+    )
+    return [
+        (i, thing, int(o.stamp_ns), label, score, *p, *s, yaw, color, pixels, e.tobytes())
+        for i, thing, label, score, p, s, yaw, color, pixels, e in zip(*columns, strict=True)
+    ]
 
 
 def observation_of(row: Row) -> StoredObservation:
     """The stored observation of a row (appearance vectors are kept in half precision)."""
     ident, thing, stamp, label, score, x, y, z, sx, sy, sz, yaw, color, pixels, embedding = row[:15]
-    return StoredObservation(ident, thing, stamp, label, score, _vector(x, y, z), _vector(sx, sy, sz), yaw, color, pixels,
-                             np.frombuffer(embedding, np.float16).astype(np.float32))
+    return StoredObservation(
+        ident,
+        thing,
+        stamp,
+        label,
+        score,
+        _vector(x, y, z),
+        _vector(sx, sy, sz),
+        yaw,
+        color,
+        pixels,
+        np.frombuffer(embedding, np.float16).astype(np.float32),
+    )
 
 
 def event_row(event: Event, room_from: int | None, room_to: int | None) -> Row:
     """The row of one event, with the ids of the rooms it left and reached (names of rooms may still change)."""
-    return (int(event.id), int(event.stamp_ns), event.kind, int(event.object_id), event.label, to_json(dict(event.before)),
-            to_json(dict(event.after)), to_json([int(i) for i in event.evidence]), float(event.belief), room_from, room_to)
+    return (
+        int(event.id),
+        int(event.stamp_ns),
+        event.kind,
+        int(event.object_id),
+        event.label,
+        to_json(dict(event.before)),
+        to_json(dict(event.after)),
+        to_json([int(i) for i in event.evidence]),
+        float(event.belief),
+        room_from,
+        room_to,
+    )
 
 
 def event_of(row: Row) -> Event:
@@ -222,8 +345,16 @@ def event_of(row: Row) -> Event:
 
 def episode_row(episode: Episode) -> Row:
     """The row of one episode."""
-    return (int(episode.id), episode.instruction, int(episode.start_ns), int(episode.end_ns), episode.outcome, episode.summary,
-            to_json([dict(step) for step in episode.steps]), to_json(dict(episode.cost)))
+    return (
+        int(episode.id),
+        episode.instruction,
+        int(episode.start_ns),
+        int(episode.end_ns),
+        episode.outcome,
+        episode.summary,
+        to_json([dict(step) for step in episode.steps]),
+        to_json(dict(episode.cost)),
+    )
 
 
 def episode_of(row: Row) -> Episode:

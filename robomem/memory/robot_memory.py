@@ -68,8 +68,16 @@ class RobotMemory:
         self._door = FrameDoor(int(store.get_meta("last_stamp_ns", "-1")))
 
     @classmethod
-    def open(cls, path: str | Path, config: RobomemConfig | None = None, clock: Clock | None = None, read_only: bool = False,
-             seed: int = 0, ontology: Ontology | None = None, engine: str | None = None) -> RobotMemory:
+    def open(
+        cls,
+        path: str | Path,
+        config: RobomemConfig | None = None,
+        clock: Clock | None = None,
+        read_only: bool = False,
+        seed: int = 0,
+        ontology: Ontology | None = None,
+        engine: str | None = None,
+    ) -> RobotMemory:
         """Open a memory, making the file if there is none; ":memory:" keeps it in RAM.
 
         Args:
@@ -84,8 +92,15 @@ class RobotMemory:
         """
         config = config or RobomemConfig()
         m = config.memory
-        store = SqliteStore(str(path), clock or SystemClock(), m.max_observations, read_only=read_only,
-                            commit_interval_s=m.commit_interval_s, engine=engine, seed=seed)
+        store = SqliteStore(
+            str(path),
+            clock or SystemClock(),
+            m.max_observations,
+            read_only=read_only,
+            commit_interval_s=m.commit_interval_s,
+            engine=engine,
+            seed=seed,
+        )
         try:
             return cls(store, config, clock, seed, ontology or default_ontology())
         except BaseException:
@@ -383,5 +398,10 @@ class RobotMemory:
     def health(self) -> dict[str, Any]:
         """Plain JSON values: engine, versions, rows, damage, rejections, what optional parts are there."""
         with self._guard:
-            return {**self.store.health(), "rejected": dict(self.rejected), "short_term": len(self.short_term),
-                    "embedder": self._similarity.state, "newest_stamp_ns": self._newest_ns()}
+            return {
+                **self.store.health(),
+                "rejected": dict(self.rejected),
+                "short_term": len(self.short_term),
+                "embedder": self._similarity.state,
+                "newest_stamp_ns": self._newest_ns(),
+            }

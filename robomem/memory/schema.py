@@ -8,39 +8,41 @@ from robomem.errors import StoreError
 from robomem.memory.database import APPLICATION_ID, Database
 
 # One entry per schema version, applied in order, each in its own transaction. Never edit one that was released: add the next.
-MIGRATIONS: tuple[tuple[str, ...], ...] = ((
-    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER)",
-    """CREATE TABLE objects (id INTEGER PRIMARY KEY, label TEXT, label_probs TEXT, x REAL, y REAL, z REAL, covariance BLOB,
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER)",
+        """CREATE TABLE objects (id INTEGER PRIMARY KEY, label TEXT, label_probs TEXT, x REAL, y REAL, z REAL, covariance BLOB,
         sx REAL, sy REAL, sz REAL, yaw REAL, existence REAL, status TEXT, states TEXT, first_ns INTEGER, last_ns INTEGER, support INTEGER,
         color TEXT, kind TEXT, embedding BLOB, place_id INTEGER, place TEXT, room_id INTEGER, room TEXT, crc INTEGER)""",
-    # One row per stay: where an object was, from the first to the last sighting there (seen_ns), and by when it was gone (to_ns).
-    """CREATE TABLE history (id INTEGER PRIMARY KEY, object_id INTEGER, from_ns INTEGER, seen_ns INTEGER, to_ns INTEGER,
+        # One row per stay: where an object was, from the first to the last sighting there (seen_ns), and by when it was gone (to_ns).
+        """CREATE TABLE history (id INTEGER PRIMARY KEY, object_id INTEGER, from_ns INTEGER, seen_ns INTEGER, to_ns INTEGER,
         x REAL, y REAL, z REAL, spread REAL, place_id INTEGER, place TEXT, room_id INTEGER, room TEXT, existence REAL, sightings INTEGER,
         first_observation INTEGER, last_observation INTEGER, crc INTEGER)""",
-    "CREATE INDEX history_of_object ON history (object_id, from_ns)",
-    """CREATE TABLE observations (id INTEGER PRIMARY KEY, object_id INTEGER, stamp_ns INTEGER, label TEXT, score REAL,
+        "CREATE INDEX history_of_object ON history (object_id, from_ns)",
+        """CREATE TABLE observations (id INTEGER PRIMARY KEY, object_id INTEGER, stamp_ns INTEGER, label TEXT, score REAL,
         x REAL, y REAL, z REAL, sx REAL, sy REAL, sz REAL, yaw REAL, color TEXT, pixels INTEGER, embedding BLOB, crc INTEGER)""",
-    "CREATE INDEX observations_of_object ON observations (object_id, stamp_ns)",
-    "CREATE VIRTUAL TABLE observation_boxes USING rtree (id, x0, x1, y0, y1, z0, z1, t0, t1)",
-    """CREATE TABLE events (id INTEGER PRIMARY KEY, stamp_ns INTEGER, kind TEXT, object_id INTEGER, label TEXT, before TEXT, after TEXT,
+        "CREATE INDEX observations_of_object ON observations (object_id, stamp_ns)",
+        "CREATE VIRTUAL TABLE observation_boxes USING rtree (id, x0, x1, y0, y1, z0, z1, t0, t1)",
+        """CREATE TABLE events (id INTEGER PRIMARY KEY, stamp_ns INTEGER, kind TEXT, object_id INTEGER, label TEXT, before TEXT, after TEXT,
         evidence TEXT, belief REAL, room_from INTEGER, room_to INTEGER, crc INTEGER)""",
-    "CREATE INDEX events_in_time ON events (stamp_ns)",
-    # Bi-temporal: from_ns/to_ns say when it held in the world, recorded_ns when memory was told.
-    """CREATE TABLE relations (subject INTEGER, predicate TEXT, object INTEGER, from_ns INTEGER, to_ns INTEGER, probability REAL,
+        "CREATE INDEX events_in_time ON events (stamp_ns)",
+        # Bi-temporal: from_ns/to_ns say when it held in the world, recorded_ns when memory was told.
+        """CREATE TABLE relations (subject INTEGER, predicate TEXT, object INTEGER, from_ns INTEGER, to_ns INTEGER, probability REAL,
         recorded_ns INTEGER, crc INTEGER, PRIMARY KEY (subject, predicate, object, from_ns))""",
-    """CREATE TABLE nodes (id INTEGER, from_ns INTEGER, to_ns INTEGER, layer TEXT, label TEXT, x REAL, y REAL, z REAL,
+        """CREATE TABLE nodes (id INTEGER, from_ns INTEGER, to_ns INTEGER, layer TEXT, label TEXT, x REAL, y REAL, z REAL,
         sx REAL, sy REAL, sz REAL, yaw REAL, attributes TEXT, recorded_ns INTEGER, crc INTEGER, PRIMARY KEY (id, from_ns))""",
-    """CREATE TABLE episodes (id INTEGER PRIMARY KEY, instruction TEXT, start_ns INTEGER, end_ns INTEGER, outcome TEXT, summary TEXT,
+        """CREATE TABLE episodes (id INTEGER PRIMARY KEY, instruction TEXT, start_ns INTEGER, end_ns INTEGER, outcome TEXT, summary TEXT,
         steps TEXT, cost TEXT, crc INTEGER)""",
-    """CREATE TABLE lessons (id INTEGER, version INTEGER, text TEXT, source TEXT, support INTEGER, stamp_ns INTEGER, removed INTEGER,
+        """CREATE TABLE lessons (id INTEGER, version INTEGER, text TEXT, source TEXT, support INTEGER, stamp_ns INTEGER, removed INTEGER,
         crc INTEGER, PRIMARY KEY (id, version))""",
-    "CREATE TABLE corrections (object_id INTEGER PRIMARY KEY, label TEXT, x REAL, y REAL, z REAL, stamp_ns INTEGER, crc INTEGER)",
-    "CREATE TABLE world_state (name TEXT, part INTEGER, data BLOB, crc INTEGER, PRIMARY KEY (name, part))",
-    "CREATE TABLE aliases (id INTEGER PRIMARY KEY, target INTEGER, stamp_ns INTEGER, crc INTEGER)",
-    # No crc here: a quarantined row is kept as the text of what was read.
-    "CREATE TABLE quarantine (id INTEGER PRIMARY KEY, source TEXT, reason TEXT, content TEXT, stamp_ns INTEGER)",
-    "CREATE VIRTUAL TABLE words USING fts5 (body, tokenize = 'porter unicode61')",
-),)
+        "CREATE TABLE corrections (object_id INTEGER PRIMARY KEY, label TEXT, x REAL, y REAL, z REAL, stamp_ns INTEGER, crc INTEGER)",
+        "CREATE TABLE world_state (name TEXT, part INTEGER, data BLOB, crc INTEGER, PRIMARY KEY (name, part))",
+        "CREATE TABLE aliases (id INTEGER PRIMARY KEY, target INTEGER, stamp_ns INTEGER, crc INTEGER)",
+        # No crc here: a quarantined row is kept as the text of what was read.
+        "CREATE TABLE quarantine (id INTEGER PRIMARY KEY, source TEXT, reason TEXT, content TEXT, stamp_ns INTEGER)",
+        "CREATE VIRTUAL TABLE words USING fts5 (body, tokenize = 'porter unicode61')",
+    ),
+)
 
 SCHEMA_VERSION = len(MIGRATIONS)
 
@@ -55,8 +57,10 @@ def check_ours(database: Database) -> int:
     application, version = database.execute("PRAGMA application_id")[0][0], database.execute("PRAGMA user_version")[0][0]
     if application != APPLICATION_ID:
         if database.execute("SELECT count(*) FROM sqlite_master")[0][0] or application:
-            raise StoreError(f"{path}: is a database of another application (application_id {application:#x}, robomem's is "
-                             f"{APPLICATION_ID:#x}); nothing was changed; give another path")
+            raise StoreError(
+                f"{path}: is a database of another application (application_id {application:#x}, robomem's is "
+                f"{APPLICATION_ID:#x}); nothing was changed; give another path"
+            )
         if database.read_only:
             raise StoreError(f"{path}: is an empty database; nothing was ever remembered in it")
         return 0

@@ -57,8 +57,11 @@ class SpatialHistory:
 
     def rename(self, places: Iterable[tuple[int, PlaceWords]]) -> None:
         """Say better where some objects are staying (a room was found, or its furniture recognised)."""
-        rows = [self._keep(replace(stay, place=place)) for i, place in places
-                if (stay := self._last.get(i)) is not None and stay.to_ns is None and place.words]
+        rows = [
+            self._keep(replace(stay, place=place))
+            for i, place in places
+            if (stay := self._last.get(i)) is not None and stay.to_ns is None and place.words
+        ]
         if rows:
             self._store.put_stays(rows)
 
@@ -95,8 +98,20 @@ class SpatialHistory:
         first = s.observations[0] if s.observations else 0
         last = s.observations[-1] if s.observations else 0
         v = s.view
-        return Stay(self._new_id(), v.id, from_ns, max(from_ns, v.last_seen_ns), None, v.position, v.spread_m, s.place, v.existence,
-                    max(1, v.support) if v.first_seen_ns == from_ns else 1, first, last)
+        return Stay(
+            self._new_id(),
+            v.id,
+            from_ns,
+            max(from_ns, v.last_seen_ns),
+            None,
+            v.position,
+            v.spread_m,
+            s.place,
+            v.existence,
+            max(1, v.support) if v.first_seen_ns == from_ns else 1,
+            first,
+            last,
+        )
 
     def _seen_again(self, stay: Stay, s: Sighting, stamp_ns: int) -> Stay:
         """The same stay with a better position, the words of now, and one sighting more if it was seen."""
@@ -106,8 +121,14 @@ class SpatialHistory:
             return stay
         first = stay.first_observation or (s.observations[0] if s.observations else 0)
         last = s.observations[-1] if s.observations else stay.last_observation
-        return replace(stay, seen_ns=max(stay.seen_ns, v.last_seen_ns), existence=max(stay.existence, v.existence),
-                       sightings=stay.sightings + 1, first_observation=first, last_observation=last)
+        return replace(
+            stay,
+            seen_ns=max(stay.seen_ns, v.last_seen_ns),
+            existence=max(stay.existence, v.existence),
+            sightings=stay.sightings + 1,
+            first_observation=first,
+            last_observation=last,
+        )
 
     # -- traces
 
@@ -127,15 +148,39 @@ def present_trace(view: ObjectView, place: PlaceWords, at_ns: int, hours: float)
     aging = 1.0 if view.status == "held" else float(np.exp(-age_ns / (hours * 3.6e12)))
     # The covariance's largest eigenvalue; objects that are gone keep the spread they had.
     widest = float(np.linalg.eigvalsh(view.covariance)[-1])
-    return Trace(view.id, view.label, view.label_probs, view.color, view.position, widest, place, view.existence * aging, view.last_seen_ns,
-                 view.status in GONE, view.support, (0, view.last_seen_ns))
+    return Trace(
+        view.id,
+        view.label,
+        view.label_probs,
+        view.color,
+        view.position,
+        widest,
+        place,
+        view.existence * aging,
+        view.last_seen_ns,
+        view.status in GONE,
+        view.support,
+        (0, view.last_seen_ns),
+    )
 
 
 def _past_trace(view: ObjectView, stay: Stay, at_ns: int, hours: float) -> Trace:
     gone = stay.to_ns is not None and at_ns >= stay.to_ns
     seen_ns = min(stay.seen_ns, at_ns)
-    return Trace(view.id, view.label, view.label_probs, view.color, stay.position, stay.spread_m**2, stay.place, stay.p_there(at_ns, hours),
-                 seen_ns, gone, max(stay.sightings, 1), (stay.from_ns, seen_ns))
+    return Trace(
+        view.id,
+        view.label,
+        view.label_probs,
+        view.color,
+        stay.position,
+        stay.spread_m**2,
+        stay.place,
+        stay.p_there(at_ns, hours),
+        seen_ns,
+        gone,
+        max(stay.sightings, 1),
+        (stay.from_ns, seen_ns),
+    )
 
 
 def _distance(stay: Stay, view: ObjectView) -> float:

@@ -35,8 +35,16 @@ class SqliteCore:
         StoreError: unreadable, foreign or newer.
     """
 
-    def __init__(self, path: str, clock: Clock, read_only: bool = False, commit_interval_s: float = 0.1, engine: str | None = None,
-                 seed: int = 0, monotonic_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        path: str,
+        clock: Clock,
+        read_only: bool = False,
+        commit_interval_s: float = 0.1,
+        engine: str | None = None,
+        seed: int = 0,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.path, self.read_only, self._clock = str(path), read_only, clock
         self._interval_s, self._monotonic_s = commit_interval_s, monotonic_s
         self._guard = threading.RLock()
@@ -207,8 +215,10 @@ class SqliteCore:
             if self.read_only:
                 return
             self.begin()
-            self.database.execute("INSERT INTO quarantine (source, reason, content, stamp_ns) VALUES (?, ?, ?, ?)",
-                                  (table.name, reason, repr(row)[:4000], self._clock.now_ns()))
+            self.database.execute(
+                "INSERT INTO quarantine (source, reason, content, stamp_ns) VALUES (?, ?, ?, ?)",
+                (table.name, reason, repr(row)[:4000], self._clock.now_ns()),
+            )
             self.database.execute(table.delete, table.key_of(row))
 
     # -- notes and ids
@@ -258,9 +268,16 @@ class SqliteCore:
             if WAL_RESET_BUG[0] <= version <= WAL_RESET_BUG[1]:
                 warnings.append(f"SQLite {'.'.join(map(str, version))} has the WAL-reset bug (mended in 3.51.3); install apsw")
             return {
-                "path": self.path, "read_only": self.read_only, "engine": self.database.engine, "sqlite": ".".join(map(str, version)),
-                "schema_version": self.database.execute("PRAGMA user_version")[0][0], "map_id": self.get_meta("map_id"),
-                "rows": {table.name: self.count(table) for table in SEALED}, "bad_rows": self.bad_rows,
+                "path": self.path,
+                "read_only": self.read_only,
+                "engine": self.database.engine,
+                "sqlite": ".".join(map(str, version)),
+                "schema_version": self.database.execute("PRAGMA user_version")[0][0],
+                "map_id": self.get_meta("map_id"),
+                "rows": {table.name: self.count(table) for table in SEALED},
+                "bad_rows": self.bad_rows,
                 "quarantined": self.database.execute("SELECT count(*) FROM quarantine")[0][0],
-                "uncommitted": self._began_s is not None, "fault": str(self._fault or ""), "warnings": warnings,
+                "uncommitted": self._began_s is not None,
+                "fault": str(self._fault or ""),
+                "warnings": warnings,
             }

@@ -26,10 +26,50 @@ from robomem.types import Episode, Event, ObjectView, Observations
 CHUNK_BYTES = 1 << 20  # a snapshot array is kept in pieces of this size
 WORD_CODES: dict[WordKind, int] = {"object": 0, "episode": 1, "lesson": 2}  # rowid in `words` is id * 8 + code
 # "the wedding" must not find every text with a "the" in it.
-SAYS_NOTHING = frozenset((
-    "a", "an", "and", "are", "at", "be", "did", "do", "does", "for", "from", "has", "have", "i", "in", "is", "it", "its", "me", "my", "of",
-    "on", "one", "or", "our", "please", "that", "the", "there", "this", "to", "was", "we", "were", "what", "when", "where", "with", "you",
-    "your"))
+SAYS_NOTHING = frozenset(
+    (
+        "a",
+        "an",
+        "and",
+        "are",
+        "at",
+        "be",
+        "did",
+        "do",
+        "does",
+        "for",
+        "from",
+        "has",
+        "have",
+        "i",
+        "in",
+        "is",
+        "it",
+        "its",
+        "me",
+        "my",
+        "of",
+        "on",
+        "one",
+        "or",
+        "our",
+        "please",
+        "that",
+        "the",
+        "there",
+        "this",
+        "to",
+        "was",
+        "we",
+        "were",
+        "what",
+        "when",
+        "where",
+        "with",
+        "you",
+        "your",
+    )
+)
 EVICT_SHARE = 100  # a full observation table makes room for 1/100 of itself at a time
 
 
@@ -133,11 +173,13 @@ class SqliteStore(SqliteCore):
             self.begin()
             if self._observations + n > self._max_observations:
                 self._evict_observations(n)
-            rows = records.observation_rows(observations, ids, object_ids)[-self._max_observations:]
+            rows = records.observation_rows(observations, ids, object_ids)[-self._max_observations :]
             self.database.executemany(table.OBSERVATIONS.insert, [table.OBSERVATIONS.seal(row) for row in rows])
             t = self._seconds(observations.stamp_ns)
-            self.database.executemany("INSERT OR REPLACE INTO observation_boxes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                                      [(r[0], r[5], r[5], r[6], r[6], r[7], r[7], t, t) for r in rows])
+            self.database.executemany(
+                "INSERT OR REPLACE INTO observation_boxes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [(r[0], r[5], r[5], r[6], r[6], r[7], r[7], t, t) for r in rows],
+            )
             self._observations += len(rows)
 
     def _seconds(self, stamp_ns: int) -> float:
@@ -172,8 +214,10 @@ class SqliteStore(SqliteCore):
         c = np.asarray(center, np.float64)
         bounds = [v for axis in c for v in (float(axis) - radius_m, float(axis) + radius_m)]
         pad = 1e-6 * (abs(self._seconds(to_ns)) + abs(self._seconds(from_ns))) + 1e-3  # the tree keeps float32
-        where = ("WHERE id IN (SELECT id FROM observation_boxes WHERE x1 >= ? AND x0 <= ? AND y1 >= ? AND y0 <= ? AND z1 >= ? AND z0 <= ?"
-                 " AND t1 >= ? AND t0 <= ?)")
+        where = (
+            "WHERE id IN (SELECT id FROM observation_boxes WHERE x1 >= ? AND x0 <= ? AND y1 >= ? AND y0 <= ? AND z1 >= ? AND z0 <= ?"
+            " AND t1 >= ? AND t0 <= ?)"
+        )
         rows = self.rows(table.OBSERVATIONS, where, (*bounds, self._seconds(from_ns) - pad, self._seconds(to_ns) + pad))
         found = [records.observation_of(row) for row in rows if from_ns <= row[2] <= to_ns]
         ranked = sorted((float(np.linalg.norm(o.position - c)), o.id, o) for o in found)
@@ -296,13 +340,16 @@ class SqliteStore(SqliteCore):
             for t in (table.OBSERVATIONS, table.EVENTS):
                 self.put(t, [self._reowned(t, row, kept) for row in self.rows(t, "WHERE object_id = ?", (absorbed,))])
             self.remove(table.HISTORY, "WHERE object_id = ?", (absorbed,))
-            self.put_stays(replace(stay, object_id=kept) for stay in others
-                           if stay.to_ns is not None and all(stay.to_ns <= o.from_ns or (o.to_ns or 1 << 62) <= stay.from_ns for o in own))
+            self.put_stays(
+                replace(stay, object_id=kept)
+                for stay in others
+                if stay.to_ns is not None and all(stay.to_ns <= o.from_ns or (o.to_ns or 1 << 62) <= stay.from_ns for o in own)
+            )
 
     @staticmethod
     def _reowned(t: Table, row: Row, owner: int) -> Row:
         at = t.columns.index("object_id")
-        return (*row[:at], owner, *row[at + 1:-1])
+        return (*row[:at], owner, *row[at + 1 : -1])
 
     def aliases_of(self, object_id: int) -> list[int]:
         """Every id that now goes by `object_id`."""
@@ -333,11 +380,28 @@ class SqliteStore(SqliteCore):
         """Write nodes and relations of the scene graph (its Node and Relation) as known at `stamp_ns`."""
         nodes = list(nodes)
         self._rooms = {**self.room_names(), **{int(n.id): n.label for n in nodes if n.layer == "room"}}
-        self.put(table.NODES, [
-            (int(n.id), int(n.from_ns), n.to_ns, n.layer, n.label, *(float(v) for v in n.position), *(float(v) for v in n.size),
-             float(n.yaw_rad), records.to_json(dict(n.attributes)), stamp_ns) for n in nodes])
-        self.put(table.RELATIONS, [
-            (int(r.subject), r.predicate, int(r.object), int(r.from_ns), r.to_ns, float(r.probability), stamp_ns) for r in relations])
+        self.put(
+            table.NODES,
+            [
+                (
+                    int(n.id),
+                    int(n.from_ns),
+                    n.to_ns,
+                    n.layer,
+                    n.label,
+                    *(float(v) for v in n.position),
+                    *(float(v) for v in n.size),
+                    float(n.yaw_rad),
+                    records.to_json(dict(n.attributes)),
+                    stamp_ns,
+                )
+                for n in nodes
+            ],
+        )
+        self.put(
+            table.RELATIONS,
+            [(int(r.subject), r.predicate, int(r.object), int(r.from_ns), r.to_ns, float(r.probability), stamp_ns) for r in relations],
+        )
 
     def drop_nodes(self, ids: Sequence[int]) -> None:
         """Take nodes and their relations out of the graph's rows."""
@@ -348,10 +412,24 @@ class SqliteStore(SqliteCore):
 
     def graph_rows(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """All nodes and relations as dicts with the fields of Node and Relation."""
-        nodes = [{"id": r[0], "from_ns": r[1], "to_ns": r[2], "layer": r[3], "label": r[4], "position": list(r[5:8]), "size": list(r[8:11]),
-                  "yaw_rad": r[11], "attributes": json.loads(r[12])} for r in self.rows(table.NODES, "ORDER BY id, from_ns")]
-        relations = [{"subject": r[0], "predicate": r[1], "object": r[2], "from_ns": r[3], "to_ns": r[4], "probability": r[5]}
-                     for r in self.rows(table.RELATIONS, "ORDER BY subject, predicate, object, from_ns")]
+        nodes = [
+            {
+                "id": r[0],
+                "from_ns": r[1],
+                "to_ns": r[2],
+                "layer": r[3],
+                "label": r[4],
+                "position": list(r[5:8]),
+                "size": list(r[8:11]),
+                "yaw_rad": r[11],
+                "attributes": json.loads(r[12]),
+            }
+            for r in self.rows(table.NODES, "ORDER BY id, from_ns")
+        ]
+        relations = [
+            {"subject": r[0], "predicate": r[1], "object": r[2], "from_ns": r[3], "to_ns": r[4], "probability": r[5]}
+            for r in self.rows(table.RELATIONS, "ORDER BY subject, predicate, object, from_ns")
+        ]
         return nodes, relations
 
     def put_world(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -368,7 +446,7 @@ class SqliteStore(SqliteCore):
                 crc = zlib.crc32(data)
                 if self._world_crc.get(name) != crc:
                     self._world_crc[name] = crc
-                    parts = [(name, part, data[at:at + CHUNK_BYTES]) for part, at in enumerate(range(0, len(data), CHUNK_BYTES))]
+                    parts = [(name, part, data[at : at + CHUNK_BYTES]) for part, at in enumerate(range(0, len(data), CHUNK_BYTES))]
                     self.remove(table.WORLD_STATE, "WHERE name = ? AND part >= ?", (name, len(parts)))
                     self.put(table.WORLD_STATE, parts)
 

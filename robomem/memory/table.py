@@ -55,21 +55,31 @@ class Table:
         return row[: len(self.key)]
 
 
-
 def _columns(text: str) -> tuple[str, ...]:
     return tuple(text.replace(",", " ").split())
 
 
 META = Table("meta", ("key",), ("key", "value"))
-OBJECTS = Table("objects", ("id",), _columns(
-    "id label label_probs x y z covariance sx sy sz yaw existence status states first_ns last_ns support color kind embedding "
-    "place_id place room_id room"))
-HISTORY = Table("history", ("id",), _columns(
-    "id object_id from_ns seen_ns to_ns x y z spread place_id place room_id room existence sightings first_observation last_observation"))
+OBJECTS = Table(
+    "objects",
+    ("id",),
+    _columns(
+        "id label label_probs x y z covariance sx sy sz yaw existence status states first_ns last_ns support color kind embedding "
+        "place_id place room_id room"
+    ),
+)
+HISTORY = Table(
+    "history",
+    ("id",),
+    _columns(
+        "id object_id from_ns seen_ns to_ns x y z spread place_id place room_id room existence sightings first_observation last_observation"
+    ),
+)
 OBSERVATIONS = Table("observations", ("id",), _columns("id object_id stamp_ns label score x y z sx sy sz yaw color pixels embedding"))
 EVENTS = Table("events", ("id",), _columns("id stamp_ns kind object_id label before after evidence belief room_from room_to"))
-RELATIONS = Table("relations", ("subject", "predicate", "object", "from_ns"), _columns(
-    "subject predicate object from_ns to_ns probability recorded_ns"))
+RELATIONS = Table(
+    "relations", ("subject", "predicate", "object", "from_ns"), _columns("subject predicate object from_ns to_ns probability recorded_ns")
+)
 NODES = Table("nodes", ("id", "from_ns"), _columns("id from_ns to_ns layer label x y z sx sy sz yaw attributes recorded_ns"))
 EPISODES = Table("episodes", ("id",), _columns("id instruction start_ns end_ns outcome summary steps cost"))
 LESSONS = Table("lessons", ("id", "version"), _columns("id version text source support stamp_ns removed"))

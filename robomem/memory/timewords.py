@@ -12,8 +12,26 @@ from robomem.clock import NS_PER_S
 from robomem.errors import ConfigError
 
 UNITS = {"second": 1, "sec": 1, "minute": 60, "min": 60, "hour": 3600, "day": 86400, "week": 604800}
-NUMBERS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
-           "fifteen": 15, "twenty": 20, "thirty": 30, "half an": 0.5, "a couple of": 2, "a few": 3}
+NUMBERS = {
+    "a": 1,
+    "an": 1,
+    "one": 1,
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+    "eight": 8,
+    "nine": 9,
+    "ten": 10,
+    "fifteen": 15,
+    "twenty": 20,
+    "thirty": 30,
+    "half an": 0.5,
+    "a couple of": 2,
+    "a few": 3,
+}
 PARTS = {"morning": (5, 12), "afternoon": (12, 18), "evening": (18, 24), "night": (20, 30)}  # hours of the day; 30 is 6 the next morning
 
 _NUMBER = "|".join(sorted(NUMBERS, key=len, reverse=True))
@@ -71,7 +89,7 @@ def resolve(sentence: str, now_ns: int, timezone: str = "UTC") -> When | None:
         told = meaning(found, now)
         if told is None:
             continue
-        rest = " ".join((sentence[:found.start()] + " " + sentence[found.end():]).split())
+        rest = " ".join((sentence[: found.start()] + " " + sentence[found.end() :]).split())
         if isinstance(told, str):
             return When(0, now_ns, found.group(0).strip(), rest, first=not told, before=told)
         low, high = (min(_ns(t), now_ns) for t in told)
@@ -141,6 +159,7 @@ def _at(found: re.Match[str], now: datetime) -> Interval | None:
 
 def _until_now(meaning: Meaning) -> Meaning:
     """From the beginning of what is said until now ("since ...")."""
+
     def since(found: re.Match[str], now: datetime) -> Interval | str | None:
         told = meaning(found, now)
         return (told[0], now) if isinstance(told, tuple) else told

@@ -11,7 +11,7 @@ MAX_LINES = 12
 
 
 def ago(then_ns: int, now_ns: int) -> str:
-    """"40 s ago", "12 min ago", "3 h ago", "2 days ago"."""
+    """ "40 s ago", "12 min ago", "3 h ago", "2 days ago"."""
     s = max(0, now_ns - then_ns) / NS_PER_S
     if s < 2:
         return "just now"
@@ -19,7 +19,7 @@ def ago(then_ns: int, now_ns: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """"40 s", "12 min", "3 h", "2 days", in the largest unit that gives at least 2."""
+    """ "40 s", "12 min", "3 h", "2 days", in the largest unit that gives at least 2."""
     for limit, unit, size in ((120, "s", 1), (7200, "min", 60), (172800, "h", 3600)):
         if seconds < limit:
             return f"{seconds / size:.0f} {unit}"
@@ -27,7 +27,7 @@ def duration(seconds: float) -> str:
 
 
 def name(recall: Recall, color: str = "") -> str:
-    """"the red mug (#12)"."""
+    """ "the red mug (#12)"."""
     return f"the {color + ' ' if color else ''}{recall.label} (#{recall.id})"
 
 
@@ -39,7 +39,7 @@ def spot(place: str, position: Sequence[float] | None) -> str:
 
 
 def evidence(ids: Sequence[int]) -> str:
-    """"Evidence: observations 3, 7." or nothing."""
+    """ "Evidence: observations 3, 7." or nothing."""
     return f" Evidence: observations {', '.join(str(i) for i in ids)}." if ids else ""
 
 
@@ -53,8 +53,10 @@ def whereabouts(recall: Recall, color: str, now_ns: int, likely: Sequence[PlaceP
     who, where = name(recall, color), spot(recall.place, None if recall.position is None else recall.position.tolist())
     seen = ago(recall.last_seen_ns or 0, now_ns)
     if recall.verdict == "found":
-        return (f"{_capital(who)} is {where}: seen {seen}, {recall.p_still_there:.0%} sure that it still is there, "
-                f"within {recall.radius90_m:.2f} m.{evidence(recall.evidence)}")
+        return (
+            f"{_capital(who)} is {where}: seen {seen}, {recall.p_still_there:.0%} sure that it still is there, "
+            f"within {recall.radius90_m:.2f} m.{evidence(recall.evidence)}"
+        )
     text = f"{_capital(who)} was {where} when I last saw it {seen}, but it is probably not there any more ({recall.p_still_there:.0%})."
     return text + (f" Most likely now: {', '.join(_guess(p) for p in likely)}." if likely else "") + evidence(recall.evidence)
 
@@ -78,7 +80,7 @@ def was_there(recall: Recall, color: str, said: str) -> str:
 
 
 def things(views: Sequence[ObjectView], counts: bool = True) -> str:
-    """"2 books, a red mug (#12) and a plate (#9)"."""
+    """ "2 books, a red mug (#12) and a plate (#9)"."""
     by_label: dict[str, list[ObjectView]] = {}
     for view in views:
         by_label.setdefault(view.label, []).append(view)
@@ -124,7 +126,7 @@ def change(event: Event, was: str, now_ns: int) -> str:
 
 
 def _bare(place: str) -> str:
-    """"on the counter in the kitchen" as the end of "from ...": "the counter in the kitchen"."""
+    """ "on the counter in the kitchen" as the end of "from ...": "the counter in the kitchen"."""
     return place.removeprefix("on ").removeprefix("in ")
 
 

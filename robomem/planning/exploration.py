@@ -56,8 +56,16 @@ class Explorer:
         min_worth: m^2 of new area per metre below which a drive is not worth it.
     """
 
-    def __init__(self, radius_m: float = 0.28, inspect_m: float = 0.0, keep_ratio: float = 1.5, patience_m: float = 0.5,
-                 reserve_m: float = 0.7, gain_power: float = 0.25, min_worth: float = 0.03) -> None:
+    def __init__(
+        self,
+        radius_m: float = 0.28,
+        inspect_m: float = 0.0,
+        keep_ratio: float = 1.5,
+        patience_m: float = 0.5,
+        reserve_m: float = 0.7,
+        gain_power: float = 0.25,
+        min_worth: float = 0.03,
+    ) -> None:
         self.radius_m = radius_m
         self.inspect_m = inspect_m
         self.keep_ratio = keep_ratio
@@ -138,14 +146,23 @@ class Explorer:
                 out.append(self._goal(grid, grid.to_cell(view[:2]), view[2], "inspect", middle, 0.5 * len(cells) * grid.cell_m**2, travel))
         return out
 
-    def _goal(self, grid: OccupancyGrid, cell: NDArray[np.int64], yaw: float, kind: str, about: NDArray[np.float64], gain: float,
-              travel: NDArray[np.float32]) -> ExploreGoal:
+    def _goal(
+        self,
+        grid: OccupancyGrid,
+        cell: NDArray[np.int64],
+        yaw: float,
+        kind: str,
+        about: NDArray[np.float64],
+        gain: float,
+        travel: NDArray[np.float32],
+    ) -> ExploreGoal:
         """A goal at the centre of a cell."""
         x, y = grid.to_xy(cell)
         return ExploreGoal(float(x), float(y), yaw, kind, about, gain, float(travel[tuple(cell)]))
 
-    def _stand(self, grid: OccupancyGrid, travel: NDArray[np.float32], wish_xy: NDArray[np.float64], seen_xy: NDArray[np.float64],
-               reach_m: float) -> NDArray[np.int64] | None:
+    def _stand(
+        self, grid: OccupancyGrid, travel: NDArray[np.float32], wish_xy: NDArray[np.float64], seen_xy: NDArray[np.float64], reach_m: float
+    ) -> NDArray[np.int64] | None:
         """The reachable cell nearest to a wish with free floor between it and what is to be seen."""
         reach = int(reach_m / grid.cell_m)
         low = np.maximum(grid.to_cell(wish_xy) - reach, 0)

@@ -72,8 +72,14 @@ def travel_distances(grid: OccupancyGrid, start_xy: ArrayLike, radius_m: float) 
     return np.where(np.isfinite(dist), dist + np.linalg.norm(grid.to_xy(start) - np.asarray(start_xy, float)[:2]), dist).astype(np.float32)
 
 
-def plan_path(grid: OccupancyGrid, start_xy: ArrayLike, goal_xy: ArrayLike, radius_m: float, goal_tolerance_m: float = 0.15,
-              allow_unknown: bool = False) -> NDArray[np.float64] | None:
+def plan_path(
+    grid: OccupancyGrid,
+    start_xy: ArrayLike,
+    goal_xy: ArrayLike,
+    radius_m: float,
+    goal_tolerance_m: float = 0.15,
+    allow_unknown: bool = False,
+) -> NDArray[np.float64] | None:
     """A drivable polyline for a disc-shaped robot.
 
     Args:
@@ -116,8 +122,14 @@ def least_along(grid: OccupancyGrid, field: NDArray[np.float32], a_xy: ArrayLike
     return float(kernels.least_along(field, a[0], a[1], b[0], b[1]))
 
 
-def frontiers(grid: OccupancyGrid, from_xy: ArrayLike | None = None, radius_m: float = 0.28, min_cells: int = 6,
-              min_unknown_m2: float = 0.1, travel: NDArray[np.float32] | None = None) -> list[Frontier]:
+def frontiers(
+    grid: OccupancyGrid,
+    from_xy: ArrayLike | None = None,
+    radius_m: float = 0.28,
+    min_cells: int = 6,
+    min_unknown_m2: float = 0.1,
+    travel: NDArray[np.float32] | None = None,
+) -> list[Frontier]:
     """Borders of the known free floor, largest first.
 
     Args:
@@ -148,9 +160,18 @@ def frontiers(grid: OccupancyGrid, from_xy: ArrayLike | None = None, radius_m: f
     return sorted(found, key=lambda f: (-f.size, tuple(f.xy)))
 
 
-def viewpoint(grid: OccupancyGrid, target_xyz: ArrayLike, reach_m: tuple[float, float] = (0.6, 2.2), from_xy: ArrayLike | None = None,
-              radius_m: float = 0.28, target_radius_m: float = 0.4, camera_height_m: float = 1.35, best_m: float = 1.2,
-              avoid_xy: Sequence[ArrayLike] = (), travel: NDArray[np.float32] | None = None) -> tuple[float, float, float] | None:
+def viewpoint(
+    grid: OccupancyGrid,
+    target_xyz: ArrayLike,
+    reach_m: tuple[float, float] = (0.6, 2.2),
+    from_xy: ArrayLike | None = None,
+    radius_m: float = 0.28,
+    target_radius_m: float = 0.4,
+    camera_height_m: float = 1.35,
+    best_m: float = 1.2,
+    avoid_xy: Sequence[ArrayLike] = (),
+    travel: NDArray[np.float32] | None = None,
+) -> tuple[float, float, float] | None:
     """A pose from which a camera on a mast sees a target, at small travel.
 
     The line of sight is followed through the grid's height slabs, so a table does not hide what stands on it but a wall does.
@@ -177,9 +198,16 @@ def viewpoint(grid: OccupancyGrid, target_xyz: ArrayLike, reach_m: tuple[float, 
     return _best_that_sees(grid, cells, score, target_xyz, camera_height_m, target_radius_m)
 
 
-def standing_point(grid: OccupancyGrid, target_xyz: ArrayLike, reach_m: float = 0.75, radius_m: float = 0.28,
-                   from_xy: ArrayLike | None = None, target_radius_m: float = 0.4, avoid_xy: Sequence[ArrayLike] = (),
-                   travel: NDArray[np.float32] | None = None) -> tuple[float, float, float] | None:
+def standing_point(
+    grid: OccupancyGrid,
+    target_xyz: ArrayLike,
+    reach_m: float = 0.75,
+    radius_m: float = 0.28,
+    from_xy: ArrayLike | None = None,
+    target_radius_m: float = 0.4,
+    avoid_xy: Sequence[ArrayLike] = (),
+    travel: NDArray[np.float32] | None = None,
+) -> tuple[float, float, float] | None:
     """Where to stand to put a hand on a target: the free pose nearest to it on its own side of the wall.
 
     Args:
@@ -200,9 +228,17 @@ def standing_point(grid: OccupancyGrid, target_xyz: ArrayLike, reach_m: float = 
     return _best_that_sees(grid, cells, distance + 0.02 * drive, target_xyz, 1.2, target_radius_m)
 
 
-def _candidates(grid: OccupancyGrid, target_xyz: ArrayLike, reach_m: tuple[float, float], radius_m: float, margin_m: float,
-                from_xy: ArrayLike | None, avoid_xy: Sequence[ArrayLike], travel: NDArray[np.float32] | None,
-                avoid_m: float = 0.5) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+def _candidates(
+    grid: OccupancyGrid,
+    target_xyz: ArrayLike,
+    reach_m: tuple[float, float],
+    radius_m: float,
+    margin_m: float,
+    from_xy: ArrayLike | None,
+    avoid_xy: Sequence[ArrayLike],
+    travel: NDArray[np.float32] | None,
+    avoid_m: float = 0.5,
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """Standable cells Int64[n, 2] within reach of a target, their distance to it and the drive there (m)."""
     stands = standable(grid, margin_m)  # the margin is for standing; doorways on the way need only the radius
     if travel is None:
@@ -216,8 +252,9 @@ def _candidates(grid: OccupancyGrid, target_xyz: ArrayLike, reach_m: tuple[float
     return cells[keep], distance[keep], travel[cells[keep, 0], cells[keep, 1]].astype(np.float64)
 
 
-def _best_that_sees(grid: OccupancyGrid, cells: NDArray[np.int64], score: NDArray[np.float64], target_xyz: ArrayLike, eye_z: float,
-                    target_radius_m: float) -> tuple[float, float, float] | None:
+def _best_that_sees(
+    grid: OccupancyGrid, cells: NDArray[np.int64], score: NDArray[np.float64], target_xyz: ArrayLike, eye_z: float, target_radius_m: float
+) -> tuple[float, float, float] | None:
     """The pose of least score with a line of sight; walls may hide the last 0.1 m, then ever more (things inside tall cabinets)."""
     target = np.asarray(target_xyz, float)
     if len(cells) == 0:
@@ -225,8 +262,18 @@ def _best_that_sees(grid: OccupancyGrid, cells: NDArray[np.int64], score: NDArra
     i, j = (target[1::-1] - grid.origin[::-1]) / grid.cell_m - 0.5
     order = np.argsort(score, kind="stable")
     for skip_wall in np.arange(0.1, target_radius_m + 0.051, 0.1):
-        clear = kernels.sees(grid.slabs, cells[order], float(eye_z), i, j, float(target[2]) if len(target) > 2 else 0.8, grid.cell_m,
-                             float(target_radius_m), float(skip_wall), kernels.SLAB_OF_HEIGHT)
+        clear = kernels.sees(
+            grid.slabs,
+            cells[order],
+            float(eye_z),
+            i,
+            j,
+            float(target[2]) if len(target) > 2 else 0.8,
+            grid.cell_m,
+            float(target_radius_m),
+            float(skip_wall),
+            kernels.SLAB_OF_HEIGHT,
+        )
         if clear.any():
             x, y = grid.to_xy(cells[order[int(np.argmax(clear))]])
             return float(x), float(y), float(np.arctan2(target[1] - y, target[0] - x))
@@ -264,8 +311,9 @@ def _way_out(grid: OccupancyGrid, open_: NDArray[np.bool_], start_xy: ArrayLike)
     return None
 
 
-def _nearest_reachable(grid: OccupancyGrid, open_: NDArray[np.bool_], start: NDArray[np.int64], goal_xy: NDArray[np.float64],
-                       tolerance_m: float) -> NDArray[np.int64] | None:
+def _nearest_reachable(
+    grid: OccupancyGrid, open_: NDArray[np.bool_], start: NDArray[np.int64], goal_xy: NDArray[np.float64], tolerance_m: float
+) -> NDArray[np.int64] | None:
     """The cell nearest to the goal within tolerance among those connected to start."""
     labels, _ = ops.parts(open_, diagonal=True)
     cell = grid.to_cell(goal_xy)

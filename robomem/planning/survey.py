@@ -46,8 +46,9 @@ class Surveyor:
         stop: asked after every drive; True ends the survey (something more urgent was found).
     """
 
-    def __init__(self, world: WorldModel, body: RobotBody, on_progress: Progress | None = None,
-                 stop: Callable[[], bool] | None = None) -> None:
+    def __init__(
+        self, world: WorldModel, body: RobotBody, on_progress: Progress | None = None, stop: Callable[[], bool] | None = None
+    ) -> None:
         self.world, self.body = world, body
         self._say = on_progress or (lambda _text: None)
         self._stop = stop or (lambda: False)
@@ -101,14 +102,28 @@ class Surveyor:
         tried: set[int] = set()
         while not self._over(start, max_s):
             here = self.body.pose()
-            doubtful = [v for v in self.world.objects() if v.status == "tentative" and v.kind == "object" and v.id not in tried
-                        and v.last_seen_ns >= start and v.existence > DOUBTFUL]
+            doubtful = [
+                v
+                for v in self.world.objects()
+                if v.status == "tentative"
+                and v.kind == "object"
+                and v.id not in tried
+                and v.last_seen_ns >= start
+                and v.existence > DOUBTFUL
+            ]
             if not doubtful:
                 return True
             view = min(doubtful, key=lambda v: (float(np.linalg.norm(v.position[:2] - here[:2])), v.id))
             tried.add(view.id)
-            pose = viewpoint(self.world.grid, view.position, GLANCE_REACH_M, here[:2], self.body.radius_m, avoid_xy=(here[:2],),
-                             camera_height_m=self.body.camera_height_m)
+            pose = viewpoint(
+                self.world.grid,
+                view.position,
+                GLANCE_REACH_M,
+                here[:2],
+                self.body.radius_m,
+                avoid_xy=(here[:2],),
+                camera_height_m=self.body.camera_height_m,
+            )
             if pose is not None and self._drive(np.array(pose[:2]), pose[2]):
                 self._glance(view.position)
         return False
@@ -134,8 +149,15 @@ class Surveyor:
             todo.append((float(np.linalg.norm(f.position[:2] - here[:2])), f.id, surface.spots[stale].mean(axis=0)))
         best: tuple[float, int, NDArray[np.float64], tuple[float, float, float]] | None = None
         for _, surface_id, target in sorted(todo, key=lambda row: row[:2])[:6]:
-            pose = viewpoint(self.world.grid, target, GLANCE_REACH_M, here[:2], self.body.radius_m, travel=travel,
-                             camera_height_m=self.body.camera_height_m)
+            pose = viewpoint(
+                self.world.grid,
+                target,
+                GLANCE_REACH_M,
+                here[:2],
+                self.body.radius_m,
+                travel=travel,
+                camera_height_m=self.body.camera_height_m,
+            )
             if pose is None:
                 idle[surface_id] = TRIES
                 continue

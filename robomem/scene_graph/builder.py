@@ -98,7 +98,9 @@ class GraphBuilder:
         self._put(view, stamp_ns)
         self.graph.begin_stay(view.id, stamp_ns if again else view.first_seen_ns, view.position)
         self._attach(stamp_ns, view, self.furniture(), evidence, quiet=True)
-        self._log.add(stamp_ns, "appeared", view.id, {"again": True} if again else {}, self._where(view), evidence, view.existence, view.label)
+        self._log.add(
+            stamp_ns, "appeared", view.id, {"again": True} if again else {}, self._where(view), evidence, view.existence, view.label
+        )
 
     def _move(self, stamp_ns: int, i: int, before: NDArray[np.float64], after: NDArray[np.float64], evidence: tuple[int, ...]) -> None:
         view = self.tracker.view(i)
@@ -141,8 +143,13 @@ class GraphBuilder:
 
     def _put(self, view: ObjectView, stamp_ns: int) -> None:
         old = self.graph.node(view.id)
-        attributes = {"existence": round(view.existence, 4), "status": view.status, "color": view.color,
-                      "states": {k: v[0] for k, v in view.states.items()}, "support": view.support}
+        attributes = {
+            "existence": round(view.existence, 4),
+            "status": view.status,
+            "color": view.color,
+            "states": {k: v[0] for k, v in view.states.items()},
+            "support": view.support,
+        }
         start = old.from_ns if old is not None else view.first_seen_ns
         end = stamp_ns if view.status in ("missing", "removed") else None
         layer = {"furniture": "furniture", "agent": "agent"}.get(view.kind, "object")
@@ -193,8 +200,16 @@ class GraphBuilder:
         start = stamp_ns if old is not None else max(view.first_seen_ns, self._stay_start(view.id, stamp_ns))
         self.graph.relate(view.id, best.predicate, best.holder, best.probability, start)
         if old is not None and not quiet and old[1] in ("on", "inside") and old[0] != best.holder:
-            self._log.add(stamp_ns, "relation_changed", view.id, {"place": before, "place_id": old[0]}, self._where(view), evidence,
-                          view.existence, view.label)
+            self._log.add(
+                stamp_ns,
+                "relation_changed",
+                view.id,
+                {"place": before, "place_id": old[0]},
+                self._where(view),
+                evidence,
+                view.existence,
+                view.label,
+            )
 
     def _stay_start(self, i: int, default: int) -> int:
         stays = self.graph.stays.get(i)

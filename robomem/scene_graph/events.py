@@ -16,10 +16,21 @@ class EventLog:
         self._ids = ids
         self._pending: list[Event] = []
 
-    def add(self, stamp_ns: int, kind: EventKind, object_id: int, before: Mapping[str, Any], after: Mapping[str, Any],
-            evidence: tuple[int, ...] = (), belief: float = 1.0, label: str = "") -> None:
+    def add(
+        self,
+        stamp_ns: int,
+        kind: EventKind,
+        object_id: int,
+        before: Mapping[str, Any],
+        after: Mapping[str, Any],
+        evidence: tuple[int, ...] = (),
+        belief: float = 1.0,
+        label: str = "",
+    ) -> None:
         """Note a change of one object."""
-        self._pending.append(Event(self._ids.next(), stamp_ns, kind, object_id, dict(before), dict(after), evidence, round(belief, 4), label))
+        self._pending.append(
+            Event(self._ids.next(), stamp_ns, kind, object_id, dict(before), dict(after), evidence, round(belief, 4), label)
+        )
 
     def collect(self) -> tuple[Event, ...]:
         """What was noted since the last call, in order."""

@@ -109,8 +109,9 @@ class SceneGraph:
         n = self._nodes.get(node_id)
         return n.position if n is not None and not self.stays.get(node_id) and self._present(n, at_ns) else None
 
-    def relations(self, subject: int | None = None, predicate: str | None = None, object: int | None = None,
-                  at_ns: int | None = None) -> list[Relation]:
+    def relations(
+        self, subject: int | None = None, predicate: str | None = None, object: int | None = None, at_ns: int | None = None
+    ) -> list[Relation]:
         """Relations that hold now (or at `at_ns`) and match what is given."""
         if subject is not None:
             pool: Iterable[Relation] = self._relations.get(self.resolve(subject), ())
@@ -120,8 +121,11 @@ class SceneGraph:
         else:
             pool = (r for s in sorted(self._relations) for r in self._relations[s])
         target = self.resolve(object) if object is not None else None
-        return [r for r in pool if r.holds_at(at_ns) and (predicate is None or r.predicate == predicate)
-                and (target is None or r.object == target)]
+        return [
+            r
+            for r in pool
+            if r.holds_at(at_ns) and (predicate is None or r.predicate == predicate) and (target is None or r.object == target)
+        ]
 
     def relations_of(self, subject: int) -> list[Relation]:
         """Every relation a subject ever had, past ones too."""
@@ -133,8 +137,11 @@ class SceneGraph:
 
     def parent(self, node_id: int, at_ns: int | None = None) -> tuple[int, str] | None:
         """(node, predicate) that most likely holds this node, None if nothing does."""
-        best = max((r for r in self.relations(subject=node_id, at_ns=at_ns) if r.predicate in HOLDS),
-                   key=lambda r: (r.predicate != "part_of", r.probability, -r.object), default=None)
+        best = max(
+            (r for r in self.relations(subject=node_id, at_ns=at_ns) if r.predicate in HOLDS),
+            key=lambda r: (r.predicate != "part_of", r.probability, -r.object),
+            default=None,
+        )
         return (best.object, best.predicate) if best else None
 
     def room_of(self, node_id: int, at_ns: int | None = None) -> int | None:

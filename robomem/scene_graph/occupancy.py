@@ -21,8 +21,17 @@ State = Literal["free", "occupied", "unknown"]
 _STATES: tuple[State, ...] = ("unknown", "free", "occupied")
 _SLAB_LAYERS = ("log", "low_cm", "high_cm")  # evidence, and between which heights surface was seen, per slab
 _FILL = {"nearest": kernels.NEVER_M, "low_cm": kernels.NO_LOW_CM}
-_LAYERS = {"log": np.int8, "low_cm": np.uint8, "high_cm": np.uint8, "seen": np.int8, "nearest": np.float32, "first_hit": np.float32,
-           "last_hit": np.float32, "transient": np.uint8, "state": np.uint8}
+_LAYERS = {
+    "log": np.int8,
+    "low_cm": np.uint8,
+    "high_cm": np.uint8,
+    "seen": np.int8,
+    "nearest": np.float32,
+    "first_hit": np.float32,
+    "last_hit": np.float32,
+    "transient": np.uint8,
+    "state": np.uint8,
+}
 
 
 class OccupancyGrid:
@@ -190,8 +199,9 @@ class OccupancyGrid:
         missing = [name for name in (*_LAYERS, "frame", "counters") if name not in arrays]
         shapes = {np.shape(arrays[name])[-2:] for name in _LAYERS if name in arrays}
         if missing or len(shapes) != 1 or any(np.shape(arrays[name])[:1] != (kernels.SLABS,) for name in _SLAB_LAYERS):
-            raise InvalidInputError(f"occupancy grid: not a snapshot: missing {missing}, layer shapes {sorted(shapes)}; "
-                                    "was it written by robomem?")
+            raise InvalidInputError(
+                f"occupancy grid: not a snapshot: missing {missing}, layer shapes {sorted(shapes)}; was it written by robomem?"
+            )
         frame, counters = np.asarray(arrays["frame"], float), np.asarray(arrays["counters"], np.int64)
         grid = cls(*(float(frame[i]) for i in (0, 3, 4, 5)))
         grid.origin = (float(frame[1]), float(frame[2]))
@@ -226,8 +236,10 @@ class OccupancyGrid:
         new = (rows + before[0] + after[0], cols + before[1] + after[1])
         if max(new) * self.cell_m > self.max_side_m:
             length = max(new) * self.cell_m
-            raise InvalidInputError(f"{who}: frame at ({bounds[0]:.0f}, {bounds[1]:.0f}) m would make the map {length:.0f} m long, "
-                                    f"limit {self.max_side_m:.0f} m; is the pose in the map frame and in metres?")
+            raise InvalidInputError(
+                f"{who}: frame at ({bounds[0]:.0f}, {bounds[1]:.0f}) m would make the map {length:.0f} m long, "
+                f"limit {self.max_side_m:.0f} m; is the pose in the map frame and in metres?"
+            )
         pad = ((before[0], after[0]), (before[1], after[1]))
         for name, layer in self._layers.items():
             self._layers[name] = np.pad(layer, ((0, 0), *pad) if name in _SLAB_LAYERS else pad, constant_values=_FILL.get(name, 0))

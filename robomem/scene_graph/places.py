@@ -37,8 +37,9 @@ class PlaceGraph:
         return int(np.argmin(np.linalg.norm(self.nodes - np.asarray(xy, float)[:2], axis=1)))
 
 
-def place_graph(grid: OccupancyGrid, rooms: RoomMap | None = None, spacing_m: float = 1.0, radius_m: float = 0.28,
-                previous: PlaceGraph | None = None) -> PlaceGraph:
+def place_graph(
+    grid: OccupancyGrid, rooms: RoomMap | None = None, spacing_m: float = 1.0, radius_m: float = 0.28, previous: PlaceGraph | None = None
+) -> PlaceGraph:
     """Spread places over the free floor and join neighbours.
 
     Doors come first, then what is left of a previous graph (so places keep where they were), then the most open cells.
@@ -68,8 +69,9 @@ def place_graph(grid: OccupancyGrid, rooms: RoomMap | None = None, spacing_m: fl
     return PlaceGraph(nodes, edges, at, room[cells[:, 0], cells[:, 1]])
 
 
-def _spread(grid: OccupancyGrid, field: NDArray[np.float32], rooms: RoomMap | None, spacing_m: float,
-            previous: PlaceGraph | None) -> NDArray[np.int64]:
+def _spread(
+    grid: OccupancyGrid, field: NDArray[np.float32], rooms: RoomMap | None, spacing_m: float, previous: PlaceGraph | None
+) -> NDArray[np.int64]:
     """Cells Int64[n, 2] of places: doors, previous places, then open cells by falling clearance, each clear of those before."""
     taken = field <= 0
     chosen: list[NDArray[np.int64]] = []
@@ -110,8 +112,9 @@ def _nearest_open(grid: OccupancyGrid, field: NDArray[np.float32], xy: ArrayLike
     return np.array(np.unravel_index(int(np.argmax(part)), part.shape), np.int64) + low
 
 
-def _join(cells: NDArray[np.int64], field: NDArray[np.float32], open_: NDArray[np.bool_],
-          radius_m: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _join(
+    cells: NDArray[np.int64], field: NDArray[np.float32], open_: NDArray[np.bool_], radius_m: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Edges Int64[m, 2] between neighbouring places, and cells Int64[k, 2] where a place is missing to connect what is connected."""
     n = len(cells)
     region = np.zeros(field.shape, np.int32)

@@ -25,8 +25,9 @@ class Support:
     probability: float
 
 
-def supports(particles: NDArray[np.float32], weights: NDArray[np.float64], height_m: float, furniture: list[ObjectView],
-             ontology: Ontology) -> list[Support]:
+def supports(
+    particles: NDArray[np.float32], weights: NDArray[np.float64], height_m: float, furniture: list[ObjectView], ontology: Ontology
+) -> list[Support]:
     """How likely each piece of furniture holds a thing.
 
     P(on) = weighted share of position particles over the footprint and no higher above the top than things on it can be; for what

@@ -19,7 +19,9 @@ SLACK_M = 1.0  # furniture against a wall lies outside the free floor that was c
 class RoomLayer:
     """Room nodes with stable ids, their names from the furniture in them, and the places between them."""
 
-    def __init__(self, graph: SceneGraph, grid: OccupancyGrid, ids: IdAllocator, config: GraphConfig, ontology: Ontology, building: int) -> None:
+    def __init__(
+        self, graph: SceneGraph, grid: OccupancyGrid, ids: IdAllocator, config: GraphConfig, ontology: Ontology, building: int
+    ) -> None:
         self.graph, self.grid, self.config, self.ontology = graph, grid, config, ontology
         self._ids, self._building = ids, building
         self.map: RoomMap | None = None
@@ -79,8 +81,18 @@ class RoomLayer:
         if node_id is None:
             node_id = self.node_of[label] = self._ids.next()
         center = np.array([*(low + high) / 2, 0.0])
-        self.graph.put(Node(node_id, "room", old.label if old else "room", center, np.array([*(high - low), 2.4]), 0.0,
-                            {"area_m2": round(self.map.area_m2(label), 2)}, old.from_ns if old else stamp_ns))
+        self.graph.put(
+            Node(
+                node_id,
+                "room",
+                old.label if old else "room",
+                center,
+                np.array([*(high - low), 2.4]),
+                0.0,
+                {"area_m2": round(self.map.area_m2(label), 2)},
+                old.from_ns if old else stamp_ns,
+            )
+        )
         self.graph.relate(node_id, "part_of", self._building, 1.0, old.from_ns if old else stamp_ns)
 
     def _attach(self, stamp_ns: int) -> None:
@@ -91,12 +103,17 @@ class RoomLayer:
     def _name(self, stamp_ns: int) -> None:
         for node_id in self.node_of.values():
             labels = [n.label for n in self.graph.nodes("furniture") if self.graph.room_of(n.id) == node_id]
-            labels += [n.label for n in self.graph.nodes("object") if n.label in ("tv", "microwave") and self.graph.room_of(n.id) == node_id]
+            labels += [
+                n.label for n in self.graph.nodes("object") if n.label in ("tv", "microwave") and self.graph.room_of(n.id) == node_id
+            ]
             name, probability = name_room(labels, self.ontology)
             old = self.graph.node(node_id)
             if old is not None and name and name != old.label:
-                self.graph.put(Node(old.id, "room", name, old.position, old.size, 0.0, {**old.attributes, "p_name": round(probability, 3)},
-                                    old.from_ns))
+                self.graph.put(
+                    Node(
+                        old.id, "room", name, old.position, old.size, 0.0, {**old.attributes, "p_name": round(probability, 3)}, old.from_ns
+                    )
+                )
 
     def _connect(self, stamp_ns: int) -> None:
         assert self.map is not None

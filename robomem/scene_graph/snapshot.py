@@ -42,10 +42,17 @@ def pack(world: WorldModel) -> Arrays:
     for name, array in world.grid.snapshot().items():
         out[f"grid_{name}"] = array
     meta = {
-        "format": FORMAT, "stamp_ns": world.stamp_ns, "tracks": [_track_json(t) for t in tracks],
-        "aliases": list(tracker.aliases.items()), "rates": tracker.rates.to_json(), "graph": world.graph.to_json(),
-        "gone_ns": list(world.whereabouts.gone_ns.items()), "building": world.builder.building, "robot": world.builder.robot,
-        "frames": tracker._frames, "rng": world._rng.bit_generator.state,
+        "format": FORMAT,
+        "stamp_ns": world.stamp_ns,
+        "tracks": [_track_json(t) for t in tracks],
+        "aliases": list(tracker.aliases.items()),
+        "rates": tracker.rates.to_json(),
+        "graph": world.graph.to_json(),
+        "gone_ns": list(world.whereabouts.gone_ns.items()),
+        "building": world.builder.building,
+        "robot": world.builder.robot,
+        "frames": tracker._frames,
+        "rng": world._rng.bit_generator.state,
     }
     out["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
     return out
@@ -78,8 +85,9 @@ def unpack(world: WorldModel, arrays: Mapping[str, NDArray[np.generic]]) -> None
         if name.startswith("surface_") and name[8:].isdigit():
             key = int(name[8:])
             seen = np.asarray(arrays[f"surface_seen_{key}"], np.int64)
-            world.whereabouts.surfaces[key] = Surface(np.array(arrays[name], np.float64), seen[:-1].copy(), int(seen[-1]),
-                                                      np.array(arrays[f"surface_size_{key}"], np.float64))
+            world.whereabouts.surfaces[key] = Surface(
+                np.array(arrays[name], np.float64), seen[:-1].copy(), int(seen[-1]), np.array(arrays[f"surface_size_{key}"], np.float64)
+            )
     world.rooms.adopt_nodes()
 
 
@@ -103,14 +111,35 @@ def _unpack_tracks(world: WorldModel, meta: dict[str, Any], arrays: Mapping[str,
         world.tracker.tracks[track.id] = track
 
 
-_PLAIN = ("id", "kind", "first_seen_ns", "last_seen_ns", "last_evidence_ns", "status", "confirmed_once", "support", "hits", "states",
-          "embedding_weight", "colors", "size_weight", "named", "unnamed")
+_PLAIN = (
+    "id",
+    "kind",
+    "first_seen_ns",
+    "last_seen_ns",
+    "last_evidence_ns",
+    "status",
+    "confirmed_once",
+    "support",
+    "hits",
+    "states",
+    "embedding_weight",
+    "colors",
+    "size_weight",
+    "named",
+    "unnamed",
+)
 
 
 def _track_json(t: Track) -> dict[str, Any]:
     books = {name: [[*cell, value] for cell, value in getattr(t.evidence, name).items()] for name in ("hits", "misses", "empties")}
-    return {**{name: getattr(t, name) for name in _PLAIN}, "labels": t.labels.to_json(), "evidence": books, "velocity": t.velocity.tolist(),
-            "anchor": t.anchor.tolist(), "body_frames": t.body.frames if t.body is not None else 0}
+    return {
+        **{name: getattr(t, name) for name in _PLAIN},
+        "labels": t.labels.to_json(),
+        "evidence": books,
+        "velocity": t.velocity.tolist(),
+        "anchor": t.anchor.tolist(),
+        "body_frames": t.body.frames if t.body is not None else 0,
+    }
 
 
 def _track_from(row: dict[str, Any], index: int, world: WorldModel, body: VoxelBody | None) -> Track:
@@ -118,6 +147,8 @@ def _track_from(row: dict[str, Any], index: int, world: WorldModel, body: VoxelB
     labels.load_json(row["labels"])
     plain = {name: row[name] for name in _PLAIN}
     track = Track(row=index, labels=labels, body=body, **plain)
-    track.evidence = Evidence(**{name: {(int(a), int(b), int(c)): float(v) for a, b, c, v in rows} for name, rows in row["evidence"].items()})
+    track.evidence = Evidence(
+        **{name: {(int(a), int(b), int(c)): float(v) for a, b, c, v in rows} for name, rows in row["evidence"].items()}
+    )
     track.velocity, track.anchor = np.array(row["velocity"], float), np.array(row["anchor"], float)
     return track

@@ -143,8 +143,18 @@ class Whereabouts:
         surface = self.surfaces.get(f.id)
         height = float(np.median(surface.spots[:, 2])) if surface is not None else float(f.position[2] + f.size[2] / 2)
         position = np.array([f.position[0], f.position[1], height if relation == "on" else f.position[2]])
-        return PlaceProbability(f.id, f.label, name.label if name else "", position, probability, relation,
-                                relation == "inside" and self.ontology.prior(f.label).openable, open_state, self.looked_ns(f.id), why)
+        return PlaceProbability(
+            f.id,
+            f.label,
+            name.label if name else "",
+            position,
+            probability,
+            relation,
+            relation == "inside" and self.ontology.prior(f.label).openable,
+            open_state,
+            self.looked_ns(f.id),
+            why,
+        )
 
     def _left(self, object_id: int | None) -> tuple[int, str] | None:
         """The (holder, relation) that a missing object was last taken from."""
@@ -189,5 +199,15 @@ class Whereabouts:
 
 
 def _scaled(row: PlaceProbability, factor: float) -> PlaceProbability:
-    return PlaceProbability(row.place_id, row.label, row.room, row.position, row.probability * factor, row.relation, row.container,
-                            row.is_open, row.looked_ns, row.why)
+    return PlaceProbability(
+        row.place_id,
+        row.label,
+        row.room,
+        row.position,
+        row.probability * factor,
+        row.relation,
+        row.container,
+        row.is_open,
+        row.looked_ns,
+        row.why,
+    )

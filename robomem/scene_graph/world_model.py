@@ -85,8 +85,10 @@ class WorldModel:
             InvalidInputError: the stamp is older than the last frame's.
         """
         if frame.stamp_ns < self.stamp_ns:
-            raise InvalidInputError(f"{frame.camera}: stamp {frame.stamp_ns} is {(self.stamp_ns - frame.stamp_ns) / NS_PER_S:.3f} s older than the "
-                                    "last frame; sort the stream, or open a new memory if the clock was reset")
+            raise InvalidInputError(
+                f"{frame.camera}: stamp {frame.stamp_ns} is {(self.stamp_ns - frame.stamp_ns) / NS_PER_S:.3f} s older than the "
+                "last frame; sort the stream, or open a new memory if the clock was reset"
+            )
         marks = [("start", time.process_time())]
         lifted = self.lifter.lift(frame, detections) if detections is not None else None
         marks.append(("perception", time.process_time()))
@@ -160,14 +162,28 @@ class WorldModel:
             return others
         stays = self.tracker.rates.survival(view.label, self.ontology.prior(view.label).moves_every_h, stamp_ns - view.last_seen_ns)
         here = view.existence * stays
-        rows = [PlaceProbability(r.place_id, r.label, r.room, r.position, r.probability * (1 - here), r.relation, r.container, r.is_open,
-                                 r.looked_ns, r.why) for r in others]
+        rows = [
+            PlaceProbability(
+                r.place_id, r.label, r.room, r.position, r.probability * (1 - here), r.relation, r.container, r.is_open, r.looked_ns, r.why
+            )
+            for r in others
+        ]
         up = self.graph.parent(view.id)
         holder = self.graph.node(up[0]) if up else None
         room = self.graph.room_of(view.id)
         name = self.graph.node(room) if room is not None else None
-        first = PlaceProbability(holder.id if holder else view.id, holder.label if holder else view.label, name.label if name else "",
-                                 view.position, here, up[1] if up and up[1] in ("on", "inside") else "on", False, False, view.last_seen_ns, "last seen there")
+        first = PlaceProbability(
+            holder.id if holder else view.id,
+            holder.label if holder else view.label,
+            name.label if name else "",
+            view.position,
+            here,
+            up[1] if up and up[1] in ("on", "inside") else "on",
+            False,
+            False,
+            view.last_seen_ns,
+            "last seen there",
+        )
         return [first, *rows]
 
     # -- what others know better -------------------------------------------------------------------------------------

@@ -92,7 +92,7 @@ class Stock:
     def habits(self, objects: tuple[ObjectItem, ...]) -> dict[str, tuple[Spot, ...]]:
         """For the first object of each often-moved class: its present place and two or three in other rooms, weights summing to one.
 
-        Habits are drawn evenly over the home's surfaces: they are this household's own, which common sense does not know and memory can learn.
+        Habits are drawn evenly over the home's surfaces: they are this household's own; common sense does not know them, memory can learn them.
         """
         out = {}
         for item in objects:
@@ -126,7 +126,9 @@ class Stock:
         ]
         if not options:
             return None
-        weights = np.array([(1.0 if even else prior[f.label] if f.label in prior else 0.4) / sum(o[0] is f for o in options) for f, _ in options])
+        weights = np.array(
+            [(1.0 if even else prior.get(f.label, 0.4)) / sum(o[0] is f for o in options) for f, _ in options]
+        )
         for _ in range(40):
             item, surface = options[int(self._rng.choice(len(options), p=weights / weights.sum()))]
             found = self._try(name, label, item, surface)

@@ -24,17 +24,31 @@ TRUTH = [true("mug 1", "mug", 0.0), true("apple 1", "apple", 2.0), true("desk 1"
 GOOD = [track(1, "mug", 0.03), track(2, "apple", 2.02), track(3, "desk", 5.1, "furniture", 1.0)]
 
 
-@pytest.mark.parametrize(("tracks", "recall", "ghosts", "double"), [
-    (GOOD, 1.0, 0, 0),
-    (GOOD[:2], 2 / 3, 0, 0),
-    ([*GOOD, track(4, "mug", 3.0)], 1.0, 1, 0),
-    ([*GOOD, track(4, "mug", -0.05)], 1.0, 0, 1),
-    ([*GOOD, track(4, "mug", 3.0, status="tentative")], 1.0, 0, 0),
-    ([track(1, "cup", 0.0), *GOOD[1:]], 2 / 3, 1, 0),
-    ([track(1, "mug", 0.2), *GOOD[1:]], 2 / 3, 0, 0),
-    ([*GOOD[:2], track(3, "desk", 5.8, "furniture", 1.0)], 2 / 3, 0, 0),
-    ([], 0.0, 0, 0),
-], ids=["perfect", "desk missing", "ghost", "two ids", "tentative does not count", "wrong label", "too far", "furniture by overlap", "nothing"])
+@pytest.mark.parametrize(
+    ("tracks", "recall", "ghosts", "double"),
+    [
+        (GOOD, 1.0, 0, 0),
+        (GOOD[:2], 2 / 3, 0, 0),
+        ([*GOOD, track(4, "mug", 3.0)], 1.0, 1, 0),
+        ([*GOOD, track(4, "mug", -0.05)], 1.0, 0, 1),
+        ([*GOOD, track(4, "mug", 3.0, status="tentative")], 1.0, 0, 0),
+        ([track(1, "cup", 0.0), *GOOD[1:]], 2 / 3, 1, 0),
+        ([track(1, "mug", 0.2), *GOOD[1:]], 2 / 3, 0, 0),
+        ([*GOOD[:2], track(3, "desk", 5.8, "furniture", 1.0)], 2 / 3, 0, 0),
+        ([], 0.0, 0, 0),
+    ],
+    ids=[
+        "perfect",
+        "desk missing",
+        "ghost",
+        "two ids",
+        "tentative does not count",
+        "wrong label",
+        "too far",
+        "furniture by overlap",
+        "nothing",
+    ],
+)
 def test_scores(tracks: list[ObjectView], recall: float, ghosts: int, double: int) -> None:
     score = score_map(tracks, TRUTH, TRUTH, ONTOLOGY)
     assert score.recall == pytest.approx(recall)

@@ -25,8 +25,11 @@ def replayed(kitchen: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
 def test_every_annotated_object_is_found_with_its_label(replayed: tuple[Path, dict], kitchen: Path) -> None:
     taken: set[int] = set()
     for true in json.loads((kitchen / "objects.json").read_text())["objects"]:
-        found = [(float(np.linalg.norm(np.array(o["position"]) - true["position"])), o["id"]) for o in replayed[1]["objects"]
-                 if o["label"] == true["label"] and o["id"] not in taken]
+        found = [
+            (float(np.linalg.norm(np.array(o["position"]) - true["position"])), o["id"])
+            for o in replayed[1]["objects"]
+            if o["label"] == true["label"] and o["id"] not in taken
+        ]
         error, which = min(found, default=(9.0, -1))
         assert error <= true["tolerance_m"], (true, found)
         taken.add(which)

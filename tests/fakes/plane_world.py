@@ -117,11 +117,18 @@ def home_2x2(door_m: float = 0.9, furnished: bool = True) -> PlaneWorld:
     if not furnished:
         return PlaneWorld(walls)
     things = [
-        *table(2.2, 1.7, 1.6, 0.9), block(0.4, 2.6, 0.6, 2.0, 0.9, "counter"), block(0.4, 0.5, 0.65, 0.65, 1.75, "fridge"),
+        *table(2.2, 1.7, 1.6, 0.9),
+        block(0.4, 2.6, 0.6, 2.0, 0.9, "counter"),
+        block(0.4, 0.5, 0.65, 0.65, 1.75, "fridge"),
         block(7.5, 0.5, 1.9, 0.8, 0.8, "sofa"),
-        *table(7.6, 1.7, 1.0, 0.5, 0.42, "coffee table"), block(9.7, 2.2, 0.4, 1.4, 0.5, "tv stand"),
-        block(1.1, 6.9, 2.0, 1.5, 0.5, "bed"), block(0.35, 5.7, 0.45, 0.45, 0.5, "nightstand"), block(3.6, 7.7, 1.0, 0.45, 0.9, "dresser"),
-        *table(8.0, 7.5, 1.4, 0.7, 0.74, "desk"), block(9.75, 5.5, 0.35, 1.0, 1.8, "shelf"), block(8.0, 6.8, 0.45, 0.45, 0.9, "chair"),
+        *table(7.6, 1.7, 1.0, 0.5, 0.42, "coffee table"),
+        block(9.7, 2.2, 0.4, 1.4, 0.5, "tv stand"),
+        block(1.1, 6.9, 2.0, 1.5, 0.5, "bed"),
+        block(0.35, 5.7, 0.45, 0.45, 0.5, "nightstand"),
+        block(3.6, 7.7, 1.0, 0.45, 0.9, "dresser"),
+        *table(8.0, 7.5, 1.4, 0.7, 0.74, "desk"),
+        block(9.75, 5.5, 0.35, 1.0, 1.8, "shelf"),
+        block(8.0, 6.8, 0.45, 0.45, 0.9, "chair"),
     ]
     return PlaneWorld(walls + things)
 
@@ -150,8 +157,11 @@ class PlaneRobot:
     def true_pose(self) -> tuple[float, float, float]:
         """Where it really is: belief plus an error that swings over some ten metres of driving."""
         s = self.travelled_m
-        return (self.x + self.drift_m * np.sin(0.7 * s), self.y + self.drift_m * np.cos(0.5 * s) - self.drift_m,
-                self.yaw + self.drift_rad * np.sin(0.9 * s + 1.0))
+        return (
+            self.x + self.drift_m * np.sin(0.7 * s),
+            self.y + self.drift_m * np.cos(0.5 * s) - self.drift_m,
+            self.yaw + self.drift_rad * np.sin(0.9 * s + 1.0),
+        )
 
     def frame(self, pan: float = 0.0, tilt: float = 0.44) -> None:
         """Capture one frame, half a second after the last."""

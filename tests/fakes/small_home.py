@@ -15,8 +15,12 @@ from tests.fakes.plane_world import MEDIUM, Box, PlaneWorld, block, wall
 
 S = 1_000_000_000
 WALLS = [wall(0, 0, 7, 0), wall(0, 4, 7, 4), wall(0, 0, 0, 4), wall(7, 0, 7, 4), wall(3.5, 0, 3.5, 1.5), wall(3.5, 2.5, 3.5, 4)]
-FURNITURE = [block(2.9, 0.5, 1.0, 0.6, 0.9, "counter"), block(0.5, 3.3, 0.6, 0.7, 1.7, "fridge"),
-             block(6.4, 3.0, 0.7, 1.4, 0.74, "desk"), block(5.0, 0.6, 1.8, 0.8, 0.5, "bed")]
+FURNITURE = [
+    block(2.9, 0.5, 1.0, 0.6, 0.9, "counter"),
+    block(0.5, 3.3, 0.6, 0.7, 1.7, "fridge"),
+    block(6.4, 3.0, 0.7, 1.4, 0.74, "desk"),
+    block(5.0, 0.6, 1.8, 0.8, 0.5, "bed"),
+]
 COUNTER, DESK = (2.9, 0.5, 0.9), (6.4, 3.0, 0.74)
 
 
@@ -45,7 +49,9 @@ class SmallHome:
         p = np.stack([(u - k.cx) / k.fx * frame.depth_m, (v - k.cy) / k.fy * frame.depth_m, frame.depth_m], axis=-1)
         cloud = p @ frame.T_map_camera[:3, :3].T + frame.T_map_camera[:3, 3]
         for box in (*FURNITURE, *self.things):
-            own = ((cloud > np.array(box.low) - (0.03, 0.03, -0.012)) & (cloud < np.array(box.high) + 0.03)).all(axis=-1) & (frame.depth_m > 0)
+            own = ((cloud > np.array(box.low) - (0.03, 0.03, -0.012)) & (cloud < np.array(box.high) + 0.03)).all(axis=-1) & (
+                frame.depth_m > 0
+            )
             if box.label in ("counter", "fridge", "desk", "bed"):
                 for other in self.things:
                     own &= ~((cloud > np.array(other.low) - 0.01) & (cloud < np.array(other.high) + 0.03)).all(axis=-1)
@@ -54,8 +60,13 @@ class SmallHome:
         if not rows:
             return frame, Detections.empty()
         masks = np.stack([m for _, m in rows])
-        boxes = np.array([[np.nonzero(m.any(0))[0][0], np.nonzero(m.any(1))[0][0], np.nonzero(m.any(0))[0][-1], np.nonzero(m.any(1))[0][-1]]
-                          for m in masks], np.float32)
+        boxes = np.array(
+            [
+                [np.nonzero(m.any(0))[0][0], np.nonzero(m.any(1))[0][0], np.nonzero(m.any(0))[0][-1], np.nonzero(m.any(1))[0][-1]]
+                for m in masks
+            ],
+            np.float32,
+        )
         return frame, Detections(tuple(label for label, _ in rows), np.full(len(rows), 0.85, np.float32), boxes, masks)
 
     def look(self, eye: tuple[float, float, float], at: tuple[float, float, float]) -> FrameResult:

@@ -34,8 +34,9 @@ def view(world: PlaneWorld, eye: tuple[float, float, float], at: tuple[float, fl
     return world.render(look_at(eye, at), round(t_s * S), MEDIUM)
 
 
-def observe(world: PlaneWorld, frame: RgbdFrame, rng: np.random.Generator, recall: float = 1.0, min_pixels: int = 30,
-            skip: tuple[str, ...] = ()) -> Observations:
+def observe(
+    world: PlaneWorld, frame: RgbdFrame, rng: np.random.Generator, recall: float = 1.0, min_pixels: int = 30, skip: tuple[str, ...] = ()
+) -> Observations:
     """What a detector with this recall says of the boxes that the depth image shows, centre noise 1 cm."""
     k = frame.intrinsics
     v, u = np.nonzero(frame.depth_m)
@@ -48,25 +49,48 @@ def observe(world: PlaneWorld, frame: RgbdFrame, rng: np.random.Generator, recal
         if box.label in skip or np.count_nonzero(own) < min_pixels or rng.random() > recall:
             continue
         center = (np.array(box.low) + np.array(box.high)) / 2
-        rows.append((box.label, center + rng.normal(0, 0.01, 3), np.array(box.high) - np.array(box.low), cloud[own][:400].astype(np.float32)))
+        rows.append(
+            (box.label, center + rng.normal(0, 0.01, 3), np.array(box.high) - np.array(box.low), cloud[own][:400].astype(np.float32))
+        )
     n = len(rows)
-    return Observations(frame.stamp_ns, tuple(r[0] for r in rows), np.full(n, 0.8), np.array([r[1] for r in rows]).reshape(n, 3),
-                        np.tile(np.eye(3) * 2e-4, (n, 1, 1)), np.array([r[2] for r in rows]).reshape(n, 3), np.zeros(n), np.zeros((n, 0)),
-                        tuple(COLORS.get(r[0], "") for r in rows), np.full(n, 200), np.zeros(n, bool), np.zeros((n, 4)),
-                        tuple(r[3] for r in rows), tuple({} for _ in rows))
+    return Observations(
+        frame.stamp_ns,
+        tuple(r[0] for r in rows),
+        np.full(n, 0.8),
+        np.array([r[1] for r in rows]).reshape(n, 3),
+        np.tile(np.eye(3) * 2e-4, (n, 1, 1)),
+        np.array([r[2] for r in rows]).reshape(n, 3),
+        np.zeros(n),
+        np.zeros((n, 0)),
+        tuple(COLORS.get(r[0], "") for r in rows),
+        np.full(n, 200),
+        np.zeros(n, bool),
+        np.zeros((n, 4)),
+        tuple(r[3] for r in rows),
+        tuple({} for _ in rows),
+    )
 
 
 class Watcher:
     """A tracker with the frames and changes of a test's story."""
 
     def __init__(self, seed: int = 0, config: BeliefConfig | None = None) -> None:
-        self.tracker = Tracker(config or BeliefConfig(), PerceptionConfig(), IdAllocator().next, np.random.default_rng(seed), default_ontology())
+        self.tracker = Tracker(
+            config or BeliefConfig(), PerceptionConfig(), IdAllocator().next, np.random.default_rng(seed), default_ontology()
+        )
         self.rng = np.random.default_rng(seed + 1)
         self.t = 0.0
         self.log: list[Changes] = []
 
-    def look(self, world: PlaneWorld, eye: tuple[float, float, float], at: tuple[float, float, float], recall: float = 1.0,
-             detector: bool = True, skip: tuple[str, ...] = ()) -> Changes:
+    def look(
+        self,
+        world: PlaneWorld,
+        eye: tuple[float, float, float],
+        at: tuple[float, float, float],
+        recall: float = 1.0,
+        detector: bool = True,
+        skip: tuple[str, ...] = (),
+    ) -> Changes:
         """One frame, half a second after the last."""
         self.t += 0.5
         frame = view(world, eye, at, self.t)
@@ -74,7 +98,9 @@ class Watcher:
         self.log.append(changes)
         return changes
 
-    def around(self, world: PlaneWorld, at: tuple[float, float, float], frames: int = 8, recall: float = 1.0, skip: tuple[str, ...] = ()) -> None:
+    def around(
+        self, world: PlaneWorld, at: tuple[float, float, float], frames: int = 8, recall: float = 1.0, skip: tuple[str, ...] = ()
+    ) -> None:
         """Frames along an arc of a metre and a half in front of `at`."""
         for a in np.linspace(-0.7, 0.7, frames):
             eye = (at[0] - 1.5 * float(np.cos(a)), at[1] + 1.5 * float(np.sin(a)), 1.35)
@@ -83,5 +109,7 @@ class Watcher:
     def one(self, label: str) -> int:
         """The id of the only confirmed track of a label."""
         found = [v.id for v in self.tracker.views() if v.label == label and v.status not in ("tentative", "removed")]
-        assert len(found) == 1, f"expected one {label}, got {[(v.id, v.label, v.status, v.position.round(2)) for v in self.tracker.views()]}"
+        assert len(found) == 1, (
+            f"expected one {label}, got {[(v.id, v.label, v.status, v.position.round(2)) for v in self.tracker.views()]}"
+        )
         return found[0]

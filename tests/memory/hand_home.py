@@ -95,9 +95,20 @@ class HandHome:
         for i, number in zip(seen, numbers, strict=True):
             self.observations.setdefault(i, []).append(number)
         obs = Observations(
-            t_ns, tuple(v.label for v in views), np.full(n, 0.9), np.array([v.position for v in views]).reshape(n, 3),
-            np.tile(np.eye(3) * 1e-4, (n, 1, 1)), np.array([v.size for v in views]).reshape(n, 3), np.zeros(n), np.zeros((n, 4)),
-            tuple(v.color for v in views), np.full(n, 300), np.zeros(n, bool), np.zeros((n, 4)),
-            tuple(np.zeros((0, 3), np.float32) for _ in views), tuple({} for _ in views))
+            t_ns,
+            tuple(v.label for v in views),
+            np.full(n, 0.9),
+            np.array([v.position for v in views]).reshape(n, 3),
+            np.tile(np.eye(3) * 1e-4, (n, 1, 1)),
+            np.array([v.size for v in views]).reshape(n, 3),
+            np.zeros(n),
+            np.zeros((n, 4)),
+            tuple(v.color for v in views),
+            np.full(n, 300),
+            np.zeros(n, bool),
+            np.zeros((n, 4)),
+            tuple(np.zeros((0, 3), np.float32) for _ in views),
+            tuple({} for _ in views),
+        )
         result = FrameResult(t_ns, events, obs, np.array(numbers, np.int64), np.array(seen, np.int64), ids, {})
         self.memory._commit(result, [self.views[i] for i in ids], self.graph)

@@ -101,15 +101,27 @@ def test_any_sentence_is_answered(text: str):
             assert ask(memory, sentence).text
 
 
-@pytest.mark.parametrize(("seconds", "said"), [
-    (0, "just now"), (40, "40 s ago"), (119, "119 s ago"), (120, "2 min ago"), (3 * 3600, "3 h ago"), (50 * 3600, "2 days ago")])
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "just now"), (40, "40 s ago"), (119, "119 s ago"), (120, "2 min ago"), (3 * 3600, "3 h ago"), (50 * 3600, "2 days ago")],
+)
 def test_ages(seconds: int, said: str):
     assert wording.ago(0, seconds * S) == said
 
 
-@pytest.mark.parametrize(("label", "many"), [
-    ("cup", "cups"), ("glasses", "glasses"), ("shelf", "shelves"), ("box", "boxes"), ("person", "people"), ("battery", "batteries"),
-    ("key", "keys"), ("bench", "benches")])
+@pytest.mark.parametrize(
+    ("label", "many"),
+    [
+        ("cup", "cups"),
+        ("glasses", "glasses"),
+        ("shelf", "shelves"),
+        ("box", "boxes"),
+        ("person", "people"),
+        ("battery", "batteries"),
+        ("key", "keys"),
+        ("bench", "benches"),
+    ],
+)
 def test_plurals(label: str, many: str):
     assert wording.plural(label) == many
 

@@ -79,9 +79,11 @@ def test_a_second_writer_is_told_who_has_it(tmp_path: Path, engine: str):
 
 def test_a_second_writer_in_another_process(tmp_path: Path):
     path = tmp_path / "home.db"
-    code = ("import sys; from robomem.clock import SystemClock; from robomem.errors import StoreLockedError\n"
-            "from robomem.memory.sqlite_store import SqliteStore\n"
-            "try:\n    SqliteStore(sys.argv[1], SystemClock())\nexcept StoreLockedError as e:\n    sys.exit(7)")
+    code = (
+        "import sys; from robomem.clock import SystemClock; from robomem.errors import StoreLockedError\n"
+        "from robomem.memory.sqlite_store import SqliteStore\n"
+        "try:\n    SqliteStore(sys.argv[1], SystemClock())\nexcept StoreLockedError as e:\n    sys.exit(7)"
+    )
     held = store(path)
     root = str(Path(__file__).parents[2])
     assert subprocess.run([sys.executable, "-c", code, str(path)], cwd=root, timeout=60, check=False).returncode == 7

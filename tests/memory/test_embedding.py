@@ -17,11 +17,36 @@ from tests.memory.hand_home import HandHome, S
 HERE = all(importlib.util.find_spec(name) for name in NEEDS)
 needs_encoder = pytest.mark.skipif(not HERE, reason="the optional sentence encoder is not installed")
 RELATED = [
-    ("timepiece", "clock"), ("novel", "book"), ("freezer", "fridge"), ("armchair", "chair"), ("kitten", "cat"), ("eyeglasses", "glasses"),
-    ("skillet", "pan"), ("stuffed animal", "teddy bear"), ("teapot", "kettle"), ("sneaker", "shoe"), ("mattress", "bed")]
+    ("timepiece", "clock"),
+    ("novel", "book"),
+    ("freezer", "fridge"),
+    ("armchair", "chair"),
+    ("kitten", "cat"),
+    ("eyeglasses", "glasses"),
+    ("skillet", "pan"),
+    ("stuffed animal", "teddy bear"),
+    ("teapot", "kettle"),
+    ("sneaker", "shoe"),
+    ("mattress", "bed"),
+]
 UNRELATED = ["umbrella", "guitar", "candle", "knife", "milk", "piano", "door", "justice", "drill", "towel"]
-LABELS = ["clock", "book", "fridge", "chair", "cat", "glasses", "pan", "teddy bear", "kettle", "shoe", "bed", "lamp", "bottle", "mug",
-          "keyboard"]
+LABELS = [
+    "clock",
+    "book",
+    "fridge",
+    "chair",
+    "cat",
+    "glasses",
+    "pan",
+    "teddy bear",
+    "kettle",
+    "shoe",
+    "bed",
+    "lamp",
+    "bottle",
+    "mug",
+    "keyboard",
+]
 
 
 class CountingEmbedder:

@@ -35,7 +35,11 @@ def test_a_label_is_gone_everywhere_and_nothing_else_is(tmp_path: Path):
     memory, home = lived_in(path)
     done = memory.forget(label="walrus")
     assert done.ids == (1,) and {k: done.rows[k] for k in ("history", "events", "episodes", "lessons")} == {
-        "history": 2, "events": 2, "episodes": 2, "lessons": 1}
+        "history": 2,
+        "events": 2,
+        "episodes": 2,
+        "lessons": 1,
+    }
     assert memory.find("walrus").verdict == memory.find(1).verdict == memory.where_was("walrus", 10 * S).verdict == "unknown"
     assert memory.changes(label="walrus") == [] and memory.episodes("walrus") == [] and memory.lessons("walrus") == []
     assert [v.id for v in memory.what_is_in("desk")] == [2] and memory.short_term.get(1) is None

@@ -80,12 +80,15 @@ def test_a_bad_row_is_left_out_of_answers_even_without_verify(tmp_path: Path):
     s.close()
 
 
-@pytest.mark.parametrize(("sql", "told"), [
-    ("UPDATE observation_boxes SET x0 = x0 + 5, x1 = x1 + 5 WHERE id = 1030", "1 did not hold"),
-    ("DELETE FROM observation_boxes WHERE id = 1030", "1 did not hold"),
-    ("UPDATE meta SET value = '3' WHERE key = 'next_id'", "next_id"),
-    ("DELETE FROM meta WHERE key = 'epoch_ns'", "epoch"),
-])
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("UPDATE observation_boxes SET x0 = x0 + 5, x1 = x1 + 5 WHERE id = 1030", "1 did not hold"),
+        ("DELETE FROM observation_boxes WHERE id = 1030", "1 did not hold"),
+        ("UPDATE meta SET value = '3' WHERE key = 'next_id'", "next_id"),
+        ("DELETE FROM meta WHERE key = 'epoch_ns'", "epoch"),
+    ],
+)
 def test_what_can_be_derived_is_mended(tmp_path: Path, sql: str, told: str):
     s = filled(tmp_path / "home.db")
     s.write(sql)

@@ -34,7 +34,9 @@ TABLE = [
     ("everything in the study", {"label": "", "room": "study", "plural": True}),
     ("the red one", {"label": "", "color": "red"}),
     ("all cups", {"label": "cup", "plural": True}),
-    ("#12", {"id": 12}), ("object 12", {"id": 12}), (12, {"id": 12}),
+    ("#12", {"id": 12}),
+    ("object 12", {"id": 12}),
+    (12, {"id": 12}),
 ]
 
 

@@ -70,8 +70,11 @@ def test_an_answer_names_its_filters_and_an_abstention_what_it_knows():
 QUESTIONS = [
     ("colour", CUPS, "Which cup: the white one or the blue one?"),
     ("room", (trace(1, "cup"), trace(2, "cup", place=STUDY)), "Which cup: the one in the kitchen or the one in the study?"),
-    ("furniture", (trace(1, "cup"), trace(2, "cup", place=PlaceWords(13, "in the sink", 1, "kitchen"))),
-     "Which cup: the one on the counter in the kitchen or the one in the sink in the kitchen?"),
+    (
+        "furniture",
+        (trace(1, "cup"), trace(2, "cup", place=PlaceWords(13, "in the sink", 1, "kitchen"))),
+        "Which cup: the one on the counter in the kitchen or the one in the sink in the kitchen?",
+    ),
     ("position", (trace(1, "cup"), trace(2, "cup")), "Which cup: the one at x 1.0 y 0.0 or the one at x 2.0 y 0.0?"),
     ("colour splits three of three", (*CUPS, trace(3, "cup", color="red")), "Which cup: the white one, the blue one or the red one?"),
 ]
@@ -113,8 +116,15 @@ def test_the_radius_holds_ninety_percent():
         assert inside.mean() >= 0.895
 
 
-@pytest.mark.parametrize(("words", "holder", "expected"), [
-    ("on the counter in the kitchen", "counter", True), ("on the dining table in the kitchen", "table", True),
-    ("in the fridge", "fridge", True), ("in the kitchen", "counter", False), ("on the desk in the study", "table", False)])
+@pytest.mark.parametrize(
+    ("words", "holder", "expected"),
+    [
+        ("on the counter in the kitchen", "counter", True),
+        ("on the dining table in the kitchen", "table", True),
+        ("in the fridge", "fridge", True),
+        ("in the kitchen", "counter", False),
+        ("on the desk in the study", "table", False),
+    ],
+)
 def test_on_holder(words: str, holder: str, expected: bool):
     assert on_holder(words, holder) is expected

@@ -28,9 +28,14 @@ def test_it_is_less_and_less_sure(furnished: HandHome, clock: ManualClock):
 
 
 MUG_OVER_TIME = [
-    (0, "unknown", ""), (1, "found", "on the counter in the kitchen"), (20, "found", "on the counter in the kitchen"),
-    (49, "moved_since_seen", "on the counter in the kitchen"), (55, "moved_since_seen", "on the counter in the kitchen"),
-    (60, "found", "on the desk in the study"), (99, "found", "on the desk in the study")]
+    (0, "unknown", ""),
+    (1, "found", "on the counter in the kitchen"),
+    (20, "found", "on the counter in the kitchen"),
+    (49, "moved_since_seen", "on the counter in the kitchen"),
+    (55, "moved_since_seen", "on the counter in the kitchen"),
+    (60, "found", "on the desk in the study"),
+    (99, "found", "on the desk in the study"),
+]
 
 
 def test_where_was_reads_history_and_never_the_present(furnished: HandHome):
@@ -78,14 +83,27 @@ def test_what_the_robot_holds_is_a_stay_of_its_own(furnished: HandHome):
     home.graph.end(1, 20 * S)
     home.put(1, "mug", "desk", 20 * S, moved=True, color="red")
     assert [s.place.words for s in home.memory.store.stays(1)] == [
-        "on the counter in the kitchen", "in the robot's gripper", "on the desk in the study"]
+        "on the counter in the kitchen",
+        "in the robot's gripper",
+        "on the desk in the study",
+    ]
 
 
-@pytest.mark.parametrize(("place", "at", "labels"), [
-    ("kitchen", None, ["counter", "cup", "dining table", "mug"]), ("the counter", None, ["cup", "mug"]),
-    ("the desk in the study", None, ["cup"]), ("study", None, ["book", "cup", "desk", "shelf"]), ("the shelf in the kitchen", None, []),
-    ("garage", None, []), (10_013, None, ["cup"]),
-    (10_001, None, ["counter", "cup", "dining table", "mug"]), ("kitchen", 1.5, ["counter", "dining table", "mug"]), ("table", None, [])])
+@pytest.mark.parametrize(
+    ("place", "at", "labels"),
+    [
+        ("kitchen", None, ["counter", "cup", "dining table", "mug"]),
+        ("the counter", None, ["cup", "mug"]),
+        ("the desk in the study", None, ["cup"]),
+        ("study", None, ["book", "cup", "desk", "shelf"]),
+        ("the shelf in the kitchen", None, []),
+        ("garage", None, []),
+        (10_013, None, ["cup"]),
+        (10_001, None, ["counter", "cup", "dining table", "mug"]),
+        ("kitchen", 1.5, ["counter", "dining table", "mug"]),
+        ("table", None, []),
+    ],
+)
 def test_what_is_in(furnished: HandHome, place: str | int, at: float | None, labels: list[str]):
     found = furnished.memory.what_is_in(place, None if at is None else int(at * S))
     assert sorted(v.label for v in found) == labels
@@ -143,10 +161,18 @@ def test_corrections_hold(furnished: HandHome):
     assert memory.find("mug", at_ns=200 * S).place == "on the shelf in the study"
 
 
-@pytest.mark.parametrize(("call", "message"), [
-    (lambda m: m.correct(999, label="cup"), "no object 999"), (lambda m: m.correct(1), "a label, a position"),
-    (lambda m: m.correct(1, position=np.array([1.0, np.nan, 0.0])), "finite"), (lambda m: m.forget(), "exactly one"),
-    (lambda m: m.forget(label="mug", id=1), "exactly one"), (lambda m: m.find(""), "query"), (lambda m: m.where_was("the", 0), "query")])
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m: m.correct(999, label="cup"), "no object 999"),
+        (lambda m: m.correct(1), "a label, a position"),
+        (lambda m: m.correct(1, position=np.array([1.0, np.nan, 0.0])), "finite"),
+        (lambda m: m.forget(), "exactly one"),
+        (lambda m: m.forget(label="mug", id=1), "exactly one"),
+        (lambda m: m.find(""), "query"),
+        (lambda m: m.where_was("the", 0), "query"),
+    ],
+)
 def test_refused(furnished: HandHome, call, message: str):
     with pytest.raises(InvalidInputError, match=message):
         call(furnished.memory)

@@ -21,15 +21,36 @@ stamp = st.integers(0, 1 << 60)
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30)
 vector = st.lists(number, min_size=3, max_size=3).map(np.array)
 views = st.builds(
-    ObjectView, id=st.integers(1, 1 << 50), label=words, label_probs=st.dictionaries(words, share, max_size=3), position=vector,
-    size=vector, yaw_rad=number, existence=share, status=st.sampled_from(["confirmed", "missing", "held"]),
-    states=st.dictionaries(words, st.tuples(words, share), max_size=2), first_seen_ns=stamp, last_seen_ns=stamp,
-    support=st.integers(0, 1000), place=st.none() | st.integers(1, 1 << 40), color=words, kind=st.sampled_from(["object", "furniture"]),
-    embedding=st.lists(st.floats(-1, 1, width=32), max_size=4).map(lambda v: np.array(v, np.float32)))
-events = st.builds(Event, id=st.integers(1, 1 << 50), stamp_ns=stamp, kind=st.just("moved"), object_id=st.integers(1, 99),
-                   before=st.dictionaries(words, number, max_size=2),
-                   after=st.dictionaries(words, st.lists(number, max_size=3), max_size=2),
-                   evidence=st.lists(st.integers(1, 1 << 50), max_size=4).map(tuple), belief=share, label=words)
+    ObjectView,
+    id=st.integers(1, 1 << 50),
+    label=words,
+    label_probs=st.dictionaries(words, share, max_size=3),
+    position=vector,
+    size=vector,
+    yaw_rad=number,
+    existence=share,
+    status=st.sampled_from(["confirmed", "missing", "held"]),
+    states=st.dictionaries(words, st.tuples(words, share), max_size=2),
+    first_seen_ns=stamp,
+    last_seen_ns=stamp,
+    support=st.integers(0, 1000),
+    place=st.none() | st.integers(1, 1 << 40),
+    color=words,
+    kind=st.sampled_from(["object", "furniture"]),
+    embedding=st.lists(st.floats(-1, 1, width=32), max_size=4).map(lambda v: np.array(v, np.float32)),
+)
+events = st.builds(
+    Event,
+    id=st.integers(1, 1 << 50),
+    stamp_ns=stamp,
+    kind=st.just("moved"),
+    object_id=st.integers(1, 99),
+    before=st.dictionaries(words, number, max_size=2),
+    after=st.dictionaries(words, st.lists(number, max_size=3), max_size=2),
+    evidence=st.lists(st.integers(1, 1 << 50), max_size=4).map(tuple),
+    belief=share,
+    label=words,
+)
 
 
 def memory_store(**options) -> SqliteStore:
@@ -38,9 +59,22 @@ def memory_store(**options) -> SqliteStore:
 
 def observations(t_ns: int, positions: np.ndarray, label: str = "mug") -> Observations:
     n = len(positions)
-    return Observations(t_ns, (label,) * n, np.full(n, 0.9), positions, np.tile(np.eye(3), (n, 1, 1)), np.full((n, 3), 0.1), np.zeros(n),
-                        np.ones((n, 2)), ("red",) * n, np.full(n, 200), np.zeros(n, bool), np.zeros((n, 4)),
-                        tuple(np.zeros((0, 3), np.float32) for _ in range(n)), ({},) * n)
+    return Observations(
+        t_ns,
+        (label,) * n,
+        np.full(n, 0.9),
+        positions,
+        np.tile(np.eye(3), (n, 1, 1)),
+        np.full((n, 3), 0.1),
+        np.zeros(n),
+        np.ones((n, 2)),
+        ("red",) * n,
+        np.full(n, 200),
+        np.zeros(n, bool),
+        np.zeros((n, 4)),
+        tuple(np.zeros((0, 3), np.float32) for _ in range(n)),
+        ({},) * n,
+    )
 
 
 def stay(ident: int, thing: int, start: int, end: int | None, **changes) -> Stay:
@@ -96,7 +130,7 @@ def test_near_is_exact(seed: int, n: int, radius: float, window: int, k: int):
     s, rng = memory_store(), np.random.default_rng(seed)
     points, stamps = rng.uniform(-4, 4, (n, 3)), rng.integers(0, 40, n) * 1_000_000_000
     for i in range(n):
-        s.put_observations(observations(int(stamps[i]), points[i:i + 1]), np.array([i + 1]), np.array([1]))
+        s.put_observations(observations(int(stamps[i]), points[i : i + 1]), np.array([i + 1]), np.array([1]))
     center, until = rng.uniform(-3, 3, 3), window * 1_000_000_000
     kept = points.astype(np.float32).astype(float)
     distance = np.linalg.norm(kept - center, axis=1)
@@ -179,9 +213,16 @@ def test_the_committer_needs_no_further_call(tmp_path: Path):
     s.close()
 
 
-@pytest.mark.parametrize("array", [
-    np.arange(CHUNK_BYTES // 2, dtype=np.int64), np.zeros((0, 3), np.float32), np.float64(3.5), np.array([True, False]),
-    np.arange(6).reshape(2, 3)])
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(CHUNK_BYTES // 2, dtype=np.int64),
+        np.zeros((0, 3), np.float32),
+        np.float64(3.5),
+        np.array([True, False]),
+        np.arange(6).reshape(2, 3),
+    ],
+)
 def test_world_state_round_trip(array: np.ndarray):
     s = memory_store()
     for version in (array, np.asarray(array)[:1] if np.ndim(array) else array, array):  # longer, shorter, longer: no stale chunk stays

@@ -92,7 +92,11 @@ def test_lessons_are_versioned_and_every_change_can_be_undone():
     assert lessons.current() == [] and lessons.find("mug", 5) == [] and len(lessons.history(first.id)) == 4
     undone = [lessons.undo(first.id) for _ in range(4)]
     assert [u and (u.version, u.text, u.support) for u in undone] == [
-        (3, "the mug is light", 1), (2, "the mug is heavy", 2), (1, "the mug is heavy", 1), None]
+        (3, "the mug is light", 1),
+        (2, "the mug is heavy", 2),
+        (1, "the mug is heavy", 1),
+        None,
+    ]
     assert store.lesson_versions() == [] and lessons.find("mug", 5) == []
 
 
@@ -104,10 +108,17 @@ def test_lessons_rank_by_words_then_support():
     assert [x.id for x in lessons.find(None, 5)] == [b.id, a.id] and lessons.find("where does the cup go", 1)[0].id == a.id
 
 
-@pytest.mark.parametrize(("call", "message"), [
-    (lambda m: m.add("", "user", 0), "characters"), (lambda m: m.add("x" * 2001, "user", 0), "characters"),
-    (lambda m: m.add("a", " ", 0), "source"),
-    (lambda m: m.update(9, "a", "user", 0), "lesson 9"), (lambda m: m.remove(9, "user", 0), "lesson 9"), (lambda m: m.undo(9), "lesson 9")])
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m: m.add("", "user", 0), "characters"),
+        (lambda m: m.add("x" * 2001, "user", 0), "characters"),
+        (lambda m: m.add("a", " ", 0), "source"),
+        (lambda m: m.update(9, "a", "user", 0), "lesson 9"),
+        (lambda m: m.remove(9, "user", 0), "lesson 9"),
+        (lambda m: m.undo(9), "lesson 9"),
+    ],
+)
 def test_lessons_refuse(call, message: str):
     with pytest.raises(InvalidInputError, match=message):
         call(tiers()[2])

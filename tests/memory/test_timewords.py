@@ -45,11 +45,17 @@ def test_time_words(text: str, start: str, end: str, rest: str):
     assert when is not None and (said(when.from_ns), said(when.to_ns), when.rest) == (start, end, rest)
 
 
-@pytest.mark.parametrize(("text", "first", "before"), [
-    ("where was the mug at the start", True, ""), ("where was the mug in the beginning", True, ""),
-    ("where was the mug originally", True, ""),
-    ("where was the mug before it was moved", False, "it was moved"), ("where was the mug before the delivery", False, "the delivery"),
-    ("where was the mug before", False, "it moved")])
+@pytest.mark.parametrize(
+    ("text", "first", "before"),
+    [
+        ("where was the mug at the start", True, ""),
+        ("where was the mug in the beginning", True, ""),
+        ("where was the mug originally", True, ""),
+        ("where was the mug before it was moved", False, "it was moved"),
+        ("where was the mug before the delivery", False, "the delivery"),
+        ("where was the mug before", False, "it moved"),
+    ],
+)
 def test_times_that_are_no_clock_times(text: str, first: bool, before: str):
     when = resolve(text, NOW)
     assert when is not None and (when.first, when.before, when.rest) == (first, before, "where was the mug")

@@ -16,9 +16,13 @@ from tests.fakes.plane_world import PlaneRobot, PlaneWorld, block, home_2x2, wal
 
 FREE_SPOTS = [(1.3, 3.0), (4.2, 3.2), (6.5, 3.2), (9.0, 1.0), (6.0, 7.0), (9.0, 6.4), (3.0, 5.0), (4.3, 7.3)]
 TARGETS = {
-    "mug at the back of the counter": (0.3, 2.9, 0.95), "bowl in the middle of the table": (2.2, 1.7, 0.8),
-    "remote on the tv stand": (9.7, 2.2, 0.55), "lamp on the nightstand": (0.35, 5.7, 0.7), "laptop on the desk": (8.0, 7.4, 0.8),
-    "book in the shelf": (9.75, 5.5, 1.0), "vase on the dresser": (3.6, 7.75, 1.0),
+    "mug at the back of the counter": (0.3, 2.9, 0.95),
+    "bowl in the middle of the table": (2.2, 1.7, 0.8),
+    "remote on the tv stand": (9.7, 2.2, 0.55),
+    "lamp on the nightstand": (0.35, 5.7, 0.7),
+    "laptop on the desk": (8.0, 7.4, 0.8),
+    "book in the shelf": (9.75, 5.5, 1.0),
+    "vase on the dresser": (3.6, 7.75, 1.0),
 }
 ROOM_OF = {"mug": (0, 0), "bowl": (0, 0), "remote": (1, 0), "lamp": (0, 1), "laptop": (1, 1), "book": (1, 1), "vase": (0, 1)}
 
@@ -49,9 +53,11 @@ def test_a_path_takes_the_middle_of_a_doorway() -> None:
     assert abs(crossing[np.argmin(np.abs(crossing[:, 0] - 5.0)), 1] - 2.0) < 0.12
 
 
-@pytest.mark.parametrize(("goal", "tolerance", "ends"), [
-    ((2.2, 1.7), 0.15, False), ((2.2, 1.7), 1.2, True), ((-3.0, 2.0), 0.5, False), ((60.0, 60.0), 0.5, False),
-], ids=["on the table", "near the table will do", "outside", "off the grid"])
+@pytest.mark.parametrize(
+    ("goal", "tolerance", "ends"),
+    [((2.2, 1.7), 0.15, False), ((2.2, 1.7), 1.2, True), ((-3.0, 2.0), 0.5, False), ((60.0, 60.0), 0.5, False)],
+    ids=["on the table", "near the table will do", "outside", "off the grid"],
+)
 def test_goals_that_cannot_be_stood_on(goal: tuple[float, float], tolerance: float, ends: bool) -> None:
     path = paths.plan_path(explored_home().grid, START, goal, RADIUS_M, goal_tolerance_m=tolerance)
     assert (path is not None) == ends

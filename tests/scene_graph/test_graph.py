@@ -18,7 +18,13 @@ P = np.array
 def _home() -> SceneGraph:
     """Mug on the counter (kitchen) from 10, on the desk (study) from 50."""
     g = SceneGraph()
-    for i, layer, label in ((1, "building", "home"), (2, "room", "kitchen"), (3, "room", "study"), (4, "furniture", "counter"), (5, "furniture", "desk")):
+    for i, layer, label in (
+        (1, "building", "home"),
+        (2, "room", "kitchen"),
+        (3, "room", "study"),
+        (4, "furniture", "counter"),
+        (5, "furniture", "desk"),
+    ):
         g.put(Node(i, layer, label, P([i, 0.0, 0.0]), P([1.0, 1.0, 1.0])))
     g.relate(2, "part_of", 1, 1.0, 0)
     g.relate(3, "part_of", 1, 1.0, 0)
@@ -33,8 +39,15 @@ def _home() -> SceneGraph:
     return g
 
 
-@pytest.mark.parametrize(("at", "words", "x"), [(None, "on the desk in the study", 5.0), (60, "on the desk in the study", 5.0),
-                                                (50, "on the desk in the study", 5.0), (49, "on the counter in the kitchen", 4.0)])
+@pytest.mark.parametrize(
+    ("at", "words", "x"),
+    [
+        (None, "on the desk in the study", 5.0),
+        (60, "on the desk in the study", 5.0),
+        (50, "on the desk in the study", 5.0),
+        (49, "on the counter in the kitchen", 4.0),
+    ],
+)
 def test_where_it_was_is_read_from_history_never_from_the_present(at: int | None, words: str, x: float) -> None:
     g = _home()
     assert g.describe(6, at) == words
@@ -81,9 +94,16 @@ def test_json_round_trip_keeps_past_and_present() -> None:
     assert back.describe(6, 20) == "on the counter in the kitchen"
 
 
-@pytest.mark.parametrize("data", [{}, {"format": "other"}, {"format": "robomem-scene-graph/1"},
-                                  {"format": "robomem-scene-graph/1", "nodes": [{"id": 1}], "relations": [], "stays": [], "aliases": []},
-                                  {"format": "robomem-scene-graph/1", "nodes": [{"id": 1, "layer": "cellar"}], "relations": []}])
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"format": "other"},
+        {"format": "robomem-scene-graph/1"},
+        {"format": "robomem-scene-graph/1", "nodes": [{"id": 1}], "relations": [], "stays": [], "aliases": []},
+        {"format": "robomem-scene-graph/1", "nodes": [{"id": 1, "layer": "cellar"}], "relations": []},
+    ],
+)
 def test_foreign_json_is_refused(data: dict[str, object]) -> None:
     with pytest.raises(InvalidInputError, match="scene graph"):
         SceneGraph.from_json(data)

@@ -64,25 +64,27 @@ def test_two_floods_meet_on_the_saddle() -> None:
     assert labels.tolist() in ([[1, 1, 1, 1, 2, 2, 2]], [[1, 1, 1, 2, 2, 2, 2]])
 
 
-@pytest.mark.parametrize(("line", "least"), [
-    ((0, 0, 4, 4), 0.0), ((0, 0, 0, 4), 1.0), ((0, 4, 4, 0), 0.0), ((0, 0, 9, 0), -1.0), ((1, 1, 1, 1), 1.0),
-])
+@pytest.mark.parametrize(
+    ("line", "least"), [((0, 0, 4, 4), 0.0), ((0, 0, 0, 4), 1.0), ((0, 4, 4, 0), 0.0), ((0, 0, 9, 0), -1.0), ((1, 1, 1, 1), 1.0)]
+)
 def test_least_along(line: tuple[float, ...], least: float) -> None:
     field = np.ones((5, 5), np.float32)
     field[2, 2] = 0.0
     assert kernels.least_along(field, *map(float, line)) == least
 
 
-@pytest.mark.parametrize(("height_m", "slab"), [
-    (0.05, -1), (0.10, 0), (0.34, 0), (0.36, 1), (0.75, 2), (0.86, 3), (1.26, 5), (1.59, 5), (1.61, 6), (1.89, 6),
-])
+@pytest.mark.parametrize(
+    ("height_m", "slab"), [(0.05, -1), (0.10, 0), (0.34, 0), (0.36, 1), (0.75, 2), (0.86, 3), (1.26, 5), (1.59, 5), (1.61, 6), (1.89, 6)]
+)
 def test_slabs_of_heights(height_m: float, slab: int) -> None:
     assert kernels.SLAB_OF_HEIGHT[int(height_m / kernels.HEIGHT_STEP)] == slab
 
 
-@pytest.mark.parametrize(("screen_slabs", "target_z", "seen"), [
-    ([], 0.8, True), ([0, 1], 0.8, True), ([0, 1, 2, 3, 4], 0.8, False), ([5], 0.8, False), ([2, 3], 0.3, False),
-], ids=["nothing", "a low table", "a high counter", "a wall whose foot was not seen", "a table before a thing on the floor"])
+@pytest.mark.parametrize(
+    ("screen_slabs", "target_z", "seen"),
+    [([], 0.8, True), ([0, 1], 0.8, True), ([0, 1, 2, 3, 4], 0.8, False), ([5], 0.8, False), ([2, 3], 0.3, False)],
+    ids=["nothing", "a low table", "a high counter", "a wall whose foot was not seen", "a table before a thing on the floor"],
+)
 def test_sight_over_furniture_and_not_through_walls(screen_slabs: list[int], target_z: float, seen: bool) -> None:
     log = np.zeros((kernels.SLABS, 9, 60), np.int8)
     for s in screen_slabs:

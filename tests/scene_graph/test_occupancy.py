@@ -26,9 +26,10 @@ def seen(world: PlaneWorld, *poses: tuple[float, float, float], times: int = 3) 
     return grid
 
 
-@pytest.mark.parametrize(("point", "state"), [
-    ((2.0, 0.0), "free"), ((3.02, 0.0), "occupied"), ((3.6, 0.0), "unknown"), ((-2.0, 0.0), "unknown"), ((400.0, 0.0), "unknown"),
-])
+@pytest.mark.parametrize(
+    ("point", "state"),
+    [((2.0, 0.0), "free"), ((3.02, 0.0), "occupied"), ((3.6, 0.0), "unknown"), ((-2.0, 0.0), "unknown"), ((400.0, 0.0), "unknown")],
+)
 def test_a_wall_ahead(point: tuple[float, float], state: str) -> None:
     grid = seen(PlaneWorld([wall(3.05, -3, 3.05, 3)]), (0, 0, 0))
     assert grid.state(*point) == state

@@ -99,10 +99,19 @@ def test_nothing_seen_no_rooms() -> None:
     assert rooms.ids == [] and rooms.doors == [] and rooms.room_at((0, 0)) == 0
 
 
-@pytest.mark.parametrize(("furniture", "name"), [
-    (["fridge", "counter", "cabinet"], "kitchen"), (["couch", "coffee table"], "living room"), (["bed", "nightstand", "desk"], "bedroom"),
-    (["desk", "shelf"], "study"), (["refrigerator"], "kitchen"), ([], "room"), (["chair", "chair"], "room"), (["dining table"], "room"),
-])
+@pytest.mark.parametrize(
+    ("furniture", "name"),
+    [
+        (["fridge", "counter", "cabinet"], "kitchen"),
+        (["couch", "coffee table"], "living room"),
+        (["bed", "nightstand", "desk"], "bedroom"),
+        (["desk", "shelf"], "study"),
+        (["refrigerator"], "kitchen"),
+        ([], "room"),
+        (["chair", "chair"], "room"),
+        (["dining table"], "room"),
+    ],
+)
 def test_names(furniture: list[str], name: str) -> None:
     said, probability = name_room(furniture, default_ontology())
     assert said == name and 0.0 < probability <= 1.0

@@ -33,7 +33,8 @@ def moved() -> SmallHome:
 
 def test_rooms_are_found_and_named_by_their_furniture(moved: SmallHome) -> None:
     assert sorted(n.label for n in moved.world.graph.nodes("room")) == ["bedroom", "kitchen"] or sorted(
-        n.label for n in moved.world.graph.nodes("room")) == ["kitchen", "study"]
+        n.label for n in moved.world.graph.nodes("room")
+    ) == ["kitchen", "study"]
 
 
 def test_the_mug_is_one_object_with_a_history(moved: SmallHome) -> None:

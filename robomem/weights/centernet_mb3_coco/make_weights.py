@@ -109,8 +109,15 @@ class Converter:
             inputs.append(self.constant(f"{name}__bias", self.weights[node["input"][2].split(":")[0]].reshape(-1)))
         activation = [f for f in fused if f != "BiasAdd"]
         output = f"{name}__linear" if activation else name
-        self.emit("Conv", inputs, output, strides=attribute(node, "strides")[1:3], kernel_shape=list(weight.shape[2:]),
-                  group=kernel.shape[2] if depthwise else 1, auto_pad="SAME_UPPER" if attribute(node, "padding") == "SAME" else "VALID")
+        self.emit(
+            "Conv",
+            inputs,
+            output,
+            strides=attribute(node, "strides")[1:3],
+            kernel_shape=list(weight.shape[2:]),
+            group=kernel.shape[2] if depthwise else 1,
+            auto_pad="SAME_UPPER" if attribute(node, "padding") == "SAME" else "VALID",
+        )
         if activation:
             self.activation(activation[0], output, name)
 
