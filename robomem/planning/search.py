@@ -1,7 +1,9 @@
 """Search under belief: where to look next for a thing that may be in many places, and when to stop looking.
 
-Expected cost of an order of places 1..n with prior p_i and detection probability d_i of one glance:
-    E = sum_k (1 - sum_{i<k} p_i d_i) (travel(k-1, k) + look_k)
+Expected seconds until the thing is found, of an order of places 1..n with prior p_i and detection probability d_i of one glance:
+    E = sum_k (G - sum_{i<k} p_i d_i) (travel(k-1, k) + look_k) / G,   G = sum_i p_i d_i
+given that it is found at one of them: what giving up in the end would cost is the same for every order, and letting it weigh makes a robot
+tour what is near before it goes where the thing probably is.
 Exact by dynamic programming over subsets for few places; beyond, the ratio rule p d / cost, optimal when costs do not depend on the order
 (Smith's rule; Bellman 1957 for search), re-chosen after every glance.
 """
@@ -42,11 +44,12 @@ class SearchOrder:
 
 
 def expected_cost(order: Sequence[int], gain: ArrayLike, look: ArrayLike, travel: Travel) -> float:
-    """Expected seconds of looking along `order`; `gain` = p_i d_i, `look` = seconds of opening and glancing."""
+    """Expected seconds of looking along `order` until found; `gain` = p_i d_i, `look` = seconds of opening and glancing."""
     gains, looks = np.asarray(gain, float), np.asarray(look, float)
-    left, here, total = 1.0, -1, 0.0
+    total_gain = max(float(gains.sum()), 1e-12)
+    left, here, total = total_gain, -1, 0.0
     for j in order:
-        total += max(left, 0.0) * (travel(here, j) + looks[j])
+        total += max(left, 0.0) / total_gain * (travel(here, j) + looks[j])
         left, here = left - gains[j], j
     return total
 
@@ -57,14 +60,14 @@ def exact_order(gain: ArrayLike, look: ArrayLike, travel: Travel) -> SearchOrder
     The chance that a place comes to be visited at all depends only on the *set* visited before, so V(visited, last) is well defined.
     """
     gains, looks = np.asarray(gain, float), np.asarray(look, float)
-    n = len(gains)
+    n, total_gain = len(gains), max(float(gains.sum()), 1e-12)
     memo: dict[tuple[int, int], tuple[float, int]] = {}
 
     def value(visited: int, last: int) -> tuple[float, int]:
         if visited == (1 << n) - 1:
             return 0.0, -1
         if (visited, last) not in memo:
-            left = max(0.0, 1.0 - sum(gains[i] for i in range(n) if visited >> i & 1))
+            left = sum(gains[i] for i in range(n) if not visited >> i & 1) / total_gain
             memo[visited, last] = min(
                 (left * (travel(last, j) + looks[j]) + value(visited | 1 << j, j)[0], j) for j in range(n) if not visited >> j & 1
             )

@@ -113,11 +113,12 @@ def _sink(rng: np.random.Generator) -> Group:
 
 Maker = Callable[[np.random.Generator], Group]
 _WANTED: dict[str, tuple[tuple[Maker, bool], ...]] = {  # (group, must it fit)
-    "kitchen": ((_kitchen_line, True), (_dining, True), (_cabinet, True)),
+    "kitchen": ((_kitchen_line, True), (_cabinet, True), (_sink, False)),
+    "dining room": ((_dining, True), (_dresser, False)),
     "living room": ((_sofa_corner, True), (_tv, True), (_shelf, False)),
     "bedroom": ((_bed_corner, True), (_dresser, True)),
     "study": ((_desk_corner, True), (_shelf, True), (_shelf, False), (_cabinet, False)),
-    "bathroom": ((_sink, False),),
+    "children's room": ((_bed_corner, True), (_shelf, False)),
 }
 
 

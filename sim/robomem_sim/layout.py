@@ -35,16 +35,12 @@ class _Border:
 
 
 def draw_plan(rng: np.random.Generator) -> Plan:
-    """A random plan of four rooms (kitchen, living room, bedroom, study), sometimes with a bathroom."""
-    width, depth = float(rng.uniform(12.0, 13.8)), float(rng.uniform(9.4, 10.8))
-    middle = depth * float(rng.uniform(0.47, 0.53))
-    names = [str(n) for n in rng.permutation(["kitchen", "living room", "bedroom", "study"])]
-    rows = [names[:2], names[2:]]
-    cuts = [[0.0, width * float(rng.uniform(0.44, 0.56)), width] for _ in rows]
-    if width > 12.6 and rng.random() < 0.6:
-        row = int(rng.integers(2))
-        left = (width - 2.1) * float(rng.uniform(0.46, 0.54))
-        rows[row], cuts[row] = [rows[row][0], "bathroom", rows[row][1]], [0.0, left, left + 2.1, width]
+    """A random plan of six rooms in two rows: kitchen, dining room, living room, bedroom, children's room, study."""
+    width, depth = float(rng.uniform(13.2, 14.6)), float(rng.uniform(8.8, 9.8))
+    middle = depth * float(rng.uniform(0.48, 0.52))
+    names = [str(n) for n in rng.permutation(["kitchen", "dining room", "living room", "bedroom", "children's room", "study"])]
+    rows = [names[:3], names[3:]]
+    cuts = [[0.0, width * float(rng.uniform(0.31, 0.35)), width * float(rng.uniform(0.65, 0.69)), width] for _ in rows]
     heights = [(0.0, middle), (middle, depth)]
     rooms = tuple(
         Room(name, cut[i] + _HALF, low + _HALF, cut[i + 1] - _HALF, high - _HALF)
@@ -67,18 +63,16 @@ def _borders(rooms: tuple[Room, ...]) -> list[_Border]:
 
 
 def _doorways(borders: list[_Border], rng: np.random.Generator) -> tuple[Doorway, ...]:
-    """A random spanning tree of the rooms plus some of the other borders; a bathroom gets one door."""
+    """A random spanning tree of the rooms plus some of the other borders."""
     group = {name: name for border in borders for name in (border.a, border.b)}
-    doors, baths = [], 0
+    doors = []
     for k in rng.permutation(len(borders)):
         border = borders[int(k)]
-        bath = "bathroom" in (border.a, border.b)
-        extra = rng.random() < 0.6
-        if (bath and baths) or (group[border.a] == group[border.b] and not (extra and not bath)):
+        extra = rng.random() < 0.35
+        if group[border.a] == group[border.b] and not extra:
             continue
         old, new = group[border.a], group[border.b]
         group = {name: new if g == old else g for name, g in group.items()}
-        baths += bath
         place = float(rng.uniform(border.low + 0.8, border.high - 0.8))
         xy = (place, border.at) if border.along == "x" else (border.at, place)
         doors.append(Doorway((border.a, border.b), xy, float(rng.uniform(0.92, 1.0)), border.along))

@@ -33,7 +33,7 @@ def test_counts(seed):
     home = generate_home(seed)
     labels = Counter(o.label for o in home.objects)
     assert len(home.rooms) >= 4 and {"kitchen", "living room", "bedroom", "study"} <= {r.name for r in home.rooms}
-    assert 12 <= home.size[0] <= 14 and 9 <= home.size[1] <= 11
+    assert 13 <= home.size[0] <= 15 and 8.5 <= home.size[1] <= 10
     assert sum(labels.values()) >= MIN_OBJECTS and len(labels) >= MIN_CLASSES
     assert labels["mug"] == 1 and labels["book"] >= 1 and labels["hammer"] == 0
     assert next(o for o in home.objects if o.label == "mug").color == "red"
