@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
-PYTEST_ARGS ?= -q -n 2
+PYTEST_ARGS ?= -q -n 2 --dist loadfile
 BENCHMARKS ?= frame map demo
 # One thread per process: the tests run side by side, and robots have other things to do with their cores.
 export OMP_NUM_THREADS ?= 1

@@ -152,10 +152,11 @@ class Observations:
     @staticmethod
     def empty(stamp_ns: int, embedding_dim: int = 0) -> Observations:
         """No observation at `stamp_ns`."""
-        z = np.zeros
+        f, none = np.float32, np.zeros(0, np.float32)
         return Observations(
-            stamp_ns, (), z(0), z((0, 3)), z((0, 3, 3)), z((0, 3)), z(0), z((0, embedding_dim)), (), z(0), z(0), z((0, 4)), (), ()
-        )
+            stamp_ns, (), none, np.zeros((0, 3), f), np.zeros((0, 3, 3), f), np.zeros((0, 3), f), none, np.zeros((0, embedding_dim), f), (),
+            np.zeros(0, np.int32), np.zeros(0, np.bool_), np.zeros((0, 4), f), (), (),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

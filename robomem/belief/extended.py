@@ -21,7 +21,7 @@ def _unpack(keys: NDArray[np.int64]) -> NDArray[np.float64]:
     """Voxel centres Float64[k, 3], m."""
     mask = (1 << 21) - 1
     ijk = np.stack([keys >> 42, (keys >> 21) & mask, keys & mask], axis=1) - _OFFSET
-    return (ijk + 0.5) * VOXEL_M
+    return np.asarray((ijk + 0.5) * VOXEL_M, np.float64)
 
 
 SNAP_COST = 1.25  # furniture stands along the walls: the home's direction is taken if it costs no more area than this

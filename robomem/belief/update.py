@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -152,10 +153,10 @@ def _hit_size(tracker: Tracker, track: Track, obs: Observations, j: int, weight:
     track.size_weight = min(total, 8.0)
 
 
-def _hit_states(track: Track, seen: object) -> list[tuple[str, str, str]]:
+def _hit_states(track: Track, seen: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """Bayes on each state attribute a detector named. Returns (name, before, after) where the most likely value changed."""
     changed = []
-    for name, value in dict(seen).items():  # type: ignore[call-overload]
+    for name, value in seen.items():
         known = name in track.states
         belief = track.states.setdefault(name, {})
         belief.setdefault(value, 0.5 if not known else 0.1)

@@ -17,7 +17,7 @@ from robomem.planning.report import TaskReport
 ORDER = "bring the mug to the dining table"
 TARGET = "dining table"
 ARMS = ("memory", "map only", "nothing")
-ROUNDS = 3
+ROUNDS = 2
 Say = Callable[[str], None]
 
 

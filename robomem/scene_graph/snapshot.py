@@ -147,8 +147,7 @@ def _track_from(row: dict[str, Any], index: int, world: WorldModel, body: VoxelB
     labels.load_json(row["labels"])
     plain = {name: row[name] for name in _PLAIN}
     track = Track(row=index, labels=labels, body=body, **plain)
-    track.evidence = Evidence(
-        **{name: {(int(a), int(b), int(c)): float(v) for a, b, c, v in rows} for name, rows in row["evidence"].items()}
-    )
+    books = {name: {(int(a), int(b), int(c)): float(v) for a, b, c, v in rows} for name, rows in row["evidence"].items()}
+    track.evidence = Evidence(books["hits"], books["misses"], books["empties"])
     track.velocity, track.anchor = np.array(row["velocity"], float), np.array(row["anchor"], float)
     return track

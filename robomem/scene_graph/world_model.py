@@ -32,7 +32,7 @@ def _people(detections: Detections | None) -> NDArray[np.bool_] | None:
     """Pixels of people: they are no walls."""
     if detections is None or detections.masks is None or "person" not in detections.labels:
         return None
-    return detections.masks[[label == "person" for label in detections.labels]].any(axis=0)
+    return np.asarray(detections.masks[[label == "person" for label in detections.labels]].any(axis=0), np.bool_)
 
 
 @dataclass(frozen=True)
