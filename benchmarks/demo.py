@@ -11,12 +11,16 @@ from robomem.evaluation.registry import BenchArgs
 from robomem.evaluation.report import bootstrap_ci, table, wilson_ci
 
 
-def run(args: BenchArgs) -> dict[str, Any]:
-    """Success rate and speed-ups (median of per-home ratios of simulated time), with intervals over homes."""
+def run(args: BenchArgs, habits: bool = True) -> dict[str, Any]:
+    """Success rate and speed-ups (median of per-home ratios of simulated time), with intervals over homes.
+
+    Args:
+        habits: False: the last move goes to a surface drawn evenly, not to one of the household's usual places.
+    """
     seeds = list(args.seeds) or ([0] if args.quick else list(range(10)))
     rows: list[dict[str, Any]] = []
     for seed in seeds:
-        rows += _home(seed, args)
+        rows += _home(seed, args, habits)
         args.say(table(rows[-3:]))
     figures = _figures(rows, seeds)
     args.say(table(rows))
@@ -25,8 +29,8 @@ def run(args: BenchArgs) -> dict[str, Any]:
     return figures
 
 
-def _home(seed: int, args: BenchArgs) -> list[dict[str, Any]]:
-    story = tale.stage(seed, rounds=1 if args.quick else tale.ROUNDS)
+def _home(seed: int, args: BenchArgs, habits: bool) -> list[dict[str, Any]]:
+    story = tale.stage(seed, rounds=1 if args.quick else tale.ROUNDS, habits=habits)
     try:
         arms = [tale.run_arm(story, name) for name in tale.ARMS]
         return [{"seed": seed, **arm.row(), "search_s": round(arm.report.search_cost_s, 1), "why": arm.report.reason[:60]} for arm in arms]

@@ -172,6 +172,7 @@ class ObjectView:
         place: id of the graph node that holds it (furniture, else room), or None.
         color: its colour name, "" if none stands out.
         kind: "object", "furniture" or "agent".
+        seen_from: Float64[3] where the camera was at its last sighting (map frame, m), None if that is not on record.
     """
 
     id: int
@@ -191,6 +192,7 @@ class ObjectView:
     color: str = ""
     kind: str = "object"
     embedding: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    seen_from: NDArray[np.float64] | None = None
 
     @property
     def spread_m(self) -> float:

@@ -22,7 +22,7 @@ CELL_HIT_CAP = 3.0
 CELL_MISS_CAP = 1.4  # detector silent, depth undecided
 FRAME_MISS_CAP = 0.6  # one frame's silence
 CELL_DOUBT_CAP = 0.25  # detector silent though depth shows that something of the shape stands there
-CELL_EMPTY_CAP = 3.4  # the ray went through where it stood
+CELL_EMPTY_CAP = 5.0  # the ray went through where it stood
 REPEAT_DISCOUNT = 0.3
 
 

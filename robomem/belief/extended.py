@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 VOXEL_M = 0.05
 MAX_VOXELS = 6000
+PATCH = 4  # voxels of a 15 cm neighbourhood that make a surface
 _ANGLES = np.deg2rad(np.arange(0.0, 90.0, 3.0))
 _OFFSET = 1 << 20
 
@@ -88,8 +89,12 @@ class VoxelBody:
     def points(self) -> NDArray[np.float64]:
         """Centres Float64[k, 3] (m) of voxels that enough frames agree on."""
         least = 1 if self.frames < 4 else max(2, round(0.04 * self.frames))
-        keep = self.counts >= min(least, int(self.counts.max(initial=1)))
-        return _unpack(self.keys[keep])
+        often = self.counts >= min(least, int(self.counts.max(initial=1)))
+        # A top seen at a grazing angle gives a few points a frame, each in another voxel: what no voxel shows twice, a
+        # neighbourhood of 15 cm shows as a patch. A stray point has no neighbours.
+        points = _unpack(self.keys)
+        _, patch, size = np.unique(np.floor(points / (3 * VOXEL_M)).astype(np.int64), axis=0, return_inverse=True, return_counts=True)
+        return points[often | (size[patch.ravel()] >= PATCH)]
 
     def box(self, on_floor: bool, home_yaw: float | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
         """Centre Float64[3] (m), size Float64[3] (m), yaw (rad) of the body; `on_floor` extends it down to z = 0."""

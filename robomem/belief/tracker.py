@@ -19,7 +19,7 @@ from robomem.belief.existence import MoveRates, probability
 from robomem.belief.extended import common_yaw
 from robomem.belief.labels import LabelBelief
 from robomem.belief.particles import NoisePool, weighted_mean_cov
-from robomem.belief.reidentify import absorb, best_old_track, duplicate_pairs
+from robomem.belief.reidentify import absorb, best_old_track, duplicate_pairs, same_thing_score
 from robomem.belief.track import Track, TrackTable
 from robomem.belief.visibility import Viewer
 from robomem.clock import NS_PER_S
@@ -31,6 +31,7 @@ from robomem.types import ObjectView, Observations, Status
 FURNITURE_M = 0.6  # an unnamed thing wider than this is treated as furniture
 MERGE_EVERY = 8  # frames between searches for twins
 AGENT_FORGET_S = 20.0
+AT_HAND_M = 0.2
 RETURN_EXISTENCE = 0.8  # existence at which a newcomer may be taken for something that is known to be gone
 
 
@@ -121,6 +122,7 @@ class Tracker:
             track.color(),
             track.kind,
             track.embedding,
+            None if track.last_camera is None else track.last_camera.copy(),
         )
 
     def views(self) -> list[ObjectView]:
@@ -346,6 +348,15 @@ class Tracker:
         self.table.positions[r] = (self.table.mean[r] + spread * self.noise.normal(self.table.positions[r].shape)).astype(np.float32)
         self.table.log_weights[r] = -np.log(self.config.particles)
         _, self.table.cov[r] = weighted_mean_cov(self.table.positions[r], self.table.log_weights[r])
+        if T_map_gripper is None:
+            self._absorb_at_hand(track)
+
+    def _absorb_at_hand(self, released: Track) -> None:
+        """What was seen in the hand's way just before it let go is the thing itself, not a second one."""
+        here = self.table.mean[released.row]
+        for other in [t for t in self.tracks.values() if t.status == "tentative" and t.kind == released.kind]:
+            if float(np.linalg.norm(self.table.mean[other.row] - here)) < AT_HAND_M and same_thing_score(self, released, other) > -1.0:
+                absorb(self, released, other, take_place=True)
 
     def scatter(self, object_id: int, points: NDArray[np.floating]) -> None:
         """Let a missing object's particles stand where it could be now (Float[P, 3], m); its last place stays in history."""

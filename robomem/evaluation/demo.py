@@ -23,8 +23,8 @@ from robomem.viewer.recording import Recording
 QUESTIONS = (
     "where is the mug?",
     "where was the mug at the start?",
-    "what changed in the kitchen?",
-    "where is the book?",
+    "what changed in the {room}?",
+    "where is the {book}?",
     "where is the hammer?",
 )
 NOTE_EVERY_S = 5.0  # wall seconds between progress lines that only say "still at it"
@@ -108,12 +108,20 @@ def _by_weight(teller: _Teller) -> Say:
 
 def _answers(told: tale.Story, teller: _Teller) -> list[dict[str, Any]]:
     rows = []
-    for question in QUESTIONS:
+    for template in QUESTIONS:
+        question = template.format(room="kitchen", book=_one_of(told, "book"))
         answer = ask(told.home.memory, question)
         teller.head(f"? {question}")
         teller.head(f"  {answer.text}")
         rows.append({"question": question, "answer": answer.text, "evidence": list(answer.evidence)})
     return rows
+
+
+def _one_of(told: tale.Story, label: str) -> str:
+    """Words that mean one thing: "blue book" where there are several books and one blue one, else the label."""
+    colors = [c.color for c in told.home.memory.find(label).candidates]
+    alone = [color for color in colors if color and colors.count(color) == 1]
+    return f"{alone[0]} {label}" if len(colors) > 1 and alone else label
 
 
 def _draw(told: tale.Story, out: Path, path: np.ndarray) -> None:

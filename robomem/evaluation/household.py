@@ -109,15 +109,20 @@ class Household:
         Args:
             without: labels of furniture that it is not put on.
         """
+        from robomem_sim.home import Spot
+
         here = self.true_place(name)
         if habits:
             spots = [s for s in self.home.habits[name] if s.furniture != here and self.sim.label(s.furniture) not in without]
             weights = np.array([s.weight for s in spots])
             return spots[int(rng.choice(len(spots), p=weights / weights.sum()))]
-        spots = [s for s in self.sim.open_spots(name) if s.furniture != here and self.sim.label(s.furniture) not in without]
-        pieces = sorted({s.furniture for s in spots})
-        piece = pieces[int(rng.integers(len(pieces)))]
-        return next(s for s in spots if s.furniture == piece)
+        pieces = [f for f in self.home.furniture if f.name != here and f.label not in (*without, "chair")]
+        for k in rng.permutation(len(pieces)):
+            for surface in pieces[int(k)].model.surfaces:
+                spot = None if surface.closed else self.sim.free_spot(name, pieces[int(k)].name, surface.center)
+                if spot is not None:
+                    return Spot(pieces[int(k)].name, spot)
+        return self.choose_spot(name, rng, True, without)
 
     def habit_move(self, name: str, rng: np.random.Generator, without: tuple[str, ...] = ()) -> str:
         """While nobody watches, a person puts an object at another of its usual places. Returns the furniture's name."""

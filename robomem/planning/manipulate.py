@@ -18,6 +18,7 @@ from robomem.types import ObjectView
 NOT_THERE = "it is not there any more"
 PLACE_TRIES = 5
 FRESH_NS = 20_000_000_000  # a sighting older than this is looked at again before the hand goes there
+PROVEN_M = (0.5, 2.2)  # ground distance to a thing within which a remembered viewpoint is worth going to
 COMFORT_M = 0.08  # stand this much nearer than the arm could reach at most
 
 
@@ -39,7 +40,9 @@ class Manipulator:
         """Go to where the thing should be in sight and look; False (and noted) if it is not there."""
         session = self.session
         began = session.body.now_ns()
-        driven = self.nav.view(view.position, until=lambda: self._seen(view.id, began))
+        driven = self._to_where_it_was_seen_from(view, began)
+        if not driven.ok:
+            driven = self.nav.view(view.position, until=lambda: self._seen(view.id, began))
         if not driven.ok:
             return False
         looked: list[NDArray[np.float64]] = []
@@ -58,6 +61,14 @@ class Manipulator:
                 break
         session.missed[view.id] = session.body.now_ns()
         return False
+
+    def _to_where_it_was_seen_from(self, view: ObjectView, began_ns: int) -> SkillResult:
+        """Drive to where memory has seen it from: a shelf board that hides it from the nearest free spot need not hide it from there."""
+        eye = view.seen_from
+        if eye is None or not PROVEN_M[0] <= float(np.hypot(*(eye - view.position)[:2])) <= PROVEN_M[1]:
+            return SkillResult(False, "never seen from near")
+        yaw = float(np.arctan2(*(view.position - eye)[1::-1]))
+        return self.nav.drive(eye[:2], yaw, lambda: self._seen(view.id, began_ns), tolerance_m=0.3)
 
     def _seen(self, thing: int, since_ns: int) -> bool:
         view = self.session.beliefs.view(thing)

@@ -92,7 +92,7 @@ class Stock:
     def habits(self, objects: tuple[ObjectItem, ...]) -> dict[str, tuple[Spot, ...]]:
         """For the first object of each often-moved class: its present place and two or three in other rooms, weights summing to one.
 
-        Habits are drawn evenly over the home's surfaces: they are this household's own; common sense does not know them, memory can learn them.
+        Drawn evenly over the home's surfaces: habits are this household's own; common sense does not know them, memory can learn them.
         """
         out = {}
         for item in objects:

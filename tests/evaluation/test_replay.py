@@ -45,7 +45,7 @@ def test_the_two_cups_are_exactly_two_and_little_else_is_claimed(replayed: tuple
 def test_the_cups_are_answered_and_the_hammer_is_not(replayed: tuple[Path, dict]) -> None:
     cups, hammer = replayed[1]["answers"]
     assert "2" in cups["answer"] or "two" in cups["answer"]
-    assert "never" in hammer["answer"].lower()
+    assert "do not know" in hammer["answer"]
 
 
 def test_the_memory_survives_the_process(replayed: tuple[Path, dict]) -> None:

@@ -53,9 +53,9 @@ def test_that_it_was_gone_is_an_event_with_its_time(demo: Path) -> None:
 def test_answers_have_evidence_and_the_unseen_is_not_answered(demo: Path) -> None:
     answers = {row["question"]: row for row in _summary(demo)["answers"]}
     assert answers["where is the mug?"]["evidence"]
-    assert answers["where is the book?"]["answer"]
+    assert any("book?" in question and row["evidence"] for question, row in answers.items())
     hammer = answers["where is the hammer?"]
-    assert not hammer["evidence"] and "never" in hammer["answer"].lower()
+    assert not hammer["evidence"] and "do not know" in hammer["answer"]
 
 
 def test_the_demo_leaves_what_it_promises(demo: Path) -> None:
