@@ -92,15 +92,8 @@ class RobotMemory:
         """
         config = config or RobomemConfig()
         m = config.memory
-        store = SqliteStore(
-            str(path),
-            clock or SystemClock(),
-            m.max_observations,
-            read_only=read_only,
-            commit_interval_s=m.commit_interval_s,
-            engine=engine,
-            seed=seed,
-        )
+        options = {"read_only": read_only, "commit_interval_s": m.commit_interval_s, "engine": engine, "seed": seed}
+        store = SqliteStore(str(path), clock or SystemClock(), m.max_observations, **options)
         try:
             return cls(store, config, clock, seed, ontology or default_ontology())
         except BaseException:

@@ -27,48 +27,8 @@ CHUNK_BYTES = 1 << 20  # a snapshot array is kept in pieces of this size
 WORD_CODES: dict[WordKind, int] = {"object": 0, "episode": 1, "lesson": 2}  # rowid in `words` is id * 8 + code
 # "the wedding" must not find every text with a "the" in it.
 SAYS_NOTHING = frozenset(
-    (
-        "a",
-        "an",
-        "and",
-        "are",
-        "at",
-        "be",
-        "did",
-        "do",
-        "does",
-        "for",
-        "from",
-        "has",
-        "have",
-        "i",
-        "in",
-        "is",
-        "it",
-        "its",
-        "me",
-        "my",
-        "of",
-        "on",
-        "one",
-        "or",
-        "our",
-        "please",
-        "that",
-        "the",
-        "there",
-        "this",
-        "to",
-        "was",
-        "we",
-        "were",
-        "what",
-        "when",
-        "where",
-        "with",
-        "you",
-        "your",
-    )
+    "a an and are at be did do does for from has have i in is it its me my "
+    "of on one or our please that the there this to was we were what when where with you your".split()
 )
 EVICT_SHARE = 100  # a full observation table makes room for 1/100 of itself at a time
 
@@ -383,25 +343,13 @@ class SqliteStore(SqliteCore):
         self.put(
             table.NODES,
             [
-                (
-                    int(n.id),
-                    int(n.from_ns),
-                    n.to_ns,
-                    n.layer,
-                    n.label,
-                    *(float(v) for v in n.position),
-                    *(float(v) for v in n.size),
-                    float(n.yaw_rad),
-                    records.to_json(dict(n.attributes)),
-                    stamp_ns,
-                )
+                (int(n.id), int(n.from_ns), n.to_ns, n.layer, n.label, *map(float, n.position), *map(float, n.size), float(n.yaw_rad))
+                + (records.to_json(dict(n.attributes)), stamp_ns)
                 for n in nodes
             ],
         )
-        self.put(
-            table.RELATIONS,
-            [(int(r.subject), r.predicate, int(r.object), int(r.from_ns), r.to_ns, float(r.probability), stamp_ns) for r in relations],
-        )
+        held = [(int(r.subject), r.predicate, int(r.object), int(r.from_ns), r.to_ns, float(r.probability), stamp_ns) for r in relations]
+        self.put(table.RELATIONS, held)
 
     def drop_nodes(self, ids: Sequence[int]) -> None:
         """Take nodes and their relations out of the graph's rows."""
@@ -413,24 +361,13 @@ class SqliteStore(SqliteCore):
     def graph_rows(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """All nodes and relations as dicts with the fields of Node and Relation."""
         nodes = [
-            {
-                "id": r[0],
-                "from_ns": r[1],
-                "to_ns": r[2],
-                "layer": r[3],
-                "label": r[4],
-                "position": list(r[5:8]),
-                "size": list(r[8:11]),
-                "yaw_rad": r[11],
-                "attributes": json.loads(r[12]),
-            }
+            dict(zip(("id", "from_ns", "to_ns", "layer", "label"), r[:5], strict=True))
+            | {"position": list(r[5:8]), "size": list(r[8:11]), "yaw_rad": r[11], "attributes": json.loads(r[12])}
             for r in self.rows(table.NODES, "ORDER BY id, from_ns")
         ]
-        relations = [
-            {"subject": r[0], "predicate": r[1], "object": r[2], "from_ns": r[3], "to_ns": r[4], "probability": r[5]}
-            for r in self.rows(table.RELATIONS, "ORDER BY subject, predicate, object, from_ns")
-        ]
-        return nodes, relations
+        fields = ("subject", "predicate", "object", "from_ns", "to_ns", "probability")
+        rows = self.rows(table.RELATIONS, "ORDER BY subject, predicate, object, from_ns")
+        return nodes, [dict(zip(fields, r[:6], strict=True)) for r in rows]
 
     def put_world(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Write the world model's snapshot; unchanged arrays cost a checksum."""
