@@ -10,12 +10,13 @@ import numpy as np
 
 from robomem.belief.association import similarity
 from robomem.belief.track import Track
-from robomem.geometry import box_iou
+from robomem.geometry import box_iou, footprint, overlap_area
 from robomem.perception.appearance import colors_agree
 
 if TYPE_CHECKING:
     from robomem.belief.tracker import Tracker
 
+FRAGMENT = 0.35  # share of the smaller footprint inside the other from which two tracks of one label are one thing
 CONVINCING = 0.5  # nats in favour of "the same thing" over "another one of its kind"
 
 
@@ -99,13 +100,15 @@ def duplicate_pairs(tracker: Tracker, tracks: list[Track]) -> Iterator[tuple[Tra
             related = tracker.ontology.related(a.labels.best(), b.labels.best())
             iou = box_iou(*pa, *pb)
             small = a.kind == "object" and apart < 0.35 * float(max(pa[1].max(), pb[1].max()))
-            inside = a.kind == "furniture" and _contained(pa, pb) > 0.7
-            if (related and (iou > 0.25 or small or inside)) or iou > 0.6:
+            # Two things of one name do not stand inside each other: a fragment seen from one side belongs to the whole.
+            fragment = a.labels.best() == b.labels.best() and _shared_floor(pa, pb) > FRAGMENT
+            if (related and (iou > 0.25 or small)) or fragment or iou > 0.6:
                 yield (a, b) if (a.confirmed_once, -a.first_seen_ns, -a.id) >= (b.confirmed_once, -b.first_seen_ns, -b.id) else (b, a)
 
 
-def _contained(a: tuple[np.ndarray, np.ndarray, float], b: tuple[np.ndarray, np.ndarray, float]) -> float:
-    """Share of the smaller box's volume that lies in the other."""
-    iou = box_iou(*a, *b)
-    va, vb = float(np.prod(a[1])), float(np.prod(b[1]))
-    return iou * (va + vb) / (1 + iou) / max(min(va, vb), 1e-9)
+def _shared_floor(a: tuple[np.ndarray, np.ndarray, float], b: tuple[np.ndarray, np.ndarray, float]) -> float:
+    """Share of the smaller footprint that lies in the other, 0 for boxes at different heights."""
+    if abs(float(a[0][2] - b[0][2])) > (float(a[1][2]) + float(b[1][2])) / 2:
+        return 0.0
+    smaller = max(min(float(np.prod(a[1][:2])), float(np.prod(b[1][:2]))), 1e-6)
+    return overlap_area(footprint(*a), footprint(*b)) / smaller

@@ -340,14 +340,14 @@ class SqliteStore(SqliteCore):
         """Write nodes and relations of the scene graph (its Node and Relation) as known at `stamp_ns`."""
         nodes = list(nodes)
         self._rooms = {**self.room_names(), **{int(n.id): n.label for n in nodes if n.layer == "room"}}
-        self.put(
-            table.NODES,
-            [
-                (int(n.id), int(n.from_ns), n.to_ns, n.layer, n.label, *map(float, n.position), *map(float, n.size), float(n.yaw_rad))
-                + (records.to_json(dict(n.attributes)), stamp_ns)
-                for n in nodes
-            ],
-        )
+        rows = []
+        for n in nodes:
+            head, box = (
+                (int(n.id), int(n.from_ns), n.to_ns, n.layer, n.label),
+                (*map(float, n.position), *map(float, n.size), float(n.yaw_rad)),
+            )
+            rows.append((*head, *box, records.to_json(dict(n.attributes)), stamp_ns))
+        self.put(table.NODES, rows)
         held = [(int(r.subject), r.predicate, int(r.object), int(r.from_ns), r.to_ns, float(r.probability), stamp_ns) for r in relations]
         self.put(table.RELATIONS, held)
 

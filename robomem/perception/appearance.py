@@ -18,8 +18,10 @@ FULL_CHROMA = 22.0  # CIELAB chroma from which a pixel counts as fully coloured
 
 # sRGB byte -> linear light (IEC 61966-2-1), and linear sRGB -> XYZ over the D65 white point.
 _LINEAR = np.where(np.arange(256) <= 10, np.arange(256) / 255 / 12.92, ((np.arange(256) / 255 + 0.055) / 1.055) ** 2.4).astype(np.float32)
-_XYZ = (np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
-        / np.array([[0.95047], [1.0], [1.08883]])).astype(np.float32)
+_XYZ = (
+    np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
+    / np.array([[0.95047], [1.0], [1.08883]])
+).astype(np.float32)
 # Upper hue limits in CIELAB degrees, and the name below each; red wraps around.
 _HUES = np.array([12.0, 48.0, 76.0, 108.0, 210.0, 302.0, 335.0, 360.0], np.float32)
 _HUE_NAMES = np.array([COLOR_NAMES.index(n) for n in ("pink", "red", "orange", "yellow", "green", "blue", "purple", "pink")])
@@ -86,10 +88,25 @@ def embedding(lab: Float32, edges: Float32, size_m: Float32) -> Float32:
 
 
 # Names that one surface may get under another light: shade turns red into brown, a lamp white into yellow.
-NEIGHBOURS = frozenset(frozenset(pair) for pair in (
-    ("red", "brown"), ("red", "pink"), ("red", "orange"), ("orange", "brown"), ("orange", "yellow"), ("yellow", "white"),
-    ("white", "grey"), ("grey", "black"), ("blue", "purple"), ("pink", "purple"), ("brown", "black"), ("brown", "yellow"),
-    ("blue", "black"), ("green", "black")))
+NEIGHBOURS = frozenset(
+    frozenset(pair)
+    for pair in (
+        ("red", "brown"),
+        ("red", "pink"),
+        ("red", "orange"),
+        ("orange", "brown"),
+        ("orange", "yellow"),
+        ("yellow", "white"),
+        ("white", "grey"),
+        ("grey", "black"),
+        ("blue", "purple"),
+        ("pink", "purple"),
+        ("brown", "black"),
+        ("brown", "yellow"),
+        ("blue", "black"),
+        ("green", "black"),
+    )
+)
 
 
 def colors_agree(a: str, b: str) -> bool:

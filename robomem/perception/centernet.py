@@ -17,13 +17,86 @@ INPUT_PIXELS = 512  # the whole image is squeezed into this square
 STRIDE = 4  # heatmap cells per input pixel: 512 -> 128
 
 COCO_CLASSES: tuple[str, ...] = (
-    "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat", "traffic light", "fire hydrant", "stop sign",
-    "parking meter", "bench", "bird", "cat", "dog", "horse", "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "backpack", "umbrella",
-    "handbag", "tie", "suitcase", "frisbee", "skis", "snowboard", "sports ball", "kite", "baseball bat", "baseball glove", "skateboard",
-    "surfboard", "tennis racket", "bottle", "wine glass", "cup", "fork", "knife", "spoon", "bowl", "banana", "apple", "sandwich", "orange",
-    "broccoli", "carrot", "hot dog", "pizza", "donut", "cake", "chair", "couch", "potted plant", "bed", "dining table", "toilet", "tv",
-    "laptop", "mouse", "remote", "keyboard", "cell phone", "microwave", "oven", "toaster", "sink", "refrigerator", "book", "clock", "vase",
-    "scissors", "teddy bear", "hair drier", "toothbrush",
+    "person",
+    "bicycle",
+    "car",
+    "motorcycle",
+    "airplane",
+    "bus",
+    "train",
+    "truck",
+    "boat",
+    "traffic light",
+    "fire hydrant",
+    "stop sign",
+    "parking meter",
+    "bench",
+    "bird",
+    "cat",
+    "dog",
+    "horse",
+    "sheep",
+    "cow",
+    "elephant",
+    "bear",
+    "zebra",
+    "giraffe",
+    "backpack",
+    "umbrella",
+    "handbag",
+    "tie",
+    "suitcase",
+    "frisbee",
+    "skis",
+    "snowboard",
+    "sports ball",
+    "kite",
+    "baseball bat",
+    "baseball glove",
+    "skateboard",
+    "surfboard",
+    "tennis racket",
+    "bottle",
+    "wine glass",
+    "cup",
+    "fork",
+    "knife",
+    "spoon",
+    "bowl",
+    "banana",
+    "apple",
+    "sandwich",
+    "orange",
+    "broccoli",
+    "carrot",
+    "hot dog",
+    "pizza",
+    "donut",
+    "cake",
+    "chair",
+    "couch",
+    "potted plant",
+    "bed",
+    "dining table",
+    "toilet",
+    "tv",
+    "laptop",
+    "mouse",
+    "remote",
+    "keyboard",
+    "cell phone",
+    "microwave",
+    "oven",
+    "toaster",
+    "sink",
+    "refrigerator",
+    "book",
+    "clock",
+    "vase",
+    "scissors",
+    "teddy bear",
+    "hair drier",
+    "toothbrush",
 )
 
 
@@ -36,12 +109,16 @@ def read_weights(path: Path = WEIGHTS, sha256: str = WEIGHTS_SHA256) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise InvalidInputError(f"detector weights: cannot read {path}: {error.strerror}; reinstall robomem, or make them with "
-                                "make_weights.py beside the model card") from error
+        raise InvalidInputError(
+            f"detector weights: cannot read {path}: {error.strerror}; reinstall robomem, or make them with "
+            "make_weights.py beside the model card"
+        ) from error
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
-        raise InvalidInputError(f"detector weights: {path.name} has sha256 {found[:12]}..., expected {sha256[:12]}...; the file is damaged "
-                                "or replaced: reinstall robomem")
+        raise InvalidInputError(
+            f"detector weights: {path.name} has sha256 {found[:12]}..., expected {sha256[:12]}...; the file is damaged "
+            "or replaced: reinstall robomem"
+        )
     return data
 
 
@@ -61,8 +138,9 @@ def open_session(weights: bytes) -> Any:
     return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
 
 
-def decode(heatmap: NDArray[np.float32], wh: NDArray[np.float32], thresholds: NDArray[np.float32]
-           ) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]:
+def decode(
+    heatmap: NDArray[np.float32], wh: NDArray[np.float32], thresholds: NDArray[np.float32]
+) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]:
     """Peaks of the heatmap that are the largest of their 3x3 neighbourhood, as boxes (Zhou et al. 2019, "Objects as points", eq. 4).
 
     Args:

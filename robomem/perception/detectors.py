@@ -27,8 +27,14 @@ class Detector(Protocol):
 class CocoDetector:
     """MobileNetV3-CenterNet, 80 COCO classes, packaged: no network, about 80 ms of one CPU thread per image. Boxes, no masks."""
 
-    def __init__(self, threshold: float = 0.3, thresholds: Mapping[str, float] | None = None, same_iou: float = 0.55,
-                 other_iou: float = 0.75, weights: Path = centernet.WEIGHTS) -> None:
+    def __init__(
+        self,
+        threshold: float = 0.3,
+        thresholds: Mapping[str, float] | None = None,
+        same_iou: float = 0.55,
+        other_iou: float = 0.75,
+        weights: Path = centernet.WEIGHTS,
+    ) -> None:
         """Open the network.
 
         Args:
@@ -97,14 +103,16 @@ class OpenVocabularyDetector:
         if not self._labels:
             raise InvalidInputError("OpenVocabularyDetector: no labels to look for; pass words like ['mug', 'tea towel']")
         if not (folder / "config.json").is_file():
-            raise InvalidInputError(f"OpenVocabularyDetector: no config.json in {folder}; pass the folder of a model "
-                                    "saved with save_pretrained()")
+            raise InvalidInputError(
+                f"OpenVocabularyDetector: no config.json in {folder}; pass the folder of a model saved with save_pretrained()"
+            )
         self._threshold = threshold
         try:
             transformers = importlib.import_module("transformers")
         except ImportError as error:
-            raise MissingDependencyError("OpenVocabularyDetector needs transformers and torch: pip install 'robomem[perception]' "
-                                         "transformers torch") from error
+            raise MissingDependencyError(
+                "OpenVocabularyDetector needs transformers and torch: pip install 'robomem[perception]' transformers torch"
+            ) from error
         try:
             self._pipeline = transformers.pipeline("zero-shot-object-detection", model=str(folder), local_files_only=True)
         except (OSError, ValueError, ImportError, RuntimeError) as error:
@@ -134,8 +142,9 @@ def from_pipeline(rows: Sequence[Mapping[str, Any]], width: int, height: int) ->
         scores = [float(row["score"]) for row in rows]
         labels = [str(row["label"]).rstrip(". ") for row in rows]  # Grounding DINO ends its phrases with a full stop
     except (KeyError, TypeError, ValueError) as error:
-        raise InvalidInputError(f"open-vocabulary detector: a row is not {{score, label, box{{xmin, ymin, xmax, ymax}}}}: "
-                                f"{error!r}") from error
+        raise InvalidInputError(
+            f"open-vocabulary detector: a row is not {{score, label, box{{xmin, ymin, xmax, ymax}}}}: {error!r}"
+        ) from error
     return from_rows(labels, np.asarray(scores, np.float32), np.asarray(boxes, np.float32).reshape(-1, 4), width, height)
 
 

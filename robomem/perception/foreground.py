@@ -41,7 +41,7 @@ def mask_bounds(mask: Bool) -> tuple[int, int, int, int] | None:
     rows = np.flatnonzero(mask.any(axis=1))
     if rows.size == 0:
         return None
-    cols = np.flatnonzero(mask[rows[0]: rows[-1] + 1].any(axis=0))
+    cols = np.flatnonzero(mask[rows[0] : rows[-1] + 1].any(axis=0))
     return int(rows[0]), int(cols[0]), int(rows[-1]) + 1, int(cols[-1]) + 1
 
 
@@ -128,8 +128,11 @@ def from_box(window: Window, inner: tuple[int, int, int, int], metres_per_pixel:
     valid = z > 0
     rows, cols = np.ogrid[: z.shape[0], : z.shape[1]]
     # Detectors centre their boxes well: the middle is the thing, corners mostly are not.
-    weight = np.exp(-2.5 * (((rows - (top + bottom - 1) / 2) / max(bottom - top, 1)) ** 2
-                            + ((cols - (left + right - 1) / 2) / max(right - left, 1)) ** 2) * 2)
+    weight = np.exp(
+        -2.5
+        * (((rows - (top + bottom - 1) / 2) / max(bottom - top, 1)) ** 2 + ((cols - (left + right - 1) / 2) / max(right - left, 1)) ** 2)
+        * 2
+    )
     own = box & valid
     if np.count_nonzero(own) < 8:
         return own, None

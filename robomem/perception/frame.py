@@ -64,11 +64,13 @@ class RgbdFrame:
         if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3:
             raise InvalidInputError(f"{who}: rgb must be uint8 [h, w, 3], got {rgb.dtype} {rgb.shape}; convert the encoding to rgb8")
         if depth.shape != rgb.shape[:2]:
-            raise InvalidInputError(f"{who}: depth is {depth.shape} but rgb is {rgb.shape[:2]}; "
-                                    "publish registered depth or set depth_registration:=true")
+            raise InvalidInputError(
+                f"{who}: depth is {depth.shape} but rgb is {rgb.shape[:2]}; publish registered depth or set depth_registration:=true"
+            )
         if (k.height, k.width) != depth.shape:
-            raise InvalidInputError(f"{who}: intrinsics are for {(k.height, k.width)} but the image is {depth.shape}; "
-                                    "use Intrinsics.scaled()")
+            raise InvalidInputError(
+                f"{who}: intrinsics are for {(k.height, k.width)} but the image is {depth.shape}; use Intrinsics.scaled()"
+            )
         if not np.issubdtype(depth.dtype, np.floating):
             raise InvalidInputError(f"{who}: depth must be float metres, got {depth.dtype}; divide 16-bit millimetres by 1000")
         if not is_rigid(self.T_map_camera):
@@ -77,8 +79,10 @@ class RgbdFrame:
             raise InvalidInputError(f"{who}: stamp_ns must be >= 0, got {self.stamp_ns}")
         clean = np.where(np.isfinite(depth) & (depth > 0), depth, 0.0).astype(np.float32)
         if np.count_nonzero(clean) < MIN_VALID_SHARE * clean.size:
-            raise InvalidInputError(f"{who}: less than {MIN_VALID_SHARE:.0%} of the depth image is a measurement "
-                                    "(NaN, 0 and inf are none); check the depth stream")
+            raise InvalidInputError(
+                f"{who}: less than {MIN_VALID_SHARE:.0%} of the depth image is a measurement "
+                "(NaN, 0 and inf are none); check the depth stream"
+            )
         put = object.__setattr__
         put(self, "stamp_ns", int(self.stamp_ns))
         put(self, "rgb", rgb)

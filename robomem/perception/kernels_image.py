@@ -36,8 +36,13 @@ def erode(mask: Bool) -> Bool:
     out = np.zeros((rows, cols), np.bool_)
     for i in range(rows):
         for j in range(cols):
-            out[i, j] = (mask[i, j] and (i == 0 or mask[i - 1, j]) and (i == rows - 1 or mask[i + 1, j])
-                         and (j == 0 or mask[i, j - 1]) and (j == cols - 1 or mask[i, j + 1]))
+            out[i, j] = (
+                mask[i, j]
+                and (i == 0 or mask[i - 1, j])
+                and (i == rows - 1 or mask[i + 1, j])
+                and (j == 0 or mask[i, j - 1])
+                and (j == cols - 1 or mask[i, j + 1])
+            )
     return out
 
 
@@ -82,8 +87,9 @@ def lab_from_rgb(rgb: NDArray[np.uint8], linear: Float32, xyz: Float32) -> Float
 
 
 @njit(cache=True)
-def color_indices(lab: Float32, hue_limits: Float32, hue_names: NDArray[np.intp], red: int, pink: int, brown: int, black: int, white: int,
-                  grey: int) -> NDArray[np.intp]:
+def color_indices(
+    lab: Float32, hue_limits: Float32, hue_names: NDArray[np.intp], red: int, pink: int, brown: int, black: int, white: int, grey: int
+) -> NDArray[np.intp]:
     """A colour index for each pixel Float32[n, 3] CIELAB: by hue (upper limits, degrees, and names), with the exceptions people make."""
     out = np.empty(len(lab), np.intp)
     for i in range(len(lab)):

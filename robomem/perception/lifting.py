@@ -78,8 +78,10 @@ class Lifter:
             InvalidInputError: masks of another size than the frame.
         """
         if detections.masks is not None and len(detections) and detections.masks.shape[1:] != frame.depth_m.shape:
-            raise InvalidInputError(f"{frame.camera}: masks are {detections.masks.shape[1:]} but the image is {frame.depth_m.shape}; "
-                                    "resize the masks to the frame")
+            raise InvalidInputError(
+                f"{frame.camera}: masks are {detections.masks.shape[1:]} but the image is {frame.depth_m.shape}; "
+                "resize the masks to the frame"
+            )
         rows = []
         for i in range(len(detections)):
             try:
@@ -105,8 +107,15 @@ class Lifter:
         z = float(quantile(own.window.depth[own.mask], 0.5))
         furniture = self._ontology.prior(detections.labels[i]).kind == "furniture"
         pixel_m = z / frame.intrinsics.fx
-        view = shape.View(frame.T_map_camera[:3, 3], pixel_m, pixel_m * own.window.stride, self.config.sigma_z_at_1m * z * z,
-                          own.trimmed_px, furniture, own.support_m)
+        view = shape.View(
+            frame.T_map_camera[:3, 3],
+            pixel_m,
+            pixel_m * own.window.stride,
+            self.config.sigma_z_at_1m * z * z,
+            own.trimmed_px,
+            furniture,
+            own.support_m,
+        )
         fitted = shape.fit(points, view)
         if not np.isfinite(fitted.center).all() or fitted.size.max() > LARGEST_M:
             raise _Rejected("shape")
@@ -199,9 +208,18 @@ def _pack(frame: RgbdFrame, detections: Detections, rows: list[_Row]) -> Observa
     places = [row.place for row in rows]
     states = detections.states or tuple({} for _ in range(len(detections)))
     return Observations(
-        frame.stamp_ns, tuple(detections.labels[i] for i in places), detections.scores[places],
-        np.array([row.shape.center for row in rows], np.float32), np.array([row.covariance for row in rows], np.float32),
-        np.array([row.shape.size for row in rows], np.float32), np.array([row.shape.yaw_rad for row in rows], np.float32),
-        np.array([row.embedding for row in rows], np.float32), tuple(row.color for row in rows),
-        np.array([row.own.pixels for row in rows], np.int32), np.array([row.own.truncated for row in rows]),
-        detections.boxes_xyxy[places], tuple(row.points.astype(np.float32) for row in rows), tuple(states[i] for i in places))
+        frame.stamp_ns,
+        tuple(detections.labels[i] for i in places),
+        detections.scores[places],
+        np.array([row.shape.center for row in rows], np.float32),
+        np.array([row.covariance for row in rows], np.float32),
+        np.array([row.shape.size for row in rows], np.float32),
+        np.array([row.shape.yaw_rad for row in rows], np.float32),
+        np.array([row.embedding for row in rows], np.float32),
+        tuple(row.color for row in rows),
+        np.array([row.own.pixels for row in rows], np.int32),
+        np.array([row.own.truncated for row in rows]),
+        detections.boxes_xyxy[places],
+        tuple(row.points.astype(np.float32) for row in rows),
+        tuple(states[i] for i in places),
+    )

@@ -79,8 +79,9 @@ def _warp(depth: NDArray[np.float32], cx: float, cy: float, scale: float, dispar
     return out
 
 
-def outline(depth: NDArray[np.float32], step_m: float = EDGE_STEP_M, far_m: float = FAR_M) -> tuple[NDArray[np.intp], NDArray[np.intp],
-                                                                                                    NDArray[np.float32]]:
+def outline(
+    depth: NDArray[np.float32], step_m: float = EDGE_STEP_M, far_m: float = FAR_M
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
     """Pixels on the near side of a depth step: columns, rows, depths (m), evenly thinned to POINTS_PER_FRAME."""
     edge = np.zeros(depth.shape, bool)
     for axis in (0, 1):
@@ -129,13 +130,18 @@ def estimate(pairs: Sequence[tuple[NDArray[np.uint8], NDArray[np.float32]]], K: 
 
     unit = stack.shape[2] / 640.0
     before = score(1.0, 0.0, 0.0, 0.0)
-    coarse = ((s, 0.0, a, b) for s in np.arange(0.84, 1.17, 0.02)
-              for a in np.arange(-16, 17, 4) * unit for b in np.arange(-12, 13, 4) * unit)
+    coarse = (
+        (s, 0.0, a, b) for s in np.arange(0.84, 1.17, 0.02) for a in np.arange(-16, 17, 4) * unit for b in np.arange(-12, 13, 4) * unit
+    )
     best = max(coarse, key=lambda g: score(*g))
     for fine in (1.0, 0.4):  # the baseline's disparity and a constant shift are told apart only by depth: search them together
-        grid = ((best[0] + s, best[1] + d, best[2] + a, best[3] + b) for s in fine * np.array([-0.01, 0.0, 0.01])
-                for d in fine * unit * np.array([-14.0, -7.0, 0, 7.0, 14.0]) for a in fine * unit * np.array([-8, -4, -2, 0, 2, 4, 8])
-                for b in fine * unit * np.array([-2.0, 0.0, 2.0]))
+        grid = (
+            (best[0] + s, best[1] + d, best[2] + a, best[3] + b)
+            for s in fine * np.array([-0.01, 0.0, 0.01])
+            for d in fine * unit * np.array([-14.0, -7.0, 0, 7.0, 14.0])
+            for a in fine * unit * np.array([-8, -4, -2, 0, 2, 4, 8])
+            for b in fine * unit * np.array([-2.0, 0.0, 2.0])
+        )
         best = max(grid, key=lambda g: score(*g))
     after = score(*best)
     if after < CONVINCING or after < before + GAIN:

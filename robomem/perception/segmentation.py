@@ -73,8 +73,10 @@ def _open3d() -> Any:
     try:
         import open3d
     except (ImportError, OSError) as error:
-        raise MissingDependencyError(f"segment needs Open3D and its system libraries ({error}): pip install 'robomem[perception]'; "
-                                     "apt-get install libusb-1.0-0 libgl1 libgomp1") from error
+        raise MissingDependencyError(
+            f"segment needs Open3D and its system libraries ({error}): pip install 'robomem[perception]'; "
+            "apt-get install libusb-1.0-0 libgl1 libgomp1"
+        ) from error
     return open3d
 
 

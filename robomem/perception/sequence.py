@@ -49,8 +49,9 @@ class RgbdSequence:
         """
         self.folder, self.camera, self.fps = Path(folder), camera, float(fps)
         if not self.folder.is_dir():
-            raise InvalidInputError(f"{camera}: no recording at {folder}; expected a folder of frame-000000.color.jpg, "
-                                    ".depth.png and .pose.txt")
+            raise InvalidInputError(
+                f"{camera}: no recording at {folder}; expected a folder of frame-000000.color.jpg, .depth.png and .pose.txt"
+            )
         found = (NAME.match(p.name) for p in self.folder.iterdir())
         self.indices = sorted({int(m.group(1)) for m in found if m})
         if not self.indices:
@@ -84,8 +85,9 @@ class RgbdSequence:
         T_world_camera = self._read_pose(index)
         rgb, depth = self._read_color(index), self._read_depth(index)
         if depth.shape != rgb.shape[:2]:
-            raise InvalidInputError(f"{self.camera}: size mismatch in frame {index}: depth is {depth.shape} but rgb is {rgb.shape[:2]}; "
-                                    "record registered depth")
+            raise InvalidInputError(
+                f"{self.camera}: size mismatch in frame {index}: depth is {depth.shape} but rgb is {rgb.shape[:2]}; record registered depth"
+            )
         k = self.registration.intrinsics(self.K, depth.shape[1], depth.shape[0])
         T_map_camera = self.T_map_world @ T_world_camera
         if self.registration.needed:
@@ -206,7 +208,14 @@ class RgbdSequence:
 
 def _reason(message: str) -> str:
     """The short reason under which a rejected frame is counted; the first word found decides."""
-    reasons = (("unreadable", "unreadable file"), ("missing", "missing file"), ("is truncated", "truncated file"),
-               ("size mismatch", "size mismatch"), ("less than", "no depth"), ("16-bit", "not a depth image"),
-               ("holds NaN", "pose with NaN"), ("pose of frame", "pose not rigid"))
+    reasons = (
+        ("unreadable", "unreadable file"),
+        ("missing", "missing file"),
+        ("is truncated", "truncated file"),
+        ("size mismatch", "size mismatch"),
+        ("less than", "no depth"),
+        ("16-bit", "not a depth image"),
+        ("holds NaN", "pose with NaN"),
+        ("pose of frame", "pose not rigid"),
+    )
     return next((reason for word, reason in reasons if word in message), "invalid")

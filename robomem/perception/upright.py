@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 from robomem.geometry import Float, transform
 
 AXES: dict[str, tuple[float, float, float]] = {
-    "x": (1, 0, 0), "-x": (-1, 0, 0), "y": (0, 1, 0), "-y": (0, -1, 0), "z": (0, 0, 1), "-z": (0, 0, -1),
+    "x": (1, 0, 0),
+    "-x": (-1, 0, 0),
+    "y": (0, 1, 0),
+    "-y": (0, -1, 0),
+    "z": (0, 0, 1),
+    "-z": (0, 0, -1),
 }
 
 
@@ -52,8 +57,8 @@ def cloud(depth: NDArray[np.float32], K: Float, block: int = 4, far_m: float = 4
 def normals(points: Float, reach: int = 2) -> Float:
     """Unit surface normals Float64[n, 3] towards the camera, from Float64[rows, cols, 3], by differences over 2 * `reach` cells."""
     middle = points[reach:-reach, reach:-reach]
-    across = points[reach:-reach, 2 * reach:] - points[reach:-reach, : -2 * reach]
-    down = points[2 * reach:, reach:-reach] - points[: -2 * reach, reach:-reach]
+    across = points[reach:-reach, 2 * reach :] - points[reach:-reach, : -2 * reach]
+    down = points[2 * reach :, reach:-reach] - points[: -2 * reach, reach:-reach]
     n = np.cross(down, across)
     length = np.linalg.norm(n, axis=-1)
     # A step in depth is an edge, not a surface.
