@@ -15,7 +15,7 @@ from robomem.evaluation.replay import fresh_database
 from robomem.evaluation.report import table, write_json
 from robomem.memory.answer import ask
 from robomem.perception.frame import RgbdFrame
-from robomem.scene_graph.world_model import FrameResult
+from robomem.scene_graph.world_model import FrameResult, WorldModel
 from robomem.types import Detections
 from robomem.viewer.figures import draw_comparison, draw_map
 from robomem.viewer.recording import Recording
@@ -50,12 +50,12 @@ class _Witness:
     """Feeds the recording and remembers the robot's path."""
 
     def __init__(self, recording: Recording | None) -> None:
-        self.recording, self.path, self.world = recording, [], None
+        self.recording, self.path = recording, []
 
-    def __call__(self, frame: RgbdFrame, detections: Detections, result: FrameResult) -> None:
+    def __call__(self, frame: RgbdFrame, detections: Detections, result: FrameResult, world: WorldModel) -> None:
         self.path.append(frame.T_map_camera[:2, 3].copy())
-        if self.recording is not None and self.world is not None:
-            self.recording.frame(frame, detections, result, self.world)
+        if self.recording is not None:
+            self.recording.frame(frame, detections, result, world)
 
 
 def run_demo(seed: int, quick: bool, out: Path, say: Say) -> int:

@@ -17,13 +17,13 @@ from robomem.memory.robot_memory import RobotMemory
 from robomem.perception.frame import RgbdFrame
 from robomem.planning.paths import plan_path, travel_distances
 from robomem.planning.survey import Surveyor, SurveyReport
-from robomem.scene_graph.world_model import FrameResult
+from robomem.scene_graph.world_model import FrameResult, WorldModel
 from robomem.types import Detections
 
 START_NS = 1_767_600_000 * NS_PER_S  # 2026-01-05 08:00 UTC: a morning, so that "this morning" means something
 HOUR_NS = 3600 * NS_PER_S
 Say = Callable[[str], None]
-Tap = Callable[[RgbdFrame, Detections, FrameResult], None]
+Tap = Callable[[RgbdFrame, Detections, FrameResult, WorldModel], None]
 
 
 class Household:
@@ -69,7 +69,7 @@ class Household:
         result = self.memory.observe(frame, detections)
         self.frames += 1
         if self.tap is not None and result is not None:
-            self.tap(frame, detections, result)
+            self.tap(frame, detections, result, self.world)
 
     def close(self) -> None:
         """Close the memory and the simulator."""
