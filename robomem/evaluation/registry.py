@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,10 +63,10 @@ def run_named(command: str, name: str, seeds: str, data: Path | None, out: Path 
         return 0
     if name not in names:
         raise InvalidInputError(f"{command}: no benchmark '{name}'; there are {', '.join(names)}")
-    spec = importlib.util.spec_from_file_location(f"robomem_benchmarks.{name}", benchmarks_folder() / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    root = str(benchmarks_folder().parent)
+    if root not in sys.path:
+        sys.path.insert(0, root)  # the benchmarks are modules of the checkout; worker processes import them by name
+    module = importlib.import_module(f"benchmarks.{name}")
     args = BenchArgs(parse_seeds(seeds) if seeds else [], data, out, quick, say)
     figures: Mapping[str, Any] = module.run(args)
     asked = f"robomem {command} {name}" + (f" --seeds {seeds}" if seeds else "") + (" --quick" if quick else "")
