@@ -31,7 +31,7 @@ ROS = [
     "mcap>=1.2",
     "rosbags>=0.10",
 ]
-TEST = ["hypothesis>=6.100", "pytest>=8.0", "pytest-xdist>=3.5"]
+TEST = ["filterpy>=1.4.5", "hypothesis>=6.100", "pytest>=8.0", "pytest-xdist>=3.5"]
 EXTRAS = {
     "perception": ["onnxruntime>=1.17", "open3d>=0.18"],
     "sim": ["pybullet>=3.2.6"],

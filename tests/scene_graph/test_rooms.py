@@ -109,7 +109,8 @@ def test_nothing_seen_no_rooms() -> None:
         (["refrigerator"], "kitchen"),
         ([], "room"),
         (["chair", "chair"], "room"),
-        (["dining table"], "room"),
+        (["dining table"], "dining room"),
+        (["lamp"], "room"),
     ],
 )
 def test_names(furniture: list[str], name: str) -> None:
