@@ -205,7 +205,8 @@ class Pursuit:
         if action.name == "close":
             session.keep_open.discard(view.id)
         worked = open_container(session, self.nav, view) if action.name == "open" else close_container(session, self.nav, view)
-        return SkillResult(worked, "" if worked else str(session.books.steps[-1]["reason"] or "could not get there"))
+        tried = session.books.steps[-1]["reason"] if session.books.steps else ""  # no step at all: no way to stand before it
+        return SkillResult(worked, "" if worked else str(tried or "could not get there"))
 
     def _go_to(self, place: str, then: Action | None) -> SkillResult:
         """Drive to a place, in the way the next step needs it."""
