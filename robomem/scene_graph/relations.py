@@ -48,7 +48,8 @@ def supports(
         if p < 0.05:
             continue
         prior = ontology.prior(f.label)
-        if prior.container:
+        # What is seen while the door is shut stands on top, however high the box was estimated.
+        if prior.container and (not prior.openable or f.states.get("open", ("false", 1.0))[0] == "true"):
             p_in = float(weights @ (fits & (particles[:, 2] < top - 0.04)))
             if p_in > 0.05:
                 out.append(Support(f.id, "inside", p_in))
