@@ -148,7 +148,10 @@ class Navigator:
         """Drive (m) to a point by a field; infinite off the grid or where one cannot stand."""
         grid = self.session.beliefs.world.grid
         cell = grid.to_cell(xy)
-        return float(field[cell[0], cell[1]]) if grid.contains(cell) else float("inf")
+        if field.shape != grid.shape:  # the map has grown since the field was made
+            field = self.field()
+        known = grid.contains(cell) and cell[0] < field.shape[0] and cell[1] < field.shape[1]
+        return float(field[cell[0], cell[1]]) if known else float("inf")
 
 
 def cut(path: NDArray[np.float64], leg_m: float) -> list[NDArray[np.float64]]:
