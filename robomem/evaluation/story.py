@@ -18,7 +18,7 @@ from robomem.planning.report import TaskReport
 ORDER = "bring the mug to the dining table"
 TARGET = "dining table"
 ARMS = ("memory", "map only", "nothing")
-ROUNDS = 2
+ROUNDS = 4
 Say = Callable[[str], None]
 
 

@@ -164,18 +164,26 @@ class Questions:
 
     def predict(self, text: str | int, at_ns: int) -> list[PlaceProbability]:
         """Places by what the store alone knows (no live world): the last place by P(still there), the rest by earlier stays."""
-        recall = self.find(text, at_ns, 1)
-        if recall.id is None:
+        if (meant := self.meant(text, at_ns)) is None:
             return []
-        stays = self._store.stays(recall.id)
+        recall, stays = self.find(meant, at_ns, 1), self._store.stays(meant)
         counts = Counter(stay.place.place_id for stay in stays[:-1] if stay.place.place_id is not None)
-        here = 0.0 if recall.verdict == "moved_since_seen" and self._gone(recall.id) else recall.p_still_there
+        here = 0.0 if recall.verdict == "moved_since_seen" and self._gone(meant) else recall.p_still_there
         rows = [_place_row(stays[-1].place, stays[-1].position, here, "last seen there")] if stays and here > 0 else []
         total = sum(counts.values()) + 1  # one stay's worth stays with places never seen: the rest is "elsewhere"
         for place_id, n in counts.most_common():
             stay = next(s for s in reversed(stays) if s.place.place_id == place_id)
             rows.append(_place_row(stay.place, stay.position, (1 - here) * n / total, f"seen there {n} times before"))
         return rows
+
+    def meant(self, query: str | int, at_ns: int) -> int | None:
+        """The object a prediction is about: the one recalled, but not one of a merely related kind (a cup, asked for a mug)."""
+        found = self.find(query, at_ns, 1).id
+        label = self.parse(query).label
+        if found is None or isinstance(query, int) or not label:
+            return found
+        have, want = (self._ontology.canonical(name) for name in (self._store.objects()[found][0].label, label))
+        return found if have == want or have.endswith(f" {want}") else None
 
     def _gone(self, object_id: int) -> bool:
         return self._store.objects()[object_id][0].status in GONE

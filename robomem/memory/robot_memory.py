@@ -249,8 +249,8 @@ class RobotMemory:
             world = self.world
             if world is None:
                 return self._questions.predict(query, at)
-            recall = self._questions.find(query, at, 1)
-            rows = world.location_belief(recall.id, at) if recall.id is not None else []
+            meant = self._questions.meant(query, at)
+            rows = world.location_belief(meant, at) if meant is not None else []
             # What the world has dropped long ago is still on record: then its own past speaks, else its class.
             rows = rows or self._questions.predict(query, at) or world.location_belief(self._label_of(query), at)
             return sorted(rows, key=lambda r: -r.probability)

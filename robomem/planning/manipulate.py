@@ -42,7 +42,7 @@ class Manipulator:
         began = session.body.now_ns()
         driven = self._to_where_it_was_seen_from(view, began)
         if not driven.ok:
-            driven = self.nav.view(view.position, until=lambda: self._seen(view.id, began))
+            driven = self.nav.view(view.position, until=lambda: self._settled(view.id, began))
         if not driven.ok:
             return False
         looked: list[NDArray[np.float64]] = []
@@ -68,11 +68,16 @@ class Manipulator:
         if eye is None or not PROVEN_M[0] <= float(np.hypot(*(eye - view.position)[:2])) <= PROVEN_M[1]:
             return SkillResult(False, "never seen from near")
         yaw = float(np.arctan2(*(view.position - eye)[1::-1]))
-        return self.nav.drive(eye[:2], yaw, lambda: self._seen(view.id, began_ns), tolerance_m=0.3)
+        return self.nav.drive(eye[:2], yaw, lambda: self._settled(view.id, began_ns), tolerance_m=0.3)
 
     def _seen(self, thing: int, since_ns: int) -> bool:
         view = self.session.beliefs.view(thing)
         return view is not None and view.last_seen_ns >= since_ns and view.status not in ("missing", "removed")
+
+    def _settled(self, thing: int, since_ns: int) -> bool:
+        """Nothing more to drive for: it shows, or its empty place does."""
+        view = self.session.beliefs.view(thing)
+        return view is None or view.status in ("missing", "removed") or self._seen(thing, since_ns)
 
     def pick(self, thing: int) -> SkillResult:
         """Grasp a thing; after a failure look again, re-estimate and retry."""

@@ -102,8 +102,9 @@ class Navigator:
         avoid: Sequence[ArrayLike] = (),
         target_radius_m: float = 0.4,
         travel: NDArray[np.float32] | None = None,
+        facing: NDArray[np.float64] | None = None,
     ) -> tuple[float, float, float] | None:
-        """A pose that sees a point, at small travel; None if there is none on the map."""
+        """A pose that sees a point, at small travel; None if there is none on the map. `facing`: see `paths.viewpoint`."""
         body = self.session.body
         for reach in (reach_m, (0.35, 2.6)):
             pose = paths.viewpoint(
@@ -116,6 +117,7 @@ class Navigator:
                 body.camera_height_m,
                 avoid_xy=avoid,
                 travel=travel,
+                facing=facing,
             )
             if pose is not None:
                 return pose

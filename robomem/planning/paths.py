@@ -14,6 +14,7 @@ from robomem.scene_graph.occupancy import OccupancyGrid, clearance
 
 START_SLACK_M = 0.6  # a robot already stands where the map says it cannot (drift, a chair pushed near): let it out this far
 BLIND_M = 0.8  # a head camera does not see the floor at the robot's feet: unknown cells this near count as open
+ASKEW_M = 2.0  # what looking along a shelf instead of into it is worth in metres of driving
 COMFORT_M = 0.35  # clearance beyond the radius within which driving costs more
 
 
@@ -171,6 +172,7 @@ def viewpoint(
     best_m: float = 1.2,
     avoid_xy: Sequence[ArrayLike] = (),
     travel: NDArray[np.float32] | None = None,
+    facing: ArrayLike | None = None,
 ) -> tuple[float, float, float] | None:
     """A pose from which a camera on a mast sees a target, at small travel.
 
@@ -187,6 +189,7 @@ def viewpoint(
         best_m: the distance liked best.
         avoid_xy: places already looked from; poses within 0.5 m of them are left out.
         travel: `travel_distances` from from_xy, if known already.
+        facing: unit vector Float[2] along which (either way) one looks into it best: across the boards of a shelf.
 
     Returns:
         x, y (m), yaw (rad) towards the target, or None if nothing known free sees it.
@@ -195,6 +198,9 @@ def viewpoint(
     cells, distance, drive = _candidates(grid, target_xyz, reach_m, radius_m, margin, from_xy, avoid_xy, travel)
     room = np.minimum(clearance(grid)[cells[:, 0], cells[:, 1]], margin + 0.25)
     score = drive + 0.6 * np.abs(distance - best_m) - 1.0 * room
+    if facing is not None:
+        away = grid.to_xy(cells) - np.asarray(target_xyz, float)[:2]
+        score += ASKEW_M * (1.0 - np.abs(away @ np.asarray(facing, float)) / np.maximum(np.linalg.norm(away, axis=1), 1e-6))
     return _best_that_sees(grid, cells, score, target_xyz, camera_height_m, target_radius_m)
 
 

@@ -24,7 +24,7 @@ Travel = Callable[[int, int], float]
 """Seconds from place i to place j (indices into the candidates); i = -1 is where the robot is. inf = cannot be reached."""
 
 
-MOST_LOOKS = 2  # at one place in one search: what hid the thing twice will hide it again
+MOST_LOOKS = 3  # at one place in one search: from other stands; what hid the thing thrice will hide it again
 
 PlaceKey = tuple[int, str]
 
@@ -144,7 +144,7 @@ class SearchBelief:
     def detection(self, place: PlaceKey, first: float) -> float:
         """P(the next look shows the thing | it is there): halved with every look, for misses are correlated; 0 after MOST_LOOKS."""
         looks = self.glances.get(place, 0)
-        return first * 0.5**looks if looks < MOST_LOOKS else 0.0
+        return first * 0.6**looks if looks < MOST_LOOKS else 0.0
 
     def bar(self, place: PlaceKey) -> None:
         """Never choose this place again in this search (it cannot be reached or opened)."""
@@ -173,7 +173,7 @@ class Choice:
     reason: str = ""
 
 
-def choose(p: ArrayLike, detection: ArrayLike, look: ArrayLike, travel: Travel, value_s: float, least: float = 0.01) -> Choice:
+def choose(p: ArrayLike, detection: ArrayLike, look: ArrayLike, travel: Travel, value_s: float, least: float = 0.003) -> Choice:
     """The next place to look at, or to stop.
 
     Args:
@@ -187,7 +187,7 @@ def choose(p: ArrayLike, detection: ArrayLike, look: ArrayLike, travel: Travel, 
         return Choice(None, 0.0, reason="no place left that I can reach")
     likely = [i for i in reach if beliefs[i] >= least and gains[i] > 0]
     if not likely:
-        return Choice(None, 0.0, reason=f"every place left to look at is less likely than {least:.0%}")
+        return Choice(None, 0.0, reason=f"every place left to look at is less likely than {least:.1%}")
     worth = [i for i in likely if gains[i] * value_s > looks[i] + travel(-1, i)]
     if not worth:
         return Choice(None, 0.0, reason="the expected gain of another look is smaller than its cost")

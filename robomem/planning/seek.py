@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 from robomem.planning import paths
 from robomem.planning.exploration import Explorer
 from robomem.planning.goals import Description
-from robomem.planning.navigate import Navigator
+from robomem.planning.navigate import NO_WAY, Navigator
 from robomem.planning.search import Choice, PlaceKey, SearchBelief, choose, key_of
 from robomem.planning.session import Session
+from robomem.skills.skill import SkillResult
 from robomem.types import ObjectView, PlaceProbability
 
 HINT = 8.0  # how much more a place weighs that the person named
 LONG_M = 1.5  # furniture longer than this needs more than one glance
 TALL_M = 1.1  # furniture higher than this is looked at in two halves
 NEAR_RATIO = 0.02
+SAME_GLANCE_M = 0.35  # one image holds both
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Seeker:
         self._from: dict[
             tuple[float, ...], NDArray[np.float32]
         ] = {}  # travel fields of stands: a field does not age much within one search
+        self._looked_from: dict[PlaceKey, list[NDArray[np.float64]]] = {}  # a second look from the same stand misses what the first missed
         self._other_color: set[int] = set()  # right kind, wrong colour, looked at from near
         self._explored_cells = -1  # free cells when nothing was left to explore
 
@@ -157,7 +160,11 @@ class Seeker:
         old = self._stands.get(key)
         if old is not None and np.isfinite(self.nav.metres(field, old[:2])):
             return old
-        pose = self.nav.viewpoint(place.position, target_radius_m=self._radius(place), travel=field)
+        view, radius, before = self.session.beliefs.view(place.place_id), self._radius(place), self._looked_from.get(key, [])
+        facing = into(view) if view is not None else None
+        pose = self.nav.viewpoint(place.position, avoid=before, target_radius_m=radius, travel=field, facing=facing)
+        if pose is None and before:
+            pose = self.nav.viewpoint(place.position, target_radius_m=radius, travel=field, facing=facing)
         if pose is not None:
             self._stands[key] = pose
         return pose
@@ -183,13 +190,16 @@ class Seeker:
                 return
             self.belief.opened.add(place.place_id)
         else:
-            driven = self.nav.view(place.position, self._noticed, target_radius_m=self._radius(place))
+            stand = self._stand(place, self.nav.field())
+            driven = self.nav.drive(stand[:2], stand[2], self._noticed) if stand is not None else SkillResult(False, NO_WAY)
             if not driven.ok:
                 self.belief.bar(key_of(place))
                 return
             if driven.reason == "noticed":
                 return
         if not self._glance_over(place, view):
+            self._looked_from.setdefault(key_of(place), []).append(np.array(session.body.pose()[:2]))
+            self._stands.pop(key_of(place), None)
             self.belief.missed(key_of(place), self.belief.detection(key_of(place), session.config.glance_detects))
             if place.relation == "inside":
                 session.beliefs.world.note_searched(place.place_id, session.body.now_ns())
@@ -235,18 +245,27 @@ class Seeker:
 
 
 def glance_points(position: NDArray[np.float64], view: ObjectView | None) -> list[NDArray[np.float64]]:
-    """Points Float64[3] to look at so that a whole surface is seen: its middle, or several along its longer side."""
+    """Points Float64[3] to look at so that a whole surface is seen: `position` first, then along its longer side, nearest first."""
+    position = np.asarray(position, float)
     if view is None:
-        return [np.asarray(position, float)]
+        return [position]
     axis = int(np.argmax(view.size[:2]))
     n = max(1, int(np.ceil(view.size[axis] / LONG_M)))
-    along = np.array([np.cos(view.yaw_rad + axis * np.pi / 2), np.sin(view.yaw_rad + axis * np.pi / 2), 0.0]) * view.size[axis]
-    points = [np.asarray(position, float) + along * ((k + 0.5) / n - 0.5) for k in range(n)]
+    along = np.array([np.cos(view.yaw_rad + axis * np.pi / 2), np.sin(view.yaw_rad + axis * np.pi / 2)]) * view.size[axis]
+    ground = [view.position[:2] + along * ((k + 0.5) / n - 0.5) for k in range(n)]
+    base, heights = float(view.position[2] - view.size[2] / 2), [float(position[2])]
+    if view.size[2] > TALL_M:  # one image does not hold a shelf from top to bottom
+        heights = [base + share * float(view.size[2]) for share in (0.9, 0.4)]
+    points = sorted((np.array([*xy, z]) for xy in ground for z in heights), key=lambda p: float(np.linalg.norm(p - position)))
+    return points if np.linalg.norm(points[0] - position) < SAME_GLANCE_M else [position, *points]
+
+
+def into(view: ObjectView) -> NDArray[np.float64] | None:
+    """Unit vector Float64[2] across the boards of a shelf (its shorter side); None for what one sees well from all around."""
     if view.size[2] <= TALL_M:
-        return points
-    base = float(view.position[2] - view.size[2] / 2)
-    heights = [base + share * float(view.size[2]) for share in (0.9, 0.4)]  # one image does not hold a shelf from top to bottom
-    return [np.array([p[0], p[1], z]) for p in points for z in heights]
+        return None
+    angle = view.yaw_rad + (0.0 if view.size[0] < view.size[1] else np.pi / 2)
+    return np.array([np.cos(angle), np.sin(angle)])
 
 
 def open_container(session: Session, nav: Navigator, view: ObjectView) -> bool:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from robomem.clock import NS_PER_S
 from robomem.planning.exploration import Explorer
 from robomem.planning.paths import plan_path, travel_distances, viewpoint
+from robomem.planning.seek import into
 from robomem.scene_graph.world_model import WorldModel
 from robomem.skills.skill import RobotBody
 
@@ -157,6 +158,7 @@ class Surveyor:
                 self.body.radius_m,
                 travel=travel,
                 camera_height_m=self.body.camera_height_m,
+                facing=into(view) if (view := self.world.object(surface_id)) is not None else None,
             )
             if pose is None:
                 idle[surface_id] = TRIES

@@ -12,13 +12,16 @@ from robomem.belief.tracker import Tracker
 from robomem.geometry import inverse, yaw_matrix
 from robomem.ontology import Ontology
 from robomem.perception.frame import RgbdFrame
-from robomem.scene_graph.graph import SceneGraph
+from robomem.scene_graph.graph import SceneGraph, Stay
 from robomem.types import ObjectView, PlaceProbability
 
 TALL_M = 1.1  # open furniture higher than this has levels
 SPOTS = 16  # points per surface whose last clear look is remembered
 CLEAR_RANGE_M = 3.2  # a small thing further away may go unnoticed
-CLEAR_RECALL = 0.92  # P(a small thing in a spot clearly looked at is noticed)
+CLEAR_RECALL = 0.8  # P(a small thing in a spot clearly looked at is noticed); misses of one viewpoint are correlated
+TALL_RECALL = 0.6  # the same between the boards of a shelf
+STAY_REACH_M = 0.35  # a stay this near to a piece of furniture was on it, if the graph had no relation for it
+NEAR_SPOTS = 3  # of a surface, the spots whose looks count for a place where the thing stood before
 ELSEWHERE = 0.08  # prior weight of "nowhere I know"
 PRIOR_STAYS = 0.7  # how many observed stays the common-sense prior is worth
 LEFT = 0.2  # who takes a thing from somewhere seldom puts it back on the same piece of furniture
@@ -113,12 +116,11 @@ class Whereabouts:
         weight(place) = stays seen there + PRIOR_STAYS * common sense, times the chance that it escaped every look at the place.
         """
         rows: list[PlaceProbability] = []
-        stays = self._stays(object_id)
-        left = self._left(object_id)
+        stays, left = self._stays(object_id, furniture)
         prior = self.ontology.prior(label)
         sense = {f.id: prior.at.get(f.label, 0.0) + ANYWHERE for f in furniture}
         total = sum(sense.values()) or 1.0
-        count = sum(stays.values())
+        count = sum(n for n, _ in stays.values())
         for f in furniture:
             p = self.ontology.prior(f.label)
             if not (p.surface or p.container):
@@ -126,23 +128,24 @@ class Whereabouts:
             shares = [("on", 0.5 if p.container else 1.0)] if p.surface else []
             shares += [("inside", 0.5 if p.surface else 1.0)] if p.container else []
             for relation, share in shares:
-                seen = stays.get((f.id, relation), 0.0)
+                seen, spot = stays.get((f.id, relation), (0.0, None))
                 weight = (seen + PRIOR_STAYS * share * sense[f.id] / total) / (count + PRIOR_STAYS)
                 why = f"seen there {seen:g} times before" if seen else "usual for its kind" if prior.at.get(f.label) else "any surface"
-                escaped = self._escaped(f.id, relation, object_id, label, stamp_ns) * (LEFT if (f.id, relation) == left else 1.0)
-                rows.append(self._row(f, relation, weight * escaped, why))
+                escaped = self._escaped(f, relation, object_id, label, stamp_ns, spot) * (LEFT if (f.id, relation) == left else 1.0)
+                rows.append(self._row(f, relation, weight * escaped, why, spot))
         mass = sum(r.probability for r in rows) + ELSEWHERE
         scaled = [r for r in rows if r.probability > 0]
         scaled.sort(key=lambda r: (-r.probability, r.place_id, r.relation))
         return [_scaled(r, 1.0 / mass) for r in scaled]
 
-    def _row(self, f: ObjectView, relation: str, probability: float, why: str) -> PlaceProbability:
+    def _row(self, f: ObjectView, relation: str, probability: float, why: str, spot: NDArray[np.float64] | None) -> PlaceProbability:
         room = self.graph.room_of(f.id)
         name = self.graph.node(room) if room is not None else None
         open_state = f.states.get("open", ("false", 1.0))[0] == "true"
         surface = self.surfaces.get(f.id)
         height = float(np.median(surface.spots[:, 2])) if surface is not None else float(f.position[2] + f.size[2] / 2)
-        position = np.array([f.position[0], f.position[1], height if relation == "on" else f.position[2]])
+        middle = np.array([f.position[0], f.position[1], height if relation == "on" else f.position[2]])
+        position = middle if spot is None or relation == "inside" else spot.copy()
         return PlaceProbability(
             f.id,
             f.label,
@@ -156,31 +159,52 @@ class Whereabouts:
             why,
         )
 
-    def _left(self, object_id: int | None) -> tuple[int, str] | None:
-        """The (holder, relation) that a missing object was last taken from."""
+    def _stays(
+        self, object_id: int | None, furniture: list[ObjectView]
+    ) -> tuple[dict[tuple[int, str], tuple[float, NDArray[np.float64]]], tuple[int, str] | None]:
+        """What history says of an object's places, its present stay left out.
+
+        Returns:
+            (holder, relation) -> how often it was seen to stay there and where exactly the last time (Float64[3], m);
+            the place that it was last taken from, if it is missing now.
+        """
+        out: dict[tuple[int, str], tuple[float, NDArray[np.float64]]] = {}
+        last = None
+        for stay in self.graph.stays.get(object_id, []) if object_id is not None else ():
+            if stay.to_ns is None:
+                continue
+            last = self._place_of(object_id, stay, furniture) or last
+            if last is not None:
+                out[last] = (out.get(last, (0.0, stay.position))[0] + 1.0, stay.position)
         track = self.tracker.tracks.get(object_id) if object_id is not None else None
-        if track is None or track.status not in ("missing", "removed"):
-            return None
-        past = [r for r in self.graph.relations_of(track.id) if r.predicate in ("on", "inside") and r.to_ns is not None]
-        last = max(past, key=lambda r: (r.to_ns or 0, r.from_ns), default=None)
-        return (last.object, last.predicate) if last is not None else None
+        gone = track is not None and track.status in ("missing", "removed")
+        return out, last if gone else None
 
-    def _stays(self, object_id: int | None) -> dict[tuple[int, str], float]:
-        """(holder, relation) -> how often the object was seen to stay there, its present stay left out."""
-        out: dict[tuple[int, str], float] = {}
+    def _place_of(self, object_id: int | None, stay: Stay, furniture: list[ObjectView]) -> tuple[int, str] | None:
+        """(holder, relation) of a past stay: the relation that held longest meanwhile, else the furniture it stood at."""
+        best: tuple[int, str] | None = None
+        longest = 0
         for r in self.graph.relations_of(object_id) if object_id is not None else ():
-            if r.predicate in ("on", "inside") and r.to_ns is not None:
-                out[r.object, r.predicate] = out.get((r.object, r.predicate), 0.0) + 1.0
-        return out
+            if r.predicate in ("on", "inside") and stay.to_ns is not None:
+                shared = min(r.to_ns if r.to_ns is not None else stay.to_ns, stay.to_ns) - max(r.from_ns, stay.from_ns)
+                if shared > longest:
+                    best, longest = (r.object, r.predicate), shared
+        if best is not None and any(f.id == best[0] for f in furniture):
+            return best
+        near = [(_beside(f, stay.position), f.id) for f in furniture if self.ontology.prior(f.label).surface]
+        beside = min(near, default=(np.inf, -1))
+        return (beside[1], "on") if beside[0] <= STAY_REACH_M else best
 
-    def _escaped(self, place_id: int, relation: str, object_id: int | None, label: str, stamp_ns: int) -> float:
+    def _escaped(
+        self, f: ObjectView, relation: str, object_id: int | None, label: str, stamp_ns: int, spot: NDArray[np.float64] | None = None
+    ) -> float:
         """P(no look so far would have shown it | it is there now).
 
         A look before the thing arrived says nothing. Of an object found gone, the move happened some time between its last
         sighting and that look, so an earlier look counts by the share of that span before it; of one only known by label, by
         how rarely its kind moves.
         """
-        surface = self.surfaces.get(place_id)
+        surface = self.surfaces.get(f.id)
         if surface is None:
             return 1.0
         stamps = surface.seen_ns if relation == "on" else np.array([surface.inside_ns])
@@ -195,7 +219,17 @@ class Whereabouts:
         else:
             rate = self.tracker.rates.rate_per_h(label, self.ontology.prior(label).moves_every_h)
             present = np.exp(-rate * np.maximum(stamp_ns - stamps, 0) / 3.6e12)
-        return float(np.mean(1.0 - CLEAR_RECALL * np.where(seen, present, 0.0)))
+        recall = TALL_RECALL if relation == "on" and f.size[2] > TALL_M else CLEAR_RECALL
+        return float(np.mean(1.0 - recall * np.where(seen, present, 0.0)))
+
+
+def _beside(f: ObjectView, point: NDArray[np.float64]) -> float:
+    """Ground distance (m) of a point to a piece of furniture's box; infinite if it is not at a height that the furniture could hold."""
+    half = f.size / 2
+    if not f.position[2] - half[2] - 0.05 <= point[2] <= f.position[2] + half[2] + 0.3:
+        return float("inf")
+    local = (point[:2] - f.position[:2]) @ yaw_matrix(f.yaw_rad)[:2, :2]
+    return float(np.linalg.norm(np.maximum(np.abs(local) - half[:2], 0.0)))
 
 
 def _scaled(row: PlaceProbability, factor: float) -> PlaceProbability:

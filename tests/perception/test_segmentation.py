@@ -12,8 +12,11 @@ from robomem.perception.lifting import Lifter
 from robomem.perception.segmentation import segment
 from tests.perception.scenes import QVGA, VGA, Scene, Solid, on_table
 
-SOLIDS = (on_table("cylinder", (0.08, 0.08, 0.12), xy=(-0.3, 0.2)), on_table("box", (0.2, 0.1, 0.25), xy=(0.1, -0.25), yaw=0.4),
-          on_table("sphere", (0.2, 0.2, 0.2), xy=(0.3, 0.25)))
+SOLIDS = (
+    on_table("cylinder", (0.08, 0.08, 0.12), xy=(-0.3, 0.2)),
+    on_table("box", (0.2, 0.1, 0.25), xy=(0.1, -0.25), yaw=0.4),
+    on_table("sphere", (0.2, 0.2, 0.2), xy=(0.3, 0.25)),
+)
 
 
 @pytest.mark.parametrize("k", [QVGA, VGA], ids=["320", "640"])

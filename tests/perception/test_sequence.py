@@ -18,7 +18,8 @@ from tests.perception.scenes import QVGA, TABLE_Z, Scene, on_table
 # A world whose axes are somebody else's: y down and tilted by 20 degrees, as a handheld recording starts.
 TILT = np.eye(4)
 TILT[:3, :3] = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]]) @ np.array(
-    [[1, 0, 0], [0, np.cos(0.35), -np.sin(0.35)], [0, np.sin(0.35), np.cos(0.35)]])
+    [[1, 0, 0], [0, np.cos(0.35), -np.sin(0.35)], [0, np.sin(0.35), np.cos(0.35)]]
+)
 TILT[:3, 3] = (0.3, -0.2, 0.1)
 CUP = on_table("cylinder", (0.09, 0.09, 0.12))
 
@@ -153,8 +154,10 @@ def unregistered(scale, disparity):
     """Frames of textured boxes whose colour camera is not the depth camera."""
     rng, pairs = np.random.default_rng(0), []
     K = np.array([[QVGA.fx, 0, QVGA.cx], [0, QVGA.fy, QVGA.cy], [0, 0, 1]])
-    things = tuple(on_table("box", (0.1, 0.1, h), xy=xy, yaw=y, rgb=tuple(rng.integers(150, 255, 3)))
-                   for xy, h, y in (((-0.4, -0.3), 0.3, 0.2), ((0.0, 0.2), 0.2, 0.7), ((0.4, -0.1), 0.4, 0.1), ((-0.1, -0.4), 0.25, 1.0)))
+    things = tuple(
+        on_table("box", (0.1, 0.1, h), xy=xy, yaw=y, rgb=tuple(rng.integers(150, 255, 3)))
+        for xy, h, y in (((-0.4, -0.3), 0.3, 0.2), ((0.0, 0.2), 0.2, 0.7), ((0.4, -0.1), 0.4, 0.1), ((-0.1, -0.4), 0.25, 1.0))
+    )
     for a in np.arange(8) * 0.8:
         depth_frame, _ = Scene(things).render((1.6 * np.cos(a), 1.6 * np.sin(a), 1.3), (0, 0, 0.8))
         true = registration.Registration(scale, disparity)
