@@ -32,6 +32,7 @@ FURNITURE_M = 0.6  # an unnamed thing wider than this is treated as furniture
 MERGE_EVERY = 8  # frames between searches for twins
 AGENT_FORGET_S = 20.0
 AT_HAND_M = 0.2
+RECHECK_HITS = (8, 16, 32)  # sightings after which a young track is held against what is missing once more
 RETURN_EXISTENCE = 0.8  # existence at which a newcomer may be taken for something that is known to be gone
 
 
@@ -207,6 +208,8 @@ class Tracker:
         self._promote(track, changes)
         if was == "missing" and track.status == "confirmed":
             changes.returned.append(track.id)
+        elif track.hits in RECHECK_HITS and track.status == "confirmed" and track.id in self.tracks:
+            self._recheck(track, changes)
 
     def _miss(self, track: Track, viewer: Viewer, ran: bool, changes: Changes) -> None:
         if not update.miss(self, track, viewer, ran):
@@ -270,6 +273,12 @@ class Tracker:
         changes.touched.discard(new.id)
         changes.touched.add(old.id)
         self.rates.watched(old.labels.best(), (self.stamp_ns - old.first_seen_ns) / NS_PER_S / 3600, moves=1)
+
+    def _recheck(self, track: Track, changes: Changes) -> None:
+        """A colour seen from afar deceives: what looked unlike anything lost when it was new is held against it again from near."""
+        old = best_old_track(self, track, among=("missing", "removed"))
+        if old is not None and old.last_seen_ns <= track.first_seen_ns:
+            self._adopt(old, track, changes)
 
     def _find_twin_elsewhere(self, gone: Track, changes: Changes) -> None:
         """A thing that is gone from here may be the newcomer that was confirmed elsewhere since."""

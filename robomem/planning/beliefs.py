@@ -125,7 +125,7 @@ class Beliefs:
         return sorted(found, key=lambda v: (-v.existence, v.id))
 
     def just_seen(
-        self, what: Description, since_ns: int, without: Collection[int] = (), prefer: int | None = None, new_since_ns: int = 0
+        self, what: Description, since_ns: int, without: Collection[int] = (), prefer: int | None = None, others: Collection[int] = ()
     ) -> ObjectView | None:
         """The thing described, if it was seen at or after `since_ns`; where it was said to be no longer matters.
 
@@ -133,9 +133,9 @@ class Beliefs:
             what: the words.
             since_ns: sightings before do not count.
             without: ids that do not count.
-            prefer: the id it had; then another id counts only if it first appeared at or after `new_since_ns`: memory may not have
-                recognised a thing in a new place, but a second mug that it has long known elsewhere is not the one that was meant.
-            new_since_ns: see `prefer`.
+            prefer: the id it had: then that one, if it was seen.
+            others: ids known to stand elsewhere all along: a second mug is not the one that was meant, while an id that was lost when the
+                search began may well be the same thing, not recognised in a new place.
         """
         loose = Description(what.label, color=what.color)
         fresh = [
@@ -146,7 +146,7 @@ class Beliefs:
         known = [v for v in fresh if v.id == prefer]
         if known:
             return known[0]
-        fits = [v for v in fresh if self.fits(v, loose) and (prefer is None or v.first_seen_ns >= new_since_ns)]
+        fits = [v for v in fresh if self.fits(v, loose) and (prefer is None or v.id not in others)]
         return min(fits, key=lambda v: (v.status == "tentative", -v.existence, v.id), default=None)
 
     def resolve(self, what: Description, without: Collection[int] = (), ask: bool = True) -> Resolution:

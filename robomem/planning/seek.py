@@ -21,6 +21,7 @@ HINT = 8.0  # how much more a place weighs that the person named
 LONG_M = 1.5  # furniture longer than this needs more than one glance
 TALL_M = 1.1  # furniture higher than this is looked at in two halves
 NEAR_RATIO = 0.02
+WORTH_A_DRIVE = 0.4  # existence from which a single sighting is looked at from near
 SAME_GLANCE_M = 0.35  # one image holds both
 
 
@@ -52,6 +53,7 @@ class Seeker:
             tuple[float, ...], NDArray[np.float32]
         ] = {}  # travel fields of stands: a field does not age much within one search
         self._looked_from: dict[PlaceKey, list[NDArray[np.float64]]] = {}  # a second look from the same stand misses what the first missed
+        self._doubted: set[int] = set()  # seen once, looked at again
         self._other_color: set[int] = set()  # right kind, wrong colour, looked at from near
         self._explored_cells = -1  # free cells when nothing was left to explore
 
@@ -91,17 +93,28 @@ class Seeker:
         if view is None or (self.session.missed.get(view.id, -1) >= view.last_seen_ns):
             return None
         if view.status == "tentative":
-            since = self.session.glance(view.position)
-            again = self._just_seen(since)
-            return again if again is not None and (again.status != "tentative" or again.support >= 2) else None
+            return self._look_again(view)
         return view
+
+    def _look_again(self, view: ObjectView) -> ObjectView | None:
+        """One sighting is not enough: a glance from here, then one from near; every such thing once."""
+        if view.id in self._doubted:
+            return None
+        self._doubted.add(view.id)
+        for near in (False, True):
+            if near and (view.existence < WORTH_A_DRIVE or not self.nav.view(view.position, reach_m=(0.5, 1.4)).ok):
+                return None
+            again = self._just_seen(self.session.glance(view.position))
+            if again is not None and (again.status != "tentative" or again.support >= 2):
+                return again
+        return None
 
     def _closer_look(self) -> ObjectView | None:
         """Colours deceive from afar: something new of the right kind but another colour than named is looked at from near, once."""
         session = self.session
         plain = replace(self.what, color="")
         without = (*self.without, *self._other_color)
-        view = session.beliefs.just_seen(plain, self.start_ns + 1, without, -1, session.books.start_ns) if self.what.color else None
+        view = session.beliefs.just_seen(plain, self.start_ns + 1, without, -1, session.standing) if self.what.color else None
         if view is None:
             return None
         self._other_color.add(view.id)
@@ -111,7 +124,7 @@ class Seeker:
         return self._just_seen(session.glance(view.position))
 
     def _just_seen(self, since_ns: int) -> ObjectView | None:
-        return self.session.beliefs.just_seen(self.what, since_ns, self.without, self.known, self.session.books.start_ns)
+        return self.session.beliefs.just_seen(self.what, since_ns, self.without, self.known, self.session.standing)
 
     def _noticed(self) -> bool:
         view = self._just_seen(self.start_ns + 1)

@@ -77,6 +77,8 @@ class Session:
         self.at = ""
         self.held: int | None = next((v.id for v in beliefs.views() if v.status == "held"), None) if body.holding() else None
         self.missed: dict[int, int] = {}
+        # what stands where memory says when the task begins: not what a search for something lost is after
+        self.standing = frozenset(v.id for v in beliefs.views() if v.status in ("confirmed", "occluded") and beliefs.believed_there(v))
         self.barred: set[str] = set()
         self.opened: set[int] = set()
         self.keep_open: set[int] = set()
