@@ -60,7 +60,7 @@ setup(
         "benchmarks",
     ],
     package_dir={"robomem": "robomem", "robomem_sim": "sim/robomem_sim", "benchmarks": "benchmarks"},
-    package_data={"robomem": ["data/*.yaml", "weights/**/*"], "robomem_sim": ["data/**/*"]},
+    package_data={"robomem": ["data/*.yaml", "nodes/data/*.xml", "weights/**/*"], "robomem_sim": ["data/**/*"]},
     data_files=[
         ("share/ament_index/resource_index/packages", ["resource/" + NAME]),
         ("share/" + NAME, ["package.xml", "requirements.lock"]),
@@ -69,6 +69,12 @@ setup(
     ],
     install_requires=CORE,
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["robomem = robomem.cli:main"]},
+    entry_points={
+        "console_scripts": [
+            "robomem = robomem.cli:main",
+            "robomem_memory = robomem.nodes.memory:main",
+            "robomem_world_model = robomem.nodes.world_model:main",
+        ]
+    },
     zip_safe=False,
 )

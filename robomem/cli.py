@@ -1,4 +1,4 @@
-"""The command line: `robomem demo | replay | ask | bench | eval | doctor`."""
+"""The command line: `robomem demo | replay | ask | up | bench | eval | doctor`."""
 
 from __future__ import annotations
 
@@ -30,6 +30,10 @@ def _parser() -> argparse.ArgumentParser:
     ask = commands.add_parser("ask", help='ask a memory: robomem ask "where is the mug?" --db out/demo/memory.db')
     ask.add_argument("question")
     ask.add_argument("--db", type=Path, required=True, help="a robomem database")
+
+    up = commands.add_parser("up", help="start ROS 2 nodes from a YAML file, keep them alive, stop them cleanly (Ctrl-C)")
+    up.add_argument("config", type=Path, help="see config/up_camera.yaml")
+    up.add_argument("--logs", type=Path, default=Path("out/up/logs"), help="folder for one log per node")
 
     for name, text in (("bench", "measure"), ("eval", "evaluate")):
         run = commands.add_parser(name, help=f"{text}; prints a table and, last, one JSON line")
@@ -80,9 +84,24 @@ def _run(args: argparse.Namespace) -> int:
         from robomem.doctor import run
 
         return run(sys.stdout)
+    if args.command == "up":
+        return _up(args.config, args.logs)
     from robomem.evaluation.registry import run_named
 
     return run_named(args.command, args.name, args.seeds, args.data, args.out, args.quick, print)
+
+
+def _up(config: Path, logs: Path) -> int:
+    from robomem.errors import MissingDependencyError
+    from robomem.nodes.environment import prepare_ros_environment, ros_missing
+
+    if ros_missing():
+        missing = " and ".join(ros_missing())
+        raise MissingDependencyError(f"up: {missing} cannot be imported; `make setup` installs what a robot has of its own")
+    prepare_ros_environment()
+    from robomem.nodes.supervisor import up
+
+    return up(config, logs, print)
 
 
 def _ask(question: str, db: Path) -> int:

@@ -208,6 +208,19 @@ class SceneGraph:
         self._relations[relation.subject].append(relation)
         self._members[relation.object].add(relation.subject)
 
+    def set_relation(self, relation: Relation) -> None:
+        """Add a relation as it is, or replace the one that began at the same time between the same two."""
+        rows = self._relations[relation.subject]
+        for i, r in enumerate(rows):
+            if (r.predicate, r.object, r.from_ns) == (relation.predicate, relation.object, relation.from_ns):
+                rows[i] = relation
+                return
+        self.add_relation(relation)
+
+    def set_stay(self, node_id: int, stay: Stay) -> None:
+        """Add a stay as it is, or replace the one that began at the same time; they stay in time order."""
+        self.stays[node_id] = sorted([s for s in self.stays[node_id] if s.from_ns != stay.from_ns] + [stay], key=lambda s: s.from_ns)
+
     def end(self, subject: int, stamp_ns: int, predicates: tuple[str, ...] | None = None, keep: int | None = None) -> None:
         """Close the open relations of a subject (of these predicates, except to `keep`)."""
         rows = self._relations.get(subject, [])

@@ -1,0 +1,139 @@
+"""What all our nodes share: declared and ranged parameters, counters on /diagnostics, life cycle, a clean end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from robomem.nodes.environment import die_with_supervisor, prepare_ros_environment
+
+prepare_ros_environment()
+
+import rclpy  # noqa: E402  the environment comes first
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue  # noqa: E402
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor  # noqa: E402
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor  # noqa: E402
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn  # noqa: E402
+
+SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+DIAGNOSTICS_S = 1.0
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of a node: its default decides its type; `low` and `high` bound a number."""
+
+    name: str
+    default: Any
+    about: str
+    low: float | None = None
+    high: float | None = None
+
+
+class RobomemNode(LifecycleNode):
+    """A lifecycle node with a table of parameters.
+
+    Args:
+        name: of the node.
+        parameters: all it has.
+
+    Attributes:
+        counts: what was rejected, dropped or failed, by reason; shown on /diagnostics.
+    """
+
+    def __init__(self, name: str, parameters: Sequence[Parameter]) -> None:
+        super().__init__(name)
+        self.counts: Counter[str] = Counter()
+        self.told: dict[str, str] = {}
+        for p in (*parameters, Parameter("autostart", False, "configure and activate at start, without a supervisor")):
+            self.declare_parameter(p.name, p.default, _descriptor(p))
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 5)
+        self._heart = self.create_timer(DIAGNOSTICS_S, self._beat)
+
+    def param(self, name: str) -> Any:
+        """Value of a parameter."""
+        return self.get_parameter(name).value
+
+    def reject(self, reason: str, message: str) -> None:
+        """Count what was not taken, and say why the first time."""
+        self.counts[reason] += 1
+        if self.counts[reason] == 1:
+            self.get_logger().warning(f"{message} (counted as {reason!r} on /diagnostics from now on)")
+
+    def _beat(self) -> None:
+        status = DiagnosticStatus(name=self.get_fully_qualified_name(), hardware_id="robomem", level=DiagnosticStatus.OK, message="ok")
+        if self.counts:
+            status.level, status.message = DiagnosticStatus.WARN, "some input was rejected or dropped; see the counters"
+        values = {**{k: str(v) for k, v in sorted(self.counts.items())}, **self.told}
+        status.values = [KeyValue(key=k, value=v) for k, v in values.items()]
+        msg = DiagnosticArray(status=[status])
+        msg.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(msg)
+
+    # -- life cycle: nodes say what to open and close ------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Take what the node needs; an exception of ours leaves the node unconfigured."""
+
+    def close(self) -> None:
+        """Give it back; safe to call twice."""
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """unconfigured -> inactive."""
+        from robomem.errors import RobomemError
+
+        try:
+            self.open()
+        except RobomemError as error:
+            self.get_logger().error(str(error))
+            self.close()
+            return FAILURE
+        return super().on_configure(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """inactive -> unconfigured."""
+        self.close()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """-> finalized."""
+        self.close()
+        return super().on_shutdown(state)
+
+
+def _descriptor(p: Parameter) -> ParameterDescriptor:
+    out = ParameterDescriptor(name=p.name, description=p.about)
+    if p.low is not None and p.high is not None:
+        if isinstance(p.default, float):
+            out.floating_point_range = [FloatingPointRange(from_value=float(p.low), to_value=float(p.high), step=0.0)]
+        else:
+            out.integer_range = [IntegerRange(from_value=int(p.low), to_value=int(p.high), step=1)]
+    return out
+
+
+def spin(node_class: type[RobomemNode]) -> int:
+    """Run one node until SIGINT or SIGTERM; what it holds is closed either way. Returns the exit status."""
+    die_with_supervisor()
+    rclpy.init(args=sys.argv)
+    node = node_class()  # type: ignore[call-arg]
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        if node.param("autostart"):
+            node.trigger_configure()
+            node.trigger_activate()
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        node.close()
+        executor.shutdown(timeout_sec=1.0)
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return 0

@@ -1,0 +1,324 @@
+"""Messages <-> core types. Only this file knows that ROS quaternions are xyzw and ours wxyz; everything that enters is checked here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from robomem_msgs.msg import DetectionMasks, Events, ObservationRows, TrackedObjects
+
+from robomem.errors import InvalidInputError
+from robomem.geometry import matrix_from_quaternion, quaternion_from_matrix
+from robomem.nodes import rle
+from robomem.nodes.wire import WireError, dumps, loads, or_minus_one, pack, rows, set_stamp, unpack
+from robomem.perception.frame import Intrinsics
+from robomem.types import Detections, Event, ObjectView, Observations
+
+MAX_PIXELS = 4096 * 4096
+MAX_DETECTIONS = 4096
+MAX_MASK_PIXELS = 2**28  # of all masks of one message: a quarter of a gigabyte
+UNIT_TOLERANCE = 1e-2
+UPPER = np.triu_indices(3)
+RGB = {"rgb8": (3, (0, 1, 2)), "bgr8": (3, (2, 1, 0)), "rgba8": (4, (0, 1, 2)), "bgra8": (4, (2, 1, 0)), "mono8": (1, (0, 0, 0))}
+DEPTH = {"16UC1": ("u2", 0.001), "mono16": ("u2", 0.001), "32FC1": ("f4", 1.0)}
+
+
+# -- sensors ---------------------------------------------------------------------------------------------------------
+
+
+def _pixels(msg: Any, bytes_per_pixel: int) -> NDArray[np.uint8]:
+    """The image's bytes UInt8[height, width * bytes_per_pixel], row padding removed."""
+    height, width, step = int(msg.height), int(msg.width), int(msg.step)
+    if not 0 < height * width <= MAX_PIXELS:
+        raise WireError("absurd_size", f"image: {width}x{height} pixels")
+    if step < width * bytes_per_pixel:
+        raise WireError("step_does_not_fit", f"image: step {step} is less than {width} x {bytes_per_pixel} bytes")
+    data = np.frombuffer(msg.data, np.uint8)
+    if data.size != step * height:
+        raise WireError("wrong_length", f"image: {data.size} bytes, expected step {step} x {height} rows")
+    return data.reshape(height, step)[:, : width * bytes_per_pixel]
+
+
+def image_rgb(msg: Any) -> NDArray[np.uint8]:
+    """sensor_msgs/Image -> UInt8[h, w, 3].
+
+    Raises:
+        WireError: another encoding, or bytes that are no such image.
+    """
+    if msg.encoding not in RGB:
+        raise WireError("wrong_encoding", f"colour image: encoding {msg.encoding!r}; expected one of {sorted(RGB)}")
+    channels, order = RGB[msg.encoding]
+    pixels = _pixels(msg, channels).reshape(msg.height, msg.width, channels)
+    return np.ascontiguousarray(pixels[:, :, order])
+
+
+def image_depth(msg: Any) -> NDArray[np.float32]:
+    """sensor_msgs/Image -> Float32[h, w] m, 0 = no measurement.
+
+    Raises:
+        WireError: another encoding, or bytes that are no such image.
+    """
+    if msg.encoding not in DEPTH:
+        raise WireError("wrong_encoding", f"depth image: encoding {msg.encoding!r}; expected one of {sorted(DEPTH)}")
+    code, scale = DEPTH[msg.encoding]
+    dtype = np.dtype(code).newbyteorder(">" if msg.is_bigendian else "<")
+    raw = np.ascontiguousarray(_pixels(msg, dtype.itemsize)).view(dtype)
+    depth = raw.astype(np.float32) * np.float32(scale)
+    return np.where(np.isfinite(depth) & (depth > 0), depth, np.float32(0))
+
+
+def camera_intrinsics(msg: Any) -> Intrinsics:
+    """sensor_msgs/CameraInfo -> Intrinsics.
+
+    Raises:
+        WireError: no pinhole camera.
+    """
+    k = unpack(msg.k, "f8", (3, 3), "camera_info.k")
+    try:
+        return Intrinsics(float(k[0, 0]), float(k[1, 1]), float(k[0, 2]), float(k[1, 2]), int(msg.width), int(msg.height))
+    except InvalidInputError as error:
+        raise WireError("bad_intrinsics", str(error)) from None
+
+
+def rigid(translation: Any, rotation: Any, name: str = "transform") -> NDArray[np.float64]:
+    """geometry_msgs Vector3 or Point and Quaternion -> Float64[4, 4].
+
+    Raises:
+        WireError: NaN, infinity, or a quaternion that is not of unit length.
+    """
+    t = np.array([translation.x, translation.y, translation.z], float)
+    q = np.array([rotation.w, rotation.x, rotation.y, rotation.z], float)
+    if not (np.isfinite(t).all() and np.isfinite(q).all()):
+        raise WireError("not_finite", f"{name}: holds NaN or infinity")
+    length = float(np.linalg.norm(q))
+    if abs(length - 1.0) > UNIT_TOLERANCE:
+        raise WireError("not_a_unit_quaternion", f"{name}: quaternion of length {length:.3f}")
+    out = np.eye(4)
+    out[:3, :3], out[:3, 3] = matrix_from_quaternion(q / length), t
+    return out
+
+
+def put_rigid(T: NDArray[np.float64], translation: Any, rotation: Any) -> None:
+    """Float64[4, 4] -> geometry_msgs Vector3 or Point and Quaternion, in place."""
+    translation.x, translation.y, translation.z = (float(v) for v in T[:3, 3])
+    w, x, y, z = quaternion_from_matrix(T[:3, :3])
+    rotation.x, rotation.y, rotation.z, rotation.w = float(x), float(y), float(z), float(w)
+
+
+def detections_to_msg(found: Detections, width: int, height: int) -> DetectionMasks:
+    """Detections -> message (the caller sets the header)."""
+    msg = DetectionMasks(width=width, height=height, labels=list(found.labels))
+    msg.scores, msg.boxes = pack(found.scores, "f4"), pack(found.boxes_xyxy, "f4")
+    runs = [rle.encode(m, b) for m, b in zip(found.masks, found.boxes_xyxy, strict=True)] if found.masks is not None else []
+    msg.run_counts = pack([len(r) for r in runs] if runs else np.zeros(len(found)), "u4")
+    msg.runs = pack(np.concatenate(runs) if runs else [], "u4")
+    if found.embeddings is not None:
+        msg.embedding_size, msg.embeddings = int(found.embeddings.shape[1]), pack(found.embeddings, "f4")
+    msg.states = [dumps(s) for s in found.states] if found.states is not None else []
+    return msg
+
+
+def detections_from_msg(msg: Any) -> Detections:
+    """Message -> Detections.
+
+    Raises:
+        WireError: lengths, masks or values that do not fit.
+    """
+    n, width, height = len(msg.labels), int(msg.width), int(msg.height)
+    if n > MAX_DETECTIONS or not 0 < width * height <= MAX_PIXELS or n * width * height > MAX_MASK_PIXELS:
+        raise WireError("absurd_size", f"detections: {n} rows for an image of {width}x{height}")
+    rows("detections", n, scores=msg.scores, run_counts=msg.run_counts)
+    boxes = unpack(msg.boxes, "f4", (n, 4), "detections.boxes")
+    if n and np.abs(boxes).max() > MAX_PIXELS:
+        raise WireError("absurd_size", "detections.boxes: far outside any image")
+    masks = _masks(msg, boxes, width, height) if n and len(msg.runs) else None
+    d = int(msg.embedding_size)
+    embeddings = unpack(msg.embeddings, "f4", (n, d), "detections.embeddings") if d and n else None
+    if len(msg.states) not in (0, n):
+        raise WireError("wrong_length", f"detections.states: {len(msg.states)} rows, expected {n}")
+    states = tuple({str(k): str(v) for k, v in loads(s, "detections.states").items()} for s in msg.states) if msg.states else None
+    try:
+        return Detections(tuple(msg.labels), unpack(msg.scores, "f4", (n,), "detections.scores"), boxes, masks, embeddings, states)
+    except InvalidInputError as error:
+        raise WireError("bad_detections", str(error)) from None
+
+
+def _masks(msg: Any, boxes: NDArray[np.float32], width: int, height: int) -> NDArray[np.bool_]:
+    counts, runs = unpack(msg.run_counts, "u4", (len(boxes),), "run_counts"), np.asarray(msg.runs, np.uint32)
+    if int(counts.astype(np.uint64).sum()) != runs.size:
+        raise WireError("wrong_length", f"detections.runs: {runs.size} entries, run_counts say {int(counts.sum())}")
+    out = np.zeros((len(boxes), height, width), bool)
+    ends = np.cumsum(counts.astype(np.int64))
+    for i, (end, count) in enumerate(zip(ends, counts, strict=True)):
+        if count == 0:
+            x0, y0, x1, y1 = rle.window(boxes[i], width, height)
+            out[i, y0:y1, x0:x1] = True
+            continue
+        try:
+            out[i] = rle.decode(runs[end - count : end], boxes[i], width, height)
+        except ValueError as error:
+            raise WireError("bad_mask", f"detections row {i}: {error}") from None
+    return out
+
+
+# -- what memory knows -----------------------------------------------------------------------------------------------
+
+
+def objects_to_msg(views: Sequence[ObjectView], stamp_ns: int, frame: str, seq: int) -> TrackedObjects:
+    """Views -> message."""
+    msg = TrackedObjects(seq=seq)
+    set_stamp(msg.header.stamp, stamp_ns)
+    msg.header.frame_id = frame
+    msg.labels, msg.kinds = [v.label for v in views], [v.kind for v in views]
+    msg.statuses, msg.colors = [v.status for v in views], [v.color for v in views]
+    msg.states = [dumps({k: list(s) for k, s in v.states.items()}) for v in views]
+    msg.label_probabilities = pack([v.label_probs.get(v.label, 0.0) for v in views], "f4")
+    msg.ids, msg.places = pack([v.id for v in views], "i8"), pack(or_minus_one(v.place for v in views), "i8")
+    msg.positions, msg.sizes = pack([v.position for v in views], "f8"), pack([v.size for v in views], "f4")
+    msg.yaws, msg.existences = pack([v.yaw_rad for v in views], "f4"), pack([v.existence for v in views], "f4")
+    msg.covariances = pack([v.covariance[UPPER] for v in views], "f4")
+    msg.first_seen_ns, msg.last_seen_ns = pack([v.first_seen_ns for v in views], "i8"), pack([v.last_seen_ns for v in views], "i8")
+    msg.last_checked_ns = pack([v.last_seen_ns for v in views], "i8")
+    msg.supports = pack([v.support for v in views], "u4")
+    nowhere = np.full(3, np.nan)
+    msg.seen_from = pack([nowhere if v.seen_from is None else v.seen_from for v in views], "f4")
+    return msg
+
+
+def objects_from_msg(msg: Any) -> list[ObjectView]:
+    """Message -> views (label probabilities beyond the likeliest and appearance do not travel).
+
+    Raises:
+        WireError: rows that do not fit or values that cannot be.
+    """
+    n = len(msg.ids)
+    names = ("labels", "kinds", "statuses", "colors", "states", "label_probabilities", "yaws", "existences")
+    rows("objects", n, **{k: getattr(msg, k) for k in (*names, "first_seen_ns", "last_seen_ns", "supports", "places")})
+    p, size = unpack(msg.positions, "f8", (n, 3), "objects.positions"), unpack(msg.sizes, "f4", (n, 3), "objects.sizes")
+    upper = unpack(msg.covariances, "f4", (n, 6), "objects.covariances").astype(float)
+    seen_from = np.asarray(msg.seen_from, float)
+    if seen_from.size != 3 * n:
+        raise WireError("wrong_length", f"objects.seen_from: {seen_from.size} numbers for {n} rows")
+    seen_from = seen_from.reshape(n, 3)
+    existence = unpack(msg.existences, "f4", (n,), "objects.existences")
+    if n and not ((existence >= 0) & (existence <= 1)).all():
+        raise WireError("not_a_probability", "objects.existences: expected 0..1")
+    out = []
+    for i in range(n):
+        covariance = np.zeros((3, 3))
+        covariance[UPPER] = upper[i]
+        covariance = covariance + np.triu(covariance, 1).T
+        states = {k: (str(v[0]), float(v[1])) for k, v in loads(msg.states[i], "objects.states").items()}
+        eye = seen_from[i] if np.isfinite(seen_from[i]).all() else None
+        out.append(
+            ObjectView(
+                int(msg.ids[i]),
+                msg.labels[i],
+                {msg.labels[i]: float(msg.label_probabilities[i])},
+                p[i].copy(),
+                size[i].astype(float),
+                float(msg.yaws[i]),
+                float(existence[i]),
+                msg.statuses[i],
+                states,
+                int(msg.first_seen_ns[i]),
+                int(msg.last_seen_ns[i]),
+                int(msg.supports[i]),
+                None if msg.places[i] < 0 else int(msg.places[i]),
+                covariance,
+                msg.colors[i],
+                msg.kinds[i],
+                seen_from=eye,
+            )
+        )
+    return out
+
+
+def events_to_msg(events: Sequence[Event]) -> Events:
+    """Events -> message."""
+    msg = Events(kinds=[e.kind for e in events], labels=[e.label for e in events])
+    msg.ids, msg.stamps_ns = pack([e.id for e in events], "i8"), pack([e.stamp_ns for e in events], "i8")
+    msg.object_ids, msg.beliefs = pack([e.object_id for e in events], "i8"), pack([e.belief for e in events], "f4")
+    msg.before, msg.after = [dumps(e.before) for e in events], [dumps(e.after) for e in events]
+    msg.evidence_counts = pack([len(e.evidence) for e in events], "u4")
+    msg.evidence = pack([i for e in events for i in e.evidence], "i8")
+    return msg
+
+
+def events_from_msg(msg: Any) -> list[Event]:
+    """Message -> events.
+
+    Raises:
+        WireError: rows that do not fit.
+    """
+    n = len(msg.ids)
+    names = ("stamps_ns", "kinds", "object_ids", "labels", "beliefs", "before", "after", "evidence_counts")
+    rows("events", n, **{k: getattr(msg, k) for k in names})
+    ends = np.cumsum(np.asarray(msg.evidence_counts, np.int64))
+    if (int(ends[-1]) if n else 0) != len(msg.evidence):
+        raise WireError("wrong_length", "events.evidence: does not hold what evidence_counts say")
+    out = []
+    for i in range(n):
+        evidence = tuple(int(v) for v in msg.evidence[int(ends[i]) - int(msg.evidence_counts[i]) : int(ends[i])])
+        before, after = loads(msg.before[i], "events.before"), loads(msg.after[i], "events.after")
+        kind: Any = msg.kinds[i]
+        out.append(
+            Event(
+                int(msg.ids[i]),
+                int(msg.stamps_ns[i]),
+                kind,
+                int(msg.object_ids[i]),
+                before,
+                after,
+                evidence,
+                float(msg.beliefs[i]),
+                msg.labels[i],
+            )
+        )
+    return out
+
+
+def observations_to_msg(found: Observations, ids: NDArray[np.int64], object_ids: NDArray[np.int64]) -> ObservationRows:
+    """Observations of one image -> message, without their surface points."""
+    msg = ObservationRows(stamp_ns=int(found.stamp_ns), labels=list(found.labels), colors=list(found.colors))
+    msg.ids, msg.object_ids = pack(ids, "i8"), pack(object_ids, "i8")
+    for name in ("scores", "positions", "covariances", "sizes", "yaws", "embeddings"):
+        setattr(msg, name, pack(getattr(found, name), "f4"))
+    msg.pixels, msg.truncated, msg.boxes = pack(found.pixels, "i4"), pack(found.truncated, "u1"), pack(found.boxes_xyxy, "f4")
+    msg.embedding_size = int(found.embeddings.shape[1]) if found.embeddings.ndim == 2 else 0
+    msg.states = [json.dumps(dict(s)) if s else "" for s in found.states]
+    return msg
+
+
+def observations_from_msg(msg: Any) -> tuple[Observations, NDArray[np.int64], NDArray[np.int64]]:
+    """Message -> observations, their ids and the objects they belong to (Int64[n] each).
+
+    Raises:
+        WireError: rows that do not fit.
+    """
+    n, d = len(msg.ids), int(msg.embedding_size)
+    rows("observations", n, object_ids=msg.object_ids, labels=msg.labels, colors=msg.colors, states=msg.states)
+
+    def floats(name: str, *shape: int) -> NDArray[np.float32]:
+        return unpack(getattr(msg, name), "f4", (n, *shape), f"observations.{name}")
+
+    found = Observations(
+        int(msg.stamp_ns),
+        tuple(msg.labels),
+        floats("scores"),
+        floats("positions", 3),
+        floats("covariances", 3, 3),
+        floats("sizes", 3),
+        floats("yaws"),
+        floats("embeddings", d),
+        tuple(msg.colors),
+        unpack(msg.pixels, "i4", (n,), "observations.pixels"),
+        unpack(msg.truncated, "u1", (n,), "observations.truncated").astype(bool),
+        floats("boxes", 4),
+        tuple(np.zeros((0, 3), np.float32) for _ in range(n)),
+        tuple({k: str(v) for k, v in loads(s, "observations.states").items()} for s in msg.states),
+    )
+    return found, unpack(msg.ids, "i8", (n,), "observations.ids"), unpack(msg.object_ids, "i8", (n,), "observations.object_ids")

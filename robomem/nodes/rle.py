@@ -1,0 +1,44 @@
+"""Run-length masks over a detection's box: what crosses the wire instead of whole images."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def window(box: NDArray[np.float32], width: int, height: int) -> tuple[int, int, int, int]:
+    """The box (left, top, right, bottom, px) rounded outwards to whole pixels inside the image: x0, y0, x1, y1."""
+    x0, y0 = np.floor(box[:2]).astype(int)
+    x1, y1 = np.ceil(box[2:]).astype(int)
+    x0, y0 = int(np.clip(x0, 0, width)), int(np.clip(y0, 0, height))
+    return x0, y0, max(x0, int(np.clip(x1, 0, width))), max(y0, int(np.clip(y1, 0, height)))
+
+
+def encode(mask: NDArray[np.bool_], box: NDArray[np.float32]) -> NDArray[np.uint32]:
+    """Run lengths (UInt32[k]) of a mask Bool[h, w] over its box, row by row, beginning with zeros; pixels outside the box are dropped."""
+    height, width = mask.shape
+    x0, y0, x1, y1 = window(box, width, height)
+    flat = mask[y0:y1, x0:x1].ravel()
+    if not flat.size:
+        return np.zeros(0, np.uint32)
+    edges = np.flatnonzero(np.diff(flat)) + 1
+    bounds = np.concatenate([[0], edges, [flat.size]])
+    runs = np.diff(bounds).astype(np.uint32)
+    return np.concatenate([[0], runs]).astype(np.uint32) if flat[0] else runs
+
+
+def decode(runs: NDArray[np.uint32], box: NDArray[np.float32], width: int, height: int) -> NDArray[np.bool_]:
+    """The mask Bool[h, w] of run lengths.
+
+    Raises:
+        ValueError: the runs do not fill the box.
+    """
+    out = np.zeros((height, width), bool)
+    x0, y0, x1, y1 = window(box, width, height)
+    size = (x1 - x0) * (y1 - y0)
+    total = int(runs.astype(np.uint64).sum())
+    if total != size:
+        raise ValueError(f"run lengths sum to {total}, the box holds {size} pixels")
+    values = np.arange(len(runs)) % 2 == 1
+    out[y0:y1, x0:x1] = np.repeat(values, runs).reshape(y1 - y0, x1 - x0)
+    return out

@@ -1,0 +1,241 @@
+"""The world model node: RGB-D, camera_info, tf and detections in; belief and graph kept; deltas, objects, markers and news out."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from typing import Any
+
+import numpy as np
+
+from robomem.nodes.base import Parameter, RobomemNode, spin  # isort: skip  sets the ROS environment before the messages load
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+from robomem_msgs.msg import DetectionMasks, GraphDelta, GraphSnapshot, TrackedObjects
+from robomem_msgs.srv import GetGraph, ReadWorld, WriteBatch, WriteWorld
+from sensor_msgs.msg import CameraInfo, Image
+from tf2_msgs.msg import TFMessage
+from visualization_msgs.msg import MarkerArray
+
+from robomem.config import RobomemConfig
+from robomem.errors import InvalidInputError
+from robomem.ids import IdAllocator
+from robomem.nodes import qos
+from robomem.nodes.conversions import camera_intrinsics, detections_from_msg, image_depth, image_rgb, objects_to_msg, rigid
+from robomem.nodes.graph_wire import GraphDiff
+from robomem.nodes.markers import markers
+from robomem.nodes.outbox import Outbox, OutOfIds
+from robomem.nodes.sync import Pair, PairSync
+from robomem.nodes.tf import TransformBuffer, TransformError
+from robomem.nodes.wire import NS, WireError, pack, to_ns
+from robomem.perception.frame import RgbdFrame
+from robomem.scene_graph.world_model import WorldModel
+
+PARAMETERS = (
+    Parameter("map_frame", "map", "frame of every position"),
+    Parameter("camera_frame", "", "optical frame; empty: the image header's"),
+    Parameter("seed", 0, "of the particle filter", 0, 2**31 - 1),
+    Parameter("slop_s", 0.02, "most time between colour and depth of a pair, s", 0.0, 0.5),
+    Parameter("wait_for_detections", True, "fold in only images that a detector has looked at"),
+    Parameter("tf_patience_s", 0.5, "how long an image waits for its transform, s", 0.0, 5.0),
+    Parameter("snapshot_s", 1.0, "period of the whole graph on graph/snapshot, s", 0.1, 60.0),
+    Parameter("keep_s", 5.0, "period of the world's own state to the memory, s", 1.0, 600.0),
+)
+
+
+class WorldModelNode(RobomemNode):
+    """Runs the in-process pipeline on topics: rgb/image, depth/image, camera_info, detections, /tf, /tf_static."""
+
+    def __init__(self) -> None:
+        super().__init__("world_model", PARAMETERS)
+        self.world: WorldModel | None = None
+        self._tf = TransformBuffer()
+        self._held: list[Any] = []
+        self._waiting: tuple[Pair, float] | None = None
+        self._kept_ns = 0
+
+    def open(self) -> None:
+        """Subscribe, offer, and ask the memory what was."""
+        self._sync = PairSync(int(self.param("slop_s") * NS), self.param("wait_for_detections"))
+        self._session = time.time_ns()
+        self._diff = GraphDiff(self.param("map_frame"), self._session)
+        self._intrinsics: Any = None
+        make = self.create_subscription
+        self._held = [
+            make(Image, "rgb/image", lambda m: self._take("rgb", m), qos.SENSOR),
+            make(Image, "depth/image", lambda m: self._take("depth", m), qos.SENSOR),
+            make(DetectionMasks, "detections", lambda m: self._take("detections", m), qos.OBJECTS),
+            make(CameraInfo, "camera_info", self._camera_info, qos.SENSOR),
+            make(TFMessage, "/tf", lambda m: self._transforms(m, False), qos.TF),
+            make(TFMessage, "/tf_static", lambda m: self._transforms(m, True), qos.TF_STATIC),
+        ]
+        self._delta = self.create_publisher(GraphDelta, "graph/delta", qos.DELTA)
+        self._whole = self.create_publisher(GraphSnapshot, "graph/snapshot", qos.SNAPSHOT)
+        self._objects = self.create_publisher(TrackedObjects, "objects", qos.OBJECTS)
+        self._markers = self.create_publisher(MarkerArray, "markers", qos.OBJECTS)
+        self._offered = [self.create_service(GetGraph, "~/get_graph", self._get_graph)]
+        self._asks = {n: self.create_client(t, f"memory/{n}") for n, t in (("write_world", WriteWorld), ("read_world", ReadWorld))}
+        self._asks["write_batch"] = self.create_client(WriteBatch, "memory/write_batch")
+        self._outbox = Outbox(self._asks["write_batch"], self._session, self._everything, self._forget, self.reject)
+        self._asking: Any = None
+        self._beats = [self.create_timer(0.05, self._tick), self.create_timer(self.param("snapshot_s"), self._publish_whole)]
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for s in self._held:
+            self.destroy_subscription(s)
+        for t in getattr(self, "_beats", []):
+            self.destroy_timer(t)
+        for s in getattr(self, "_offered", []):
+            self.destroy_service(s)
+        for c in getattr(self, "_asks", {}).values():
+            self.destroy_client(c)
+        for p in (getattr(self, n, None) for n in ("_delta", "_whole", "_objects", "_markers")):
+            if p is not None:
+                self.destroy_publisher(p)
+        self._held, self._beats, self._offered, self._asks, self.world = [], [], [], {}, None
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """active -> inactive: images are no longer folded in; the world's state goes to the memory."""
+        self._keep_world()
+        return super().on_deactivate(state)
+
+    # -- what comes in -----------------------------------------------------------------------------------------------
+
+    def _transforms(self, msg: Any, static: bool) -> None:
+        for t in msg.transforms:
+            try:
+                T = rigid(t.transform.translation, t.transform.rotation, f"tf {t.header.frame_id} -> {t.child_frame_id}")
+                self._tf.put(t.header.frame_id, t.child_frame_id, to_ns(t.header.stamp), T, static)
+            except (WireError, TransformError) as error:
+                self.reject(error.reason, str(error))
+
+    def _camera_info(self, msg: Any) -> None:
+        try:
+            self._intrinsics = camera_intrinsics(msg)
+        except WireError as error:
+            self.reject(error.reason, str(error))
+
+    def _take(self, stream: str, msg: Any) -> None:
+        if not self._active() or self.world is None:
+            self.counts["not_ready"] += 1
+            return
+        pair = self._sync.add(stream, to_ns(msg.header.stamp), msg)
+        if pair is not None:
+            if self._waiting is not None:
+                self.counts["newer_image_won"] += 1
+            self._waiting = (pair, time.monotonic())
+            self._work()
+
+    def _active(self) -> bool:
+        return self._state_machine.current_state[1] == "active"
+
+    def _tick(self) -> None:
+        """Ask for the past until it is known; then retry what waits for its transform or its answer."""
+        if self.world is None:
+            if self._asking is None and self._asks["read_world"].service_is_ready():
+                self._asking = self._asks["read_world"].call_async(ReadWorld.Request())
+                self._asking.add_done_callback(self._resume)
+            return
+        self._work()
+        self._outbox.pump()
+
+    def _resume(self, future: Any) -> None:
+        answer, self._asking = future.result(), None
+        if answer is None or not answer.ok:
+            self.reject("no_past", f"world_model: the memory did not say what was: {answer.reason if answer else 'no answer'}")
+            return
+        self._outbox.grant(int(answer.leased))
+        world = WorldModel(RobomemConfig(), IdAllocator(self._outbox.lease, 4096), np.random.default_rng(self.param("seed")))
+        if len(answer.npz):
+            with np.load(io.BytesIO(answer.npz.tobytes()), allow_pickle=False) as archive:
+                world.restore({name: archive[name] for name in archive.files})
+        self.world = world
+        self.get_logger().info(f"world_model: goes on with {len(world.tracker.tracks)} objects")
+
+    # -- one image ---------------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        """Fold in the waiting image once its transform is known."""
+        if self._waiting is None or self._intrinsics is None or self.world is None or not self._active():
+            return
+        pair, since = self._waiting
+        try:
+            frame_id = self.param("camera_frame") or pair.rgb.header.frame_id
+            T = self._tf.lookup(self.param("map_frame"), frame_id, pair.stamp_ns)
+        except TransformError as error:
+            if time.monotonic() - since > self.param("tf_patience_s"):
+                self._waiting = None
+                self.reject(error.reason, str(error))
+            return
+        self._waiting = None
+        try:
+            frame = RgbdFrame(
+                pair.stamp_ns, image_rgb(pair.rgb), image_depth(pair.depth), self._intrinsics, np.asarray(T, np.float64), frame_id
+            )
+            found = detections_from_msg(pair.detections) if pair.detections is not None else None
+            self._fold(frame, found)
+        except (WireError, InvalidInputError) as error:
+            self.reject(getattr(error, "reason", "invalid_input"), str(error))
+        except OutOfIds as error:
+            self.reject("out_of_ids", str(error))
+
+    def _fold(self, frame: RgbdFrame, found: Any) -> None:
+        assert self.world is not None
+        world = self.world
+        result = world.step(frame, found)
+        ids = dict.fromkeys((*result.changed, *(e.object_id for e in result.events)))
+        views = [v for i in ids if (v := world.object(i)) is not None]
+        delta = self._diff.delta(world.graph, frame.stamp_ns)
+        if delta is not None:
+            self._delta.publish(delta)
+        everything = world.objects()
+        self._objects.publish(objects_to_msg(everything, frame.stamp_ns, self.param("map_frame"), self._diff.seq))
+        self._outbox.put(result, views, delta)
+        self.told = {"objects": str(len(everything)), "unacknowledged": str(self._outbox.pending)}
+        if frame.stamp_ns - self._kept_ns > self.param("keep_s") * NS:
+            self._keep_world()
+
+    def _everything(self) -> tuple[GraphDelta, list[Any]]:
+        assert self.world is not None
+        return self._diff.whole(self.world.graph, self.world.stamp_ns), self.world.objects()
+
+    def _publish_whole(self) -> None:
+        if self.world is not None and self.world.stamp_ns and self._active():
+            self._whole.publish(self._snapshot())
+            if self._markers.get_subscription_count():
+                self._markers.publish(markers(self.world.objects(), self.param("map_frame"), self.world.stamp_ns))
+
+    def _snapshot(self) -> GraphSnapshot:
+        delta, views = self._everything()
+        assert self.world is not None
+        return GraphSnapshot(graph=delta, objects=objects_to_msg(views, self.world.stamp_ns, self.param("map_frame"), self._diff.seq))
+
+    def _get_graph(self, request: Any, response: Any) -> Any:
+        if self.world is not None:
+            response.snapshot = self._snapshot()
+        return response
+
+    def _forget(self, ids: list[int]) -> None:
+        if self.world is not None:
+            self.world.forget(ids)
+
+    def _keep_world(self) -> None:
+        client = self._asks.get("write_world")
+        if self.world is None or not self.world.stamp_ns or client is None or not client.service_is_ready():
+            return
+        self._kept_ns = self.world.stamp_ns
+        out = io.BytesIO()
+        np.savez(out, **self.world.snapshot())  # type: ignore[arg-type]
+        rates = json.dumps(self.world.tracker.rates.to_json())
+        npz = pack(np.frombuffer(out.getvalue(), np.uint8), "u1")
+        client.call_async(WriteWorld.Request(stamp_ns=self.world.stamp_ns, npz=npz, move_rates=rates))
+
+
+def main() -> int:
+    """Entry point of the node."""
+    return spin(WorldModelNode)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
