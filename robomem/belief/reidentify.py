@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from robomem.belief.tracker import Tracker
 
 FRAGMENT = 0.35  # share of the smaller footprint inside the other from which two tracks of one label are one thing
+SAME_SPOT_M = 0.15  # what stands this near to where the lost thing stood is asked first whether it is the lost thing under another name
+RENAMED = 0.5  # probability of one thing behind two related names, "mug" and "cup", on the same spot
 CONVINCING = 0.5  # nats in favour of "the same thing" over "another one of its kind"
 
 
@@ -26,6 +28,11 @@ def same_thing_score(tracker: Tracker, a: Track, b: Track) -> float:
         return -math.inf
     pa, pb = a.labels.probabilities(), b.labels.probabilities()
     shared = sum(p * pb.get(label, 0.0) for label, p in pa.items())
+    if float(np.linalg.norm(tracker.table.mean[a.row] - b.anchor)) < SAME_SPOT_M and tracker.ontology.related(
+        a.labels.best(), b.labels.best()
+    ):
+        # A detector's wrong name is bound to the thing and the view: many frames of it are one witness, not many.
+        shared = max(shared, RENAMED)
     if shared < 0.2:
         return -math.inf
     score = math.log(shared) + 0.6

@@ -83,6 +83,33 @@ def places_to_msg(found: Sequence[PlaceProbability]) -> PlaceProbabilities:
     return msg
 
 
+def places_from_msg(msg: Any) -> list[PlaceProbability]:
+    """Message -> places.
+
+    Raises:
+        WireError: rows that do not fit.
+    """
+    n = len(msg.place_ids)
+    names = ("labels", "rooms", "relations", "why", "looked_ns", "containers", "open")
+    rows("places", n, **{k: getattr(msg, k) for k in names})
+    spots, p = unpack(msg.positions, "f8", (n, 3), "places.positions"), unpack(msg.probabilities, "f4", (n,), "places.probabilities")
+    return [
+        PlaceProbability(
+            int(msg.place_ids[i]),
+            msg.labels[i],
+            msg.rooms[i],
+            spots[i].copy(),
+            float(p[i]),
+            msg.relations[i],
+            bool(msg.containers[i]),
+            bool(msg.open[i]),
+            _known(msg.looked_ns[i]),
+            msg.why[i],
+        )
+        for i in range(n)
+    ]
+
+
 def put_episodes(found: Sequence[Episode], response: Any) -> None:
     """Episodes into the response of the Episodes service."""
     response.ids, response.start_ns = pack([e.id for e in found], "i8"), pack([e.start_ns for e in found], "i8")

@@ -28,8 +28,10 @@ from robomem.nodes.outbox import Outbox, OutOfIds
 from robomem.nodes.sync import Pair, PairSync
 from robomem.nodes.tf import TransformBuffer, TransformError
 from robomem.nodes.wire import NS, WireError, pack, to_ns
+from robomem.nodes.world_services import WorldServices
 from robomem.perception.frame import RgbdFrame
 from robomem.scene_graph.world_model import WorldModel
+from robomem.viewer.recording import Recording
 
 PARAMETERS = (
     Parameter("map_frame", "map", "frame of every position"),
@@ -39,6 +41,7 @@ PARAMETERS = (
     Parameter("wait_for_detections", True, "fold in only images that a detector has looked at"),
     Parameter("tf_patience_s", 0.5, "how long an image waits for its transform, s", 0.0, 5.0),
     Parameter("snapshot_s", 1.0, "period of the whole graph on graph/snapshot, s", 0.1, 60.0),
+    Parameter("recording", "", "a rerun file (.rrd) to write everything to; empty: none"),
     Parameter("keep_s", 5.0, "period of the world's own state to the memory, s", 1.0, 600.0),
 )
 
@@ -53,6 +56,9 @@ class WorldModelNode(RobomemNode):
         self._held: list[Any] = []
         self._waiting: tuple[Pair, float] | None = None
         self._kept_ns = 0
+        self._told_of: set[int] = set()
+        self._services: WorldServices | None = None
+        self._recording: Any = None
 
     def open(self) -> None:
         """Subscribe, offer, and ask the memory what was."""
@@ -74,10 +80,13 @@ class WorldModelNode(RobomemNode):
         self._objects = self.create_publisher(TrackedObjects, "objects", qos.OBJECTS)
         self._markers = self.create_publisher(MarkerArray, "markers", qos.OBJECTS)
         self._offered = [self.create_service(GetGraph, "~/get_graph", self._get_graph)]
+        self._services = WorldServices(self, lambda: self.world, self._told_of.add, self.reject)
         self._asks = {n: self.create_client(t, f"memory/{n}") for n, t in (("write_world", WriteWorld), ("read_world", ReadWorld))}
         self._asks["write_batch"] = self.create_client(WriteBatch, "memory/write_batch")
         self._outbox = Outbox(self._asks["write_batch"], self._session, self._everything, self._forget, self.reject)
         self._asking: Any = None
+        if self.param("recording"):
+            self._recording = Recording(self.param("recording"))
         self._beats = [self.create_timer(0.05, self._tick), self.create_timer(self.param("snapshot_s"), self._publish_whole)]
 
     def close(self) -> None:
@@ -88,12 +97,17 @@ class WorldModelNode(RobomemNode):
             self.destroy_timer(t)
         for s in getattr(self, "_offered", []):
             self.destroy_service(s)
+        if self._services is not None:
+            self._services.close()
+        if self._recording is not None:
+            self._recording.close()
         for c in getattr(self, "_asks", {}).values():
             self.destroy_client(c)
         for p in (getattr(self, n, None) for n in ("_delta", "_whole", "_objects", "_markers")):
             if p is not None:
                 self.destroy_publisher(p)
         self._held, self._beats, self._offered, self._asks, self.world = [], [], [], {}, None
+        self._services = self._recording = None
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """active -> inactive: images are no longer folded in; the world's state goes to the memory."""
@@ -184,7 +198,8 @@ class WorldModelNode(RobomemNode):
         assert self.world is not None
         world = self.world
         result = world.step(frame, found)
-        ids = dict.fromkeys((*result.changed, *(e.object_id for e in result.events)))
+        ids = dict.fromkeys((*result.changed, *sorted(self._told_of), *(e.object_id for e in result.events)))
+        self._told_of.clear()
         views = [v for i in ids if (v := world.object(i)) is not None]
         delta = self._diff.delta(world.graph, frame.stamp_ns)
         if delta is not None:
@@ -192,6 +207,8 @@ class WorldModelNode(RobomemNode):
         everything = world.objects()
         self._objects.publish(objects_to_msg(everything, frame.stamp_ns, self.param("map_frame"), self._diff.seq))
         self._outbox.put(result, views, delta)
+        if self._recording is not None:
+            self._recording.frame(frame, found, result, world)
         self.told = {"objects": str(len(everything)), "unacknowledged": str(self._outbox.pending)}
         if frame.stamp_ns - self._kept_ns > self.param("keep_s") * NS:
             self._keep_world()
@@ -213,7 +230,7 @@ class WorldModelNode(RobomemNode):
 
     def _get_graph(self, request: Any, response: Any) -> Any:
         if self.world is not None:
-            response.snapshot = self._snapshot()
+            response.snapshot, response.unacknowledged = self._snapshot(), self._outbox.pending
         return response
 
     def _forget(self, ids: list[int]) -> None:

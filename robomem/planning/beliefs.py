@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from robomem.ontology import Ontology, default_ontology
 from robomem.perception.appearance import colors_agree
 from robomem.planning.goals import SURFACE, Description
 from robomem.scene_graph.occupancy import OccupancyGrid
+from robomem.scene_graph.whereabouts import Surface
 from robomem.types import Candidate, Episode, Event, ObjectView, PlaceProbability, Recall
 
 GONE = ("missing", "removed")
@@ -30,6 +31,10 @@ class WorldLike(Protocol):
     def set_held(self, object_id: int, T_map_gripper: NDArray[np.float64] | None) -> Any: ...
     def note_searched(self, place_id: int, stamp_ns: int) -> None: ...
     def note_state(self, object_id: int, name: str, value: str) -> None: ...
+    def furniture(self) -> list[ObjectView]: ...
+    @property
+    def surfaces(self) -> Mapping[int, Surface]: ...
+    def refresh_rooms(self) -> None: ...
 
 
 class MemoryLike(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from robomem.types import Event
@@ -85,3 +85,21 @@ class TaskReport:
             "notes": list(self.notes),
             "events": [{"kind": e.kind, "object_id": e.object_id, "label": e.label, "stamp_ns": e.stamp_ns} for e in self.events],
         }
+
+    @staticmethod
+    def from_json(row: Mapping[str, Any]) -> TaskReport:
+        """The report of `to_json()`; its events come back as (kind, id, label, stamp) only.
+
+        Raises:
+            KeyError, TypeError: not such a row.
+        """
+        plain = {
+            f.name: row[f.name]
+            for f in fields(TaskReport)
+            if f.name in row and f.name not in ("goals", "object_ids", "steps", "notes", "events")
+        }
+        events = tuple(Event(0, int(e["stamp_ns"]), e["kind"], int(e["object_id"]), {}, {}, (), 1.0, e["label"]) for e in row["events"])
+        goals = tuple((str(g), bool(done)) for g, done in row["goals"])
+        return TaskReport(
+            **plain, goals=goals, object_ids=tuple(row["object_ids"]), steps=tuple(row["steps"]), notes=tuple(row["notes"]), events=events
+        )

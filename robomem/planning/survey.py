@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robomem.clock import NS_PER_S
+from robomem.planning.beliefs import WorldLike
 from robomem.planning.exploration import Explorer
 from robomem.planning.paths import plan_path, travel_distances, viewpoint
 from robomem.planning.seek import into
-from robomem.scene_graph.world_model import WorldModel
 from robomem.skills.skill import RobotBody
 
 GLANCE_REACH_M = (0.55, 1.7)  # from nearer a camera at head height looks over the edge, from further small things blur
@@ -48,7 +48,7 @@ class Surveyor:
     """
 
     def __init__(
-        self, world: WorldModel, body: RobotBody, on_progress: Progress | None = None, stop: Callable[[], bool] | None = None
+        self, world: WorldLike, body: RobotBody, on_progress: Progress | None = None, stop: Callable[[], bool] | None = None
     ) -> None:
         self.world, self.body = world, body
         self._say = on_progress or (lambda _text: None)
@@ -132,7 +132,7 @@ class Surveyor:
     # -- choosing ----------------------------------------------------------------------------------------------------
 
     def _unseen(self, surface_id: int, since_ns: int) -> int:
-        surface = self.world.whereabouts.surfaces.get(surface_id)
+        surface = self.world.surfaces.get(surface_id)
         return int(np.count_nonzero(surface.seen_ns < max(since_ns, 0))) if surface is not None else 0
 
     def _next_surface(self, since_ns: int, idle: dict[int, int]) -> tuple[int, NDArray[np.float64], tuple[float, float, float]] | None:
@@ -140,8 +140,8 @@ class Surveyor:
         here = self.body.pose()
         travel = travel_distances(self.world.grid, here[:2], self.body.radius_m)
         todo = []
-        for f in self.world.builder.furniture():
-            surface = self.world.whereabouts.surfaces.get(f.id)
+        for f in self.world.furniture():
+            surface = self.world.surfaces.get(f.id)
             if surface is None or idle.get(f.id, 0) >= TRIES:
                 continue
             stale = surface.seen_ns < max(since_ns, 0)

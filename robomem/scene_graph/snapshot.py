@@ -35,12 +35,7 @@ def pack(world: WorldModel) -> Arrays:
             out[f"embedding_{i}"] = t.embedding
         if t.body is not None:
             out[f"voxels_{i}"], out[f"voxel_counts_{i}"] = t.body.keys, t.body.counts
-    for key, surface in world.whereabouts.surfaces.items():
-        out[f"surface_{key}"] = surface.spots
-        out[f"surface_seen_{key}"] = np.append(surface.seen_ns, surface.inside_ns)
-        out[f"surface_size_{key}"] = surface.size
-    for name, array in world.grid.snapshot().items():
-        out[f"grid_{name}"] = array
+    out |= pack_space(world)
     meta = {
         "format": FORMAT,
         "stamp_ns": world.stamp_ns,
@@ -58,6 +53,18 @@ def pack(world: WorldModel) -> Arrays:
     return out
 
 
+def pack_space(world: WorldModel) -> Arrays:
+    """The grid, and the spots of every surface with the time each was last seen."""
+    out: Arrays = {}
+    for key, surface in world.surfaces.items():
+        out[f"surface_{key}"] = surface.spots
+        out[f"surface_seen_{key}"] = np.append(surface.seen_ns, surface.inside_ns)
+        out[f"surface_size_{key}"] = surface.size
+    for name, array in world.grid.snapshot().items():
+        out[f"grid_{name}"] = array
+    return out
+
+
 def unpack(world: WorldModel, arrays: Mapping[str, NDArray[np.generic]]) -> None:
     """Fill a fresh world model from `pack`'s arrays.
 
@@ -70,7 +77,7 @@ def unpack(world: WorldModel, arrays: Mapping[str, NDArray[np.generic]]) -> None
             raise InvalidInputError(f"world snapshot: format {meta['format']}, this robomem reads {FORMAT}; upgrade robomem")
         _unpack_tracks(world, meta, arrays)
         world.graph.__dict__.update(SceneGraph.from_json(meta["graph"]).__dict__)
-        world.grid.__dict__.update(OccupancyGrid.restore({k[5:]: v for k, v in arrays.items() if k.startswith("grid_")}).__dict__)
+        world.grid.__dict__.update(unpack_grid(arrays).__dict__)
     except (KeyError, ValueError, TypeError) as error:
         raise InvalidInputError(f"world snapshot: does not fit the format: {error}") from error
     world.tracker.aliases = {int(a): int(b) for a, b in meta["aliases"]}
@@ -81,14 +88,29 @@ def unpack(world: WorldModel, arrays: Mapping[str, NDArray[np.generic]]) -> None
     world.builder.building, world.builder.robot = int(meta["building"]), int(meta["robot"])
     world.rooms._building = world.builder.building
     world.whereabouts.gone_ns = {int(k): int(v) for k, v in meta["gone_ns"]}
+    world.whereabouts.surfaces.update(unpack_surfaces(arrays))
+    world.rooms.adopt_nodes()
+
+
+def unpack_grid(arrays: Mapping[str, NDArray[np.generic]]) -> OccupancyGrid:
+    """The grid of `pack_space`.
+
+    Raises:
+        InvalidInputError: arrays are missing or do not fit together.
+    """
+    return OccupancyGrid.restore({k[5:]: v for k, v in arrays.items() if k.startswith("grid_")})
+
+
+def unpack_surfaces(arrays: Mapping[str, NDArray[np.generic]]) -> dict[int, Surface]:
+    """The surfaces of `pack_space` by furniture id."""
+    out = {}
     for name in arrays:
         if name.startswith("surface_") and name[8:].isdigit():
             key = int(name[8:])
             seen = np.asarray(arrays[f"surface_seen_{key}"], np.int64)
-            world.whereabouts.surfaces[key] = Surface(
-                np.array(arrays[name], np.float64), seen[:-1].copy(), int(seen[-1]), np.array(arrays[f"surface_size_{key}"], np.float64)
-            )
-    world.rooms.adopt_nodes()
+            size = np.array(arrays[f"surface_size_{key}"], np.float64)
+            out[key] = Surface(np.array(arrays[name], np.float64), seen[:-1].copy(), int(seen[-1]), size)
+    return out
 
 
 def _unpack_tracks(world: WorldModel, meta: dict[str, Any], arrays: Mapping[str, NDArray[np.generic]]) -> None:

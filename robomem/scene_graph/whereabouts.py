@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,7 +136,7 @@ class Whereabouts:
         mass = sum(r.probability for r in rows) + ELSEWHERE
         scaled = [r for r in rows if r.probability > 0]
         scaled.sort(key=lambda r: (-r.probability, r.place_id, r.relation))
-        return [_scaled(r, 1.0 / mass) for r in scaled]
+        return [replace(r, probability=r.probability / mass) for r in scaled]
 
     def _row(self, f: ObjectView, relation: str, probability: float, why: str, spot: NDArray[np.float64] | None) -> PlaceProbability:
         room = self.graph.room_of(f.id)
@@ -230,18 +230,3 @@ def _beside(f: ObjectView, point: NDArray[np.float64]) -> float:
         return float("inf")
     local = (point[:2] - f.position[:2]) @ yaw_matrix(f.yaw_rad)[:2, :2]
     return float(np.linalg.norm(np.maximum(np.abs(local) - half[:2], 0.0)))
-
-
-def _scaled(row: PlaceProbability, factor: float) -> PlaceProbability:
-    return PlaceProbability(
-        row.place_id,
-        row.label,
-        row.room,
-        row.position,
-        row.probability * factor,
-        row.relation,
-        row.container,
-        row.is_open,
-        row.looked_ns,
-        row.why,
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from robomem.scene_graph.builder import GraphBuilder
 from robomem.scene_graph.graph import SceneGraph
 from robomem.scene_graph.occupancy import OccupancyGrid
 from robomem.scene_graph.room_layer import RoomLayer
-from robomem.scene_graph.whereabouts import Whereabouts
+from robomem.scene_graph.whereabouts import Surface, Whereabouts
 from robomem.types import Detections, Event, ObjectView, Observations, PlaceProbability
 
 ROOMS_EVERY_S = 6.0
@@ -149,6 +149,15 @@ class WorldModel:
             object.__setattr__(view, "place", up[0])  # the view was made for us a moment ago; nobody else holds it
         return view
 
+    def furniture(self) -> list[ObjectView]:
+        """Confirmed furniture as believed now."""
+        return self.builder.furniture()
+
+    @property
+    def surfaces(self) -> Mapping[int, Surface]:
+        """Spots of every piece of furniture that things stand on, and when each was last seen."""
+        return self.whereabouts.surfaces
+
     def location_belief(self, query: int | str, stamp_ns: int) -> list[PlaceProbability]:
         """Where an object (id) or a kind of object (label) may be at `stamp_ns`; sums to at most one, the rest is "elsewhere"."""
         furniture = self.builder.furniture()
@@ -162,12 +171,7 @@ class WorldModel:
             return others
         stays = self.tracker.rates.survival(view.label, self.ontology.prior(view.label).moves_every_h, stamp_ns - view.last_seen_ns)
         here = view.existence * stays
-        rows = [
-            PlaceProbability(
-                r.place_id, r.label, r.room, r.position, r.probability * (1 - here), r.relation, r.container, r.is_open, r.looked_ns, r.why
-            )
-            for r in others
-        ]
+        rows = [replace(r, probability=r.probability * (1 - here)) for r in others]
         up = self.graph.parent(view.id)
         holder = self.graph.node(up[0]) if up else None
         room = self.graph.room_of(view.id)

@@ -43,6 +43,10 @@ class SimRobot:
         clock: moves on as the robot acts; share it with the memory.
         frame_hz: camera rate; 0 shows only the frames of glances.
         on_truth: evaluator only: (stamp_ns, what was truly in that image) per frame.
+
+    Attributes:
+        on_tick: called after every step of simulated time.
+        stopped: asked at every step of a drive; True ends it with "cancelled".
     """
 
     reach_m = REACH_M
@@ -72,6 +76,8 @@ class SimRobot:
         self._period_ns = round(NS_PER_S / frame_hz) if frame_hz > 0 else 0
         self._next_frame_ns = clock.now_ns()
         self.frames = 0
+        self.on_tick: Callable[[], None] = lambda: None
+        self.stopped: Callable[[], bool] = lambda: False
 
     # -- RobotBody -----------------------------------------------------------------------------------------------
     def pose(self) -> tuple[float, float, float]:
@@ -112,6 +118,8 @@ class SimRobot:
                     if not contact[1] or waited > _PATIENCE_S:
                         return self._result(False, "blocked", start_ns, moved, {"at": [float(v) for v in contact[0]]})
                 self._advance(_TICK_S)
+                if self.stopped():
+                    return self._result(False, "cancelled", start_ns, moved)
                 if (self.now_ns() - start_ns) / NS_PER_S > limit_s:
                     return self._result(False, "blocked", start_ns, moved)
         self._pan = 0.0
@@ -249,6 +257,7 @@ class SimRobot:
             self._drift.step(dt)
             self._world.advance_people(self.now_ns(), self._true[:2])
             self._carry()
+            self.on_tick()
             if frames and self._period_ns and self.now_ns() >= self._next_frame_ns:
                 self._capture()
 
@@ -258,13 +267,14 @@ class SimRobot:
             self._advance(0.4 if k else 0.2, frames=False)
             self._capture()
 
-    def _camera_in_base(self) -> NDArray[np.float64]:
+    def camera_in_base(self) -> NDArray[np.float64]:
+        """T_base_camera Float64[4, 4], optical axes, as head and neck report it."""
         eye = np.array([0.0, 0.0, CAMERA_HEIGHT_M])
         ahead = np.array([np.cos(self._pan) * np.cos(self._tilt), np.sin(self._pan) * np.cos(self._tilt), -np.sin(self._tilt)])
         return look_at(eye, eye + ahead)
 
     def _capture(self) -> None:
-        camera, stamp_ns = self._camera_in_base(), self.now_ns()
+        camera, stamp_ns = self.camera_in_base(), self.now_ns()
         T_true = pose2d(*self.true_pose()) @ camera
         image = render(self._world, T_true, self.intrinsics)
         detections = self._detector.detect(self._world, image, T_true, self.intrinsics, stamp_ns)

@@ -126,9 +126,7 @@ class Stock:
         ]
         if not options:
             return None
-        weights = np.array(
-            [(1.0 if even else prior.get(f.label, 0.4)) / sum(o[0] is f for o in options) for f, _ in options]
-        )
+        weights = np.array([(1.0 if even else prior.get(f.label, 0.4)) / sum(o[0] is f for o in options) for f, _ in options])
         for _ in range(40):
             item, surface = options[int(self._rng.choice(len(options), p=weights / weights.sum()))]
             found = self._try(name, label, item, surface)
