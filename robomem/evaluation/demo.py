@@ -110,7 +110,8 @@ def _answers(told: tale.Story, teller: _Teller) -> list[dict[str, Any]]:
     rows = []
     for template in QUESTIONS:
         question = template.format(room="kitchen", book=_one_of(told, "book"))
-        answer = ask(told.home.memory, question)
+        with told.home.reader() as memory:
+            answer = ask(memory, question)
         teller.head(f"? {question}")
         teller.head(f"  {answer.text}")
         rows.append({"question": question, "answer": answer.text, "evidence": list(answer.evidence)})
@@ -125,13 +126,12 @@ def _one_of(told: tale.Story, label: str) -> str:
 
 
 def _draw(told: tale.Story, out: Path, path: np.ndarray) -> None:
-    memory = told.home.memory
-    world = told.home.world
+    world = told.home.model()
     labels = world.rooms.map.labels if world.rooms.map is not None else None
     draw_map(
         out / "map.png",
-        memory.graph(),
-        memory.objects(),
+        world.graph,
+        world.objects(),
         world.grid,
         focus_id=told.mug_id,
         trajectory=path,

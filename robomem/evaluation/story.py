@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from robomem.clock import NS_PER_S
-from robomem.evaluation.household import Household, Tap
-from robomem.planning.executor import Executor
+from robomem.evaluation.household import Household, StagedHome, Tap
 from robomem.planning.report import TaskReport
 
 ORDER = "bring the mug to the dining table"
@@ -55,7 +53,7 @@ class Story:
         stations: names of the furniture that held the mug, in order: truth, for the summary.
     """
 
-    home: Household
+    home: StagedHome
     mug_name: str
     stations: list[str] = field(default_factory=list)
     arms: list[Arm] = field(default_factory=list)
@@ -74,16 +72,18 @@ def stage(
     say: Say = lambda _t: None,
     id_salt: int = 0,
     habits: bool = True,
+    home: StagedHome | None = None,
 ) -> Story:
     """Everything up to the order: explore, watch the home for some rounds, leave the mug's room, somebody moves it.
 
     Args:
         rounds: how often the robot looks at the whole home again, hours apart, while people live in it.
+        home: where it all happens; a Household of its own by default.
         habits: False: the last move goes to a surface drawn evenly from the home instead of one of the mug's usual places.
     """
-    home = Household(seed, database, tap, id_salt=id_salt)
+    home = home or Household(seed, database, tap, id_salt=id_salt)
     rng = np.random.default_rng((seed, 77))
-    mug = next(name for name in home.sim.object_names if home.sim.label(name) == "mug")
+    mug = next(name for name in home.names() if home.label(name) == "mug")
     story = Story(home, mug, [home.true_place(mug)])
     say("exploring the home")
     explored = home.explore(say)
@@ -100,7 +100,7 @@ def stage(
     found = home.memory.find("mug")
     story.mug_id = found.id
     story.order_ns = home.clock.now_ns()
-    story.true_pose = home.robot.true_pose()
+    story.true_pose = home.true_pose()
     home.memory.flush()
     story.snapshot = home.world.snapshot()
     return story
@@ -135,9 +135,7 @@ def run_arm(story: Story, name: str, tap: Tap | None = None, say: Say = lambda _
     """Carry out the order with one of the memories; "memory" runs in the staged home itself, a twin in a copy of it."""
     home = story.home if name == "memory" else twin(story, name, tap, id_salt)
     try:
-        # Nobody is there to answer a question: of several mugs the likeliest is taken, and the report says so.
-        planning = dataclasses.replace(home.memory.config.planning, on_ambiguous="best")
-        report = Executor(home.memory, home.robot, planning, rng=np.random.default_rng(story.home.seed), on_progress=say).run(ORDER)
+        report = home.order(ORDER, say)
         arm = Arm(name, _delivered(home, story.mug_name), report)
         story.arms.append(arm)
         return arm
@@ -146,9 +144,9 @@ def run_arm(story: Story, name: str, tap: Tap | None = None, say: Say = lambda _
             home.close()
 
 
-def _delivered(home: Household, mug: str) -> bool:
+def _delivered(home: StagedHome, mug: str) -> bool:
     row = next(o for o in home.truth()["objects"] if o["name"] == mug)
-    return bool(row["holder"] is None and row["furniture"] and home.sim.label(row["furniture"]) == TARGET)
+    return bool(row["holder"] is None and row["furniture"] and home.label(row["furniture"]) == TARGET)
 
 
 def twin(story: Story, name: str, tap: Tap | None = None, id_salt: int = 0) -> Household:

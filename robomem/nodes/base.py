@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,8 @@ prepare_ros_environment()
 import rclpy  # noqa: E402  the environment comes first
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue  # noqa: E402
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor  # noqa: E402
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor  # noqa: E402
+from rclpy.clock import Clock, ClockType  # noqa: E402
+from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor, SingleThreadedExecutor  # noqa: E402
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn  # noqa: E402
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -46,6 +47,8 @@ class RobomemNode(LifecycleNode):
         counts: what was rejected, dropped or failed, by reason; shown on /diagnostics.
     """
 
+    threads = 1  # a node that waits for others inside a callback needs more
+
     def __init__(self, name: str, parameters: Sequence[Parameter]) -> None:
         super().__init__(name)
         self.counts: Counter[str] = Counter()
@@ -53,7 +56,12 @@ class RobomemNode(LifecycleNode):
         for p in (*parameters, Parameter("autostart", False, "configure and activate at start, without a supervisor")):
             self.declare_parameter(p.name, p.default, _descriptor(p))
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 5)
-        self._heart = self.create_timer(DIAGNOSTICS_S, self._beat)
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._heart = self.every(DIAGNOSTICS_S, self._beat)
+
+    def every(self, seconds: float, callback: Callable[[], None]) -> Any:
+        """A timer on the wall's own pace, whatever simulated time does."""
+        return self.create_timer(seconds, callback, clock=self._steady)
 
     def param(self, name: str) -> Any:
         """Value of a parameter."""
@@ -122,7 +130,7 @@ def spin(node_class: type[RobomemNode]) -> int:
     rclpy.init(args=sys.argv)
     node = node_class()  # type: ignore[call-arg]
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
-    executor = SingleThreadedExecutor()
+    executor = SingleThreadedExecutor() if node.threads == 1 else MultiThreadedExecutor(node.threads)
     executor.add_node(node)
     try:
         if node.param("autostart"):

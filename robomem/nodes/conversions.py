@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from robomem_msgs.msg import DetectionMasks, Events, ObservationRows, TrackedObjects
+from sensor_msgs.msg import CameraInfo, Image
 
 from robomem.errors import InvalidInputError
 from robomem.geometry import matrix_from_quaternion, quaternion_from_matrix
@@ -68,6 +69,23 @@ def image_depth(msg: Any) -> NDArray[np.float32]:
     raw = np.ascontiguousarray(_pixels(msg, dtype.itemsize)).view(dtype)
     depth = raw.astype(np.float32) * np.float32(scale)
     return np.where(np.isfinite(depth) & (depth > 0), depth, np.float32(0))
+
+
+def image_to_msg(array: NDArray[Any], encoding: str) -> Image:
+    """UInt8[h, w, 3] ("rgb8"), UInt16[h, w] mm ("16UC1") or Float32[h, w] m ("32FC1") -> sensor_msgs/Image (the caller sets the header)."""
+    array = np.ascontiguousarray(array)
+    msg = Image(height=array.shape[0], width=array.shape[1], encoding=encoding, step=array.strides[0])
+    msg.data = pack(np.frombuffer(array.tobytes(), np.uint8), "u1")
+    return msg
+
+
+def info_to_msg(k: Intrinsics) -> CameraInfo:
+    """Intrinsics -> sensor_msgs/CameraInfo (the caller sets the header)."""
+    msg = CameraInfo(height=k.height, width=k.width, distortion_model="plumb_bob", d=[0.0] * 5)
+    msg.k = [k.fx, 0.0, k.cx, 0.0, k.fy, k.cy, 0.0, 0.0, 1.0]
+    msg.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    msg.p = [k.fx, 0.0, k.cx, 0.0, 0.0, k.fy, k.cy, 0.0, 0.0, 0.0, 1.0, 0.0]
+    return msg
 
 
 def camera_intrinsics(msg: Any) -> Intrinsics:

@@ -50,7 +50,7 @@ class Caller:
         self.node, self.group = node, group or ReentrantCallbackGroup()
         self._clients: dict[str, Any] = {}
 
-    def call(self, kind: Any, name: str, request: Any, patience_s: float = PATIENCE_S) -> Any:
+    def call(self, kind: Any, name: str, request: Any, patience_s: float = PATIENCE_S, answer_s: float = ANSWER_S) -> Any:
         """The answer; a server that dies meanwhile is asked again when it is back, so requests must bear being repeated.
 
         Raises:
@@ -66,7 +66,7 @@ class Caller:
                 continue
             future, done = client.call_async(request), threading.Event()
             future.add_done_callback(lambda _f, done=done: done.set())
-            if done.wait(ANSWER_S) and future.result() is not None:
+            if done.wait(answer_s) and future.result() is not None:
                 return future.result()
             client.remove_pending_request(future)
         raise NoAnswer(f"{name} did not answer in {patience_s:g} s; is its node running? (`ros2 node list`, or the logs of `robomem up`)")

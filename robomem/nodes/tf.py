@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_left
 from dataclasses import dataclass, field
 
@@ -62,6 +63,7 @@ class TransformBuffer:
     def __init__(self, keep_s: float = 10.0, limit: int = 5000) -> None:
         self._keep_ns, self._limit = int(keep_s * 1e9), limit
         self._links: dict[str, _Link] = {}
+        self._lock = threading.RLock()  # filled by one thread, asked by another
 
     def put(self, parent: str, child: str, stamp_ns: int, T: Float, static: bool = False) -> None:
         """How `child` stands in `parent` (Float64[4, 4]) at a time. Time that jumps back by more than the buffer holds clears the link.
@@ -72,6 +74,10 @@ class TransformBuffer:
         parent, child = parent.lstrip("/"), child.lstrip("/")
         if not parent or not child or parent == child:
             raise TransformError("bad_frames", f"tf: {parent!r} -> {child!r} is no link")
+        with self._lock:
+            self._put(parent, child, stamp_ns, T, static)
+
+    def _put(self, parent: str, child: str, stamp_ns: int, T: Float, static: bool) -> None:
         link = self._links.get(child)
         if link is None or link.parent != parent or link.static != static or static:
             link = self._links[child] = _Link(parent, static)
@@ -94,7 +100,10 @@ class TransformBuffer:
         Raises:
             TransformError: "unknown_frame", "not_connected", "no_extrapolation" (too new or too old).
         """
-        target, source = target.lstrip("/"), source.lstrip("/")
+        with self._lock:
+            return self._lookup(target.lstrip("/"), source.lstrip("/"), stamp_ns)
+
+    def _lookup(self, target: str, source: str, stamp_ns: int) -> Float:
         up_target, up_source = self._chain(target), self._chain(source)
         common = next((f for f in up_source if f in up_target), None)
         if common is None:
@@ -107,8 +116,9 @@ class TransformBuffer:
 
     def newest(self, child: str) -> tuple[str, int, Float] | None:
         """Parent, stamp and pose of a link's newest transform, None if there is none."""
-        link = self._links.get(child.lstrip("/"))
-        return (link.parent, link.stamps[-1], link.poses[-1]) if link is not None and link.stamps else None
+        with self._lock:
+            link = self._links.get(child.lstrip("/"))
+            return (link.parent, link.stamps[-1], link.poses[-1]) if link is not None and link.stamps else None
 
     def _chain(self, frame: str) -> list[str]:
         out = [frame]

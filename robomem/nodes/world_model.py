@@ -14,19 +14,19 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from robomem_msgs.msg import DetectionMasks, GraphDelta, GraphSnapshot, TrackedObjects
 from robomem_msgs.srv import GetGraph, ReadWorld, WriteBatch, WriteWorld
 from sensor_msgs.msg import CameraInfo, Image
-from tf2_msgs.msg import TFMessage
 from visualization_msgs.msg import MarkerArray
 
 from robomem.config import RobomemConfig
 from robomem.errors import InvalidInputError
 from robomem.ids import IdAllocator
 from robomem.nodes import qos
-from robomem.nodes.conversions import camera_intrinsics, detections_from_msg, image_depth, image_rgb, objects_to_msg, rigid
+from robomem.nodes.conversions import camera_intrinsics, detections_from_msg, image_depth, image_rgb, objects_to_msg
 from robomem.nodes.graph_wire import GraphDiff
 from robomem.nodes.markers import markers
 from robomem.nodes.outbox import Outbox, OutOfIds
 from robomem.nodes.sync import Pair, PairSync
-from robomem.nodes.tf import TransformBuffer, TransformError
+from robomem.nodes.tf import TransformError
+from robomem.nodes.tf_listener import listen
 from robomem.nodes.wire import NS, WireError, pack, to_ns
 from robomem.nodes.world_services import WorldServices
 from robomem.perception.frame import RgbdFrame
@@ -52,12 +52,12 @@ class WorldModelNode(RobomemNode):
     def __init__(self) -> None:
         super().__init__("world_model", PARAMETERS)
         self.world: WorldModel | None = None
-        self._tf = TransformBuffer()
+        self._tf: Any = None
         self._held: list[Any] = []
         self._waiting: tuple[Pair, float] | None = None
         self._kept_ns = 0
         self._told_of: set[int] = set()
-        self._services: WorldServices | None = None
+        self._served: WorldServices | None = None
         self._recording: Any = None
 
     def open(self) -> None:
@@ -72,22 +72,21 @@ class WorldModelNode(RobomemNode):
             make(Image, "depth/image", lambda m: self._take("depth", m), qos.SENSOR),
             make(DetectionMasks, "detections", lambda m: self._take("detections", m), qos.OBJECTS),
             make(CameraInfo, "camera_info", self._camera_info, qos.SENSOR),
-            make(TFMessage, "/tf", lambda m: self._transforms(m, False), qos.TF),
-            make(TFMessage, "/tf_static", lambda m: self._transforms(m, True), qos.TF_STATIC),
         ]
+        self._tf = listen(self, self.reject, self._work)
         self._delta = self.create_publisher(GraphDelta, "graph/delta", qos.DELTA)
         self._whole = self.create_publisher(GraphSnapshot, "graph/snapshot", qos.SNAPSHOT)
         self._objects = self.create_publisher(TrackedObjects, "objects", qos.OBJECTS)
         self._markers = self.create_publisher(MarkerArray, "markers", qos.OBJECTS)
         self._offered = [self.create_service(GetGraph, "~/get_graph", self._get_graph)]
-        self._services = WorldServices(self, lambda: self.world, self._told_of.add, self.reject)
+        self._served = WorldServices(self, lambda: self.world, self._told_of.add, self.reject)
         self._asks = {n: self.create_client(t, f"memory/{n}") for n, t in (("write_world", WriteWorld), ("read_world", ReadWorld))}
         self._asks["write_batch"] = self.create_client(WriteBatch, "memory/write_batch")
         self._outbox = Outbox(self._asks["write_batch"], self._session, self._everything, self._forget, self.reject)
         self._asking: Any = None
         if self.param("recording"):
             self._recording = Recording(self.param("recording"))
-        self._beats = [self.create_timer(0.05, self._tick), self.create_timer(self.param("snapshot_s"), self._publish_whole)]
+        self._beats = [self.every(0.05, self._tick), self.every(self.param("snapshot_s"), self._publish_whole)]
 
     def close(self) -> None:
         """Let go of everything."""
@@ -97,8 +96,9 @@ class WorldModelNode(RobomemNode):
             self.destroy_timer(t)
         for s in getattr(self, "_offered", []):
             self.destroy_service(s)
-        if self._services is not None:
-            self._services.close()
+        for part in (self._served, self._tf):
+            if part is not None:
+                part.close()
         if self._recording is not None:
             self._recording.close()
         for c in getattr(self, "_asks", {}).values():
@@ -107,7 +107,7 @@ class WorldModelNode(RobomemNode):
             if p is not None:
                 self.destroy_publisher(p)
         self._held, self._beats, self._offered, self._asks, self.world = [], [], [], {}, None
-        self._services = self._recording = None
+        self._served = self._recording = self._tf = None
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """active -> inactive: images are no longer folded in; the world's state goes to the memory."""
@@ -115,14 +115,6 @@ class WorldModelNode(RobomemNode):
         return super().on_deactivate(state)
 
     # -- what comes in -----------------------------------------------------------------------------------------------
-
-    def _transforms(self, msg: Any, static: bool) -> None:
-        for t in msg.transforms:
-            try:
-                T = rigid(t.transform.translation, t.transform.rotation, f"tf {t.header.frame_id} -> {t.child_frame_id}")
-                self._tf.put(t.header.frame_id, t.child_frame_id, to_ns(t.header.stamp), T, static)
-            except (WireError, TransformError) as error:
-                self.reject(error.reason, str(error))
 
     def _camera_info(self, msg: Any) -> None:
         try:

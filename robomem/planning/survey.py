@@ -12,12 +12,14 @@ from robomem.clock import NS_PER_S
 from robomem.planning.beliefs import WorldLike
 from robomem.planning.exploration import Explorer
 from robomem.planning.paths import plan_path, travel_distances, viewpoint
+from robomem.planning.report import TaskReport
 from robomem.planning.seek import into
 from robomem.skills.skill import RobotBody
 
 GLANCE_REACH_M = (0.55, 1.7)  # from nearer a camera at head height looks over the edge, from further small things blur
 ENOUGH_SEEN = 0.75  # share of a surface's spots that must have been seen
 DOUBTFUL = 0.4  # existence from which a tentative thing is worth another look
+PATROL_S = 600.0
 TRIES = 2  # glances at one surface that may add nothing before it is given up
 
 Progress = Callable[[str], None]
@@ -199,3 +201,30 @@ class Surveyor:
 
     def _report(self, start_ns: int, complete: bool) -> SurveyReport:
         return SurveyReport((self.body.now_ns() - start_ns) / NS_PER_S, self.distance_m, self.glances, complete)
+
+
+def survey_order(text: str) -> str | None:
+    """ "explore" or "patrol" if that is all a sentence asks for ("explore the home", "look around everywhere"), else None."""
+    words = [
+        w
+        for w in text.lower().strip(" .!").split()
+        if w not in ("please", "the", "my", "whole", "entire", "home", "house", "flat", "apartment")
+    ]
+    first = " ".join(words)
+    if first in ("explore", "map"):
+        return "explore"
+    return "patrol" if first in ("patrol", "look around", "look around everywhere", "look everywhere", "inspect everything") else None
+
+
+def carry_out(
+    order: str, world: WorldLike, body: RobotBody, on_progress: Progress | None = None, stop: Callable[[], bool] | None = None
+) -> TaskReport:
+    """Do what `survey_order` says; the report has no goals, "done" means that nothing reachable is left to see."""
+    surveyor, start = Surveyor(world, body, on_progress, stop), body.now_ns()
+    if order == "explore":
+        first, second = surveyor.explore(), surveyor.inspect(since_ns=0)
+        complete = first.complete and second.complete
+    else:
+        complete = surveyor.inspect(since_ns=start, max_s=PATROL_S).complete
+    ended = "cancelled" if stop is not None and stop() else "the time was up before everything was seen"
+    return TaskReport(complete, "" if complete else ended, order, start, body.now_ns(), surveyor.distance_m, surveyor.glances)
