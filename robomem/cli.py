@@ -18,6 +18,7 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="a simulated robot remembers a home, notices a change, finds and brings")
     demo.add_argument("--seed", type=int, default=0, help="which home, which person, which noise (default 0)")
     demo.add_argument("--quick", action="store_true", help="a shorter story: one round before the change, no twins")
+    demo.add_argument("--in-process", action="store_true", help="everything in one process, without ROS 2")
     demo.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for summary.json, memory.db, recording.rrd, map.png")
 
     replay = commands.add_parser("replay", help="build a memory from a recorded RGB-D folder")
@@ -34,6 +35,12 @@ def _parser() -> argparse.ArgumentParser:
     up = commands.add_parser("up", help="start ROS 2 nodes from a YAML file, keep them alive, stop them cleanly (Ctrl-C)")
     up.add_argument("config", type=Path, help="see config/up_camera.yaml")
     up.add_argument("--logs", type=Path, default=Path("out/up/logs"), help="folder for one log per node")
+
+    do = commands.add_parser(
+        "do", help="give the running planner node a task, as words (Ctrl-C cancels it)")
+    )
+    do.add_argument("instruction")
+    do.add_argument("--ask", action="store_true", help="come back with a question when several things fit, instead of taking the likeliest")
 
     for name, text in (("bench", "measure"), ("eval", "evaluate")):
         run = commands.add_parser(name, help=f"{text}; prints a table and, last, one JSON line")
@@ -73,7 +80,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.command == "demo":
         from robomem.evaluation.demo import run_demo
 
-        return run_demo(args.seed, args.quick, args.out, print)
+        return run_demo(args.seed, args.quick, args.out, print, args.in_process)
     if args.command == "replay":
         from robomem.evaluation.replay import run_replay
 
@@ -86,22 +93,40 @@ def _run(args: argparse.Namespace) -> int:
         return run(sys.stdout)
     if args.command == "up":
         return _up(args.config, args.logs)
+    if args.command == "do":
+        return _do(args.instruction, args.ask)
     from robomem.evaluation.registry import run_named
 
     return run_named(args.command, args.name, args.seeds, args.data, args.out, args.quick, print)
 
 
-def _up(config: Path, logs: Path) -> int:
+def _need_ros(command: str) -> None:
     from robomem.errors import MissingDependencyError
     from robomem.nodes.environment import prepare_ros_environment, ros_missing
 
     if ros_missing():
         missing = " and ".join(ros_missing())
-        raise MissingDependencyError(f"up: {missing} cannot be imported; `make setup` installs what a robot has of its own")
+        raise MissingDependencyError(f"{command}: {missing} cannot be imported; `make setup` installs what a robot has of its own")
     prepare_ros_environment()
+
+
+def _up(config: Path, logs: Path) -> int:
+    _need_ros("up")
     from robomem.nodes.supervisor import up
 
     return up(config, logs, print)
+
+
+def _do(instruction: str, ask: bool) -> int:
+    _need_ros("do")
+    from robomem.nodes.director import Director
+
+    with Director("robomem_do") as director:
+        report = director.do(instruction, print, ask)
+    print(report.summary())
+    if report.question:
+        print(f"it asks: {report.question}")
+    return 0 if report.ok else 1
 
 
 def _ask(question: str, db: Path) -> int:

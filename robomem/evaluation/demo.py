@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from robomem.scene_graph.world_model import FrameResult, WorldModel
 from robomem.types import Detections
 from robomem.viewer.figures import draw_comparison, draw_map
 from robomem.viewer.recording import Recording
+
+if TYPE_CHECKING:
+    from robomem.evaluation.remote_household import RemoteHousehold
 
 QUESTIONS = (
     "where is the mug?",
@@ -58,21 +61,30 @@ class _Witness:
             self.recording.frame(frame, detections, result, world)
 
 
-def run_demo(seed: int, quick: bool, out: Path, say: Say) -> int:
-    """Run the demo and write its files to `out` (see the module). Exit status 0 if the mug was brought."""
+def run_demo(seed: int, quick: bool, out: Path, say: Say, in_process: bool = False) -> int:
+    """Run the demo and write its files to `out` (see the module). Exit status 0 if the mug was brought.
+
+    Args:
+        in_process: everything in this process, without ROS 2; else simulator, world model, memory and planner are processes of their own
+            (the twins, which only compare, run in this one either way).
+    """
     teller = _Teller(say)
     out.mkdir(parents=True, exist_ok=True)
-    recording = _recording(out, say)
+    wire = not in_process and _ros_is_here(say)
+    recording = None if wire else _recording(out, say)
     witness = _Witness(recording)
-    teller.head(f"building home {seed}")
+    teller.head(f"building home {seed}" + (", four processes over ROS 2" if wire else ""))
+    home = _remote(seed, out, teller) if wire else None
+    told: tale.Story | None = None
     try:
-        told = _stage(seed, quick, out, witness, teller)
+        told = _stage(seed, quick, out, witness, teller, home)
         teller.head(f'the order: "{tale.ORDER}"')
-        path_from = len(witness.path)
+        path = home.path if home is not None else witness.path
+        path_from = len(path)
         arm = tale.run_arm(told, "memory", say=teller.head)
         answers = _answers(told, teller)
         told.home.memory.flush()
-        _draw(told, out, np.array(witness.path[path_from:]))
+        _draw(told, out, np.array(path[path_from:]))
         for name in () if quick else tale.ARMS[1:]:
             teller.head(f"the same task by a twin that remembers {'only rooms and furniture' if name == 'map only' else 'nothing'}")
             tale.run_arm(told, name, say=teller.chat)
@@ -86,6 +98,9 @@ def run_demo(seed: int, quick: bool, out: Path, say: Say) -> int:
     finally:
         if recording is not None:
             recording.close()
+        last = home if told is None else told.home
+        if last is not None:
+            last.close()
 
 
 def _recording(out: Path, say: Say) -> Recording | None:
@@ -96,9 +111,24 @@ def _recording(out: Path, say: Say) -> Recording | None:
         return None
 
 
-def _stage(seed: int, quick: bool, out: Path, witness: _Witness, teller: _Teller) -> tale.Story:
-    database = fresh_database(out)
-    return tale.stage(seed, database, witness, rounds=1 if quick else tale.ROUNDS, say=_by_weight(teller))
+def _ros_is_here(say: Say) -> bool:
+    from robomem.nodes.environment import ros_missing
+
+    missing = ros_missing()
+    if missing:
+        say(f"{' and '.join(missing)} cannot be imported (`make setup` installs it): everything runs in this one process")
+    return not missing
+
+
+def _remote(seed: int, out: Path, teller: _Teller) -> RemoteHousehold:
+    from robomem.evaluation.remote_household import RemoteHousehold
+
+    return RemoteHousehold(seed, fresh_database(out).resolve(), out / "logs", (out / "recording.rrd").resolve(), say=teller.head)
+
+
+def _stage(seed: int, quick: bool, out: Path, witness: _Witness, teller: _Teller, home: RemoteHousehold | None) -> tale.Story:
+    database = fresh_database(out) if home is None else home.database
+    return tale.stage(seed, database, witness, rounds=1 if quick else tale.ROUNDS, say=_by_weight(teller), home=home)
 
 
 def _by_weight(teller: _Teller) -> Say:

@@ -22,8 +22,8 @@ def recall_to_msg(r: Recall) -> Answer:
     msg.radius90_m, msg.p_still_there = float(r.radius90_m), float(r.p_still_there)
     c = r.candidates
     msg.candidate_ids, msg.candidate_labels = pack([x.id for x in c], "i8"), [x.label for x in c]
-    msg.candidate_positions, msg.candidate_scores = pack([x.position for x in c], "f8"), pack([x.score for x in c], "f4")
-    msg.candidate_p_still_there = pack([x.p_still_there for x in c], "f4")
+    msg.candidate_positions, msg.candidate_scores = pack([x.position for x in c], "f8"), pack([x.score for x in c], "f8")
+    msg.candidate_p_still_there = pack([x.p_still_there for x in c], "f8")
     msg.candidate_places, msg.candidate_colors = [x.place for x in c], [x.color for x in c]
     return msg
 
@@ -78,7 +78,7 @@ def places_to_msg(found: Sequence[PlaceProbability]) -> PlaceProbabilities:
     msg = PlaceProbabilities(labels=[p.label for p in found], rooms=[p.room for p in found], relations=[p.relation for p in found])
     msg.why = [p.why for p in found]
     msg.place_ids, msg.looked_ns = pack([p.place_id for p in found], "i8"), pack(or_minus_one(p.looked_ns for p in found), "i8")
-    msg.positions, msg.probabilities = pack([p.position for p in found], "f8"), pack([p.probability for p in found], "f4")
+    msg.positions, msg.probabilities = pack([p.position for p in found], "f8"), pack([p.probability for p in found], "f8")
     msg.containers, msg.open = pack([p.container for p in found], "u1"), pack([p.is_open for p in found], "u1")
     return msg
 
@@ -92,7 +92,7 @@ def places_from_msg(msg: Any) -> list[PlaceProbability]:
     n = len(msg.place_ids)
     names = ("labels", "rooms", "relations", "why", "looked_ns", "containers", "open")
     rows("places", n, **{k: getattr(msg, k) for k in names})
-    spots, p = unpack(msg.positions, "f8", (n, 3), "places.positions"), unpack(msg.probabilities, "f4", (n,), "places.probabilities")
+    spots, p = unpack(msg.positions, "f8", (n, 3), "places.positions"), unpack(msg.probabilities, "f8", (n,), "places.probabilities")
     return [
         PlaceProbability(
             int(msg.place_ids[i]),

@@ -130,7 +130,9 @@ def detections_to_msg(found: Detections, width: int, height: int) -> DetectionMa
     """Detections -> message (the caller sets the header)."""
     msg = DetectionMasks(width=width, height=height, labels=list(found.labels))
     msg.scores, msg.boxes = pack(found.scores, "f4"), pack(found.boxes_xyxy, "f4")
-    runs = [rle.encode(m, b) for m, b in zip(found.masks, found.boxes_xyxy, strict=True)] if found.masks is not None else []
+    windows = [rle.extent(m) for m in found.masks] if found.masks is not None else []
+    runs = [rle.encode(m, w) for m, w in zip(found.masks, windows, strict=True)] if found.masks is not None else []
+    msg.windows = pack(windows, "u4")
     msg.run_counts = pack([len(r) for r in runs] if runs else np.zeros(len(found)), "u4")
     msg.runs = pack(np.concatenate(runs) if runs else [], "u4")
     if found.embeddings is not None:
@@ -152,7 +154,8 @@ def detections_from_msg(msg: Any) -> Detections:
     boxes = unpack(msg.boxes, "f4", (n, 4), "detections.boxes")
     if n and np.abs(boxes).max() > MAX_PIXELS:
         raise WireError("absurd_size", "detections.boxes: far outside any image")
-    masks = _masks(msg, boxes, width, height) if n and len(msg.runs) else None
+    windows = unpack(msg.windows, "u4", (n, 4), "detections.windows") if len(msg.windows) else boxes
+    masks = _masks(msg, windows, width, height) if n and len(msg.runs) else None
     d = int(msg.embedding_size)
     embeddings = unpack(msg.embeddings, "f4", (n, d), "detections.embeddings") if d and n else None
     if len(msg.states) not in (0, n):
@@ -164,7 +167,7 @@ def detections_from_msg(msg: Any) -> Detections:
         raise WireError("bad_detections", str(error)) from None
 
 
-def _masks(msg: Any, boxes: NDArray[np.float32], width: int, height: int) -> NDArray[np.bool_]:
+def _masks(msg: Any, boxes: NDArray[Any], width: int, height: int) -> NDArray[np.bool_]:
     counts, runs = unpack(msg.run_counts, "u4", (len(boxes),), "run_counts"), np.asarray(msg.runs, np.uint32)
     if int(counts.astype(np.uint64).sum()) != runs.size:
         raise WireError("wrong_length", f"detections.runs: {runs.size} entries, run_counts say {int(counts.sum())}")
@@ -193,16 +196,16 @@ def objects_to_msg(views: Sequence[ObjectView], stamp_ns: int, frame: str, seq: 
     msg.labels, msg.kinds = [v.label for v in views], [v.kind for v in views]
     msg.statuses, msg.colors = [v.status for v in views], [v.color for v in views]
     msg.states = [dumps({k: list(s) for k, s in v.states.items()}) for v in views]
-    msg.label_probabilities = pack([v.label_probs.get(v.label, 0.0) for v in views], "f4")
+    msg.label_probabilities = pack([v.label_probs.get(v.label, 0.0) for v in views], "f8")
     msg.ids, msg.places = pack([v.id for v in views], "i8"), pack(or_minus_one(v.place for v in views), "i8")
-    msg.positions, msg.sizes = pack([v.position for v in views], "f8"), pack([v.size for v in views], "f4")
-    msg.yaws, msg.existences = pack([v.yaw_rad for v in views], "f4"), pack([v.existence for v in views], "f4")
-    msg.covariances = pack([v.covariance[UPPER] for v in views], "f4")
+    msg.positions, msg.sizes = pack([v.position for v in views], "f8"), pack([v.size for v in views], "f8")
+    msg.yaws, msg.existences = pack([v.yaw_rad for v in views], "f8"), pack([v.existence for v in views], "f8")
+    msg.covariances = pack([v.covariance[UPPER] for v in views], "f8")
     msg.first_seen_ns, msg.last_seen_ns = pack([v.first_seen_ns for v in views], "i8"), pack([v.last_seen_ns for v in views], "i8")
     msg.last_checked_ns = pack([v.last_seen_ns for v in views], "i8")
     msg.supports = pack([v.support for v in views], "u4")
     nowhere = np.full(3, np.nan)
-    msg.seen_from = pack([nowhere if v.seen_from is None else v.seen_from for v in views], "f4")
+    msg.seen_from = pack([nowhere if v.seen_from is None else v.seen_from for v in views], "f8")
     return msg
 
 
@@ -215,13 +218,13 @@ def objects_from_msg(msg: Any) -> list[ObjectView]:
     n = len(msg.ids)
     names = ("labels", "kinds", "statuses", "colors", "states", "label_probabilities", "yaws", "existences")
     rows("objects", n, **{k: getattr(msg, k) for k in (*names, "first_seen_ns", "last_seen_ns", "supports", "places")})
-    p, size = unpack(msg.positions, "f8", (n, 3), "objects.positions"), unpack(msg.sizes, "f4", (n, 3), "objects.sizes")
-    upper = unpack(msg.covariances, "f4", (n, 6), "objects.covariances").astype(float)
+    p, size = unpack(msg.positions, "f8", (n, 3), "objects.positions"), unpack(msg.sizes, "f8", (n, 3), "objects.sizes")
+    upper = unpack(msg.covariances, "f8", (n, 6), "objects.covariances")
     seen_from = np.asarray(msg.seen_from, float)
     if seen_from.size != 3 * n:
         raise WireError("wrong_length", f"objects.seen_from: {seen_from.size} numbers for {n} rows")
     seen_from = seen_from.reshape(n, 3)
-    existence = unpack(msg.existences, "f4", (n,), "objects.existences")
+    existence = unpack(msg.existences, "f8", (n,), "objects.existences")
     if n and not ((existence >= 0) & (existence <= 1)).all():
         raise WireError("not_a_probability", "objects.existences: expected 0..1")
     out = []
@@ -259,7 +262,7 @@ def events_to_msg(events: Sequence[Event]) -> Events:
     """Events -> message."""
     msg = Events(kinds=[e.kind for e in events], labels=[e.label for e in events])
     msg.ids, msg.stamps_ns = pack([e.id for e in events], "i8"), pack([e.stamp_ns for e in events], "i8")
-    msg.object_ids, msg.beliefs = pack([e.object_id for e in events], "i8"), pack([e.belief for e in events], "f4")
+    msg.object_ids, msg.beliefs = pack([e.object_id for e in events], "i8"), pack([e.belief for e in events], "f8")
     msg.before, msg.after = [dumps(e.before) for e in events], [dumps(e.after) for e in events]
     msg.evidence_counts = pack([len(e.evidence) for e in events], "u4")
     msg.evidence = pack([i for e in events for i in e.evidence], "i8")

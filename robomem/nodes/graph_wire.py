@@ -87,14 +87,14 @@ class GraphDiff:
 def _put_nodes(msg: Any, nodes: list[Node]) -> None:
     msg.node_ids, msg.node_layers = pack([n.id for n in nodes], "i8"), [n.layer for n in nodes]
     msg.node_labels, msg.node_attributes = [n.label for n in nodes], [dumps(n.attributes) for n in nodes]
-    msg.node_positions, msg.node_sizes = pack([n.position for n in nodes], "f8"), pack([n.size for n in nodes], "f4")
-    msg.node_yaws, msg.node_from_ns = pack([n.yaw_rad for n in nodes], "f4"), pack([n.from_ns for n in nodes], "i8")
+    msg.node_positions, msg.node_sizes = pack([n.position for n in nodes], "f8"), pack([n.size for n in nodes], "f8")
+    msg.node_yaws, msg.node_from_ns = pack([n.yaw_rad for n in nodes], "f8"), pack([n.from_ns for n in nodes], "i8")
     msg.node_to_ns = pack(or_minus_one(n.to_ns for n in nodes), "i8")
 
 
 def _put_relations(msg: Any, relations: list[Relation]) -> None:
     msg.subjects, msg.objects = pack([r.subject for r in relations], "i8"), pack([r.object for r in relations], "i8")
-    msg.predicates, msg.probabilities = [r.predicate for r in relations], pack([r.probability for r in relations], "f4")
+    msg.predicates, msg.probabilities = [r.predicate for r in relations], pack([r.probability for r in relations], "f8")
     msg.relation_from_ns = pack([r.from_ns for r in relations], "i8")
     msg.relation_to_ns = pack(or_minus_one(r.to_ns for r in relations), "i8")
 
@@ -150,7 +150,7 @@ def apply_delta(graph: SceneGraph, msg: Any) -> None:
     rows("relations", m, from_ns=msg.relation_from_ns, to_ns=msg.relation_to_ns)
     rows("stays", k, from_ns=msg.stay_from_ns, to_ns=msg.stay_to_ns)
     rows("merged", len(msg.merged_from), into=msg.merged_into)
-    positions, sizes = unpack(msg.node_positions, "f8", (n, 3), "node_positions"), unpack(msg.node_sizes, "f4", (n, 3), "node_sizes")
+    positions, sizes = unpack(msg.node_positions, "f8", (n, 3), "node_positions"), unpack(msg.node_sizes, "f8", (n, 3), "node_sizes")
     spots = unpack(msg.stay_positions, "f8", (k, 3), "stay_positions")
     attributes = [loads(text, "node_attributes") for text in msg.node_attributes]
     for a, b in zip(msg.merged_from, msg.merged_into, strict=True):

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 
-def window(box: NDArray[np.float32], width: int, height: int) -> tuple[int, int, int, int]:
+def extent(mask: NDArray[np.bool_]) -> NDArray[np.uint32]:
+    """The smallest box (left, top, right, bottom, px) that holds every pixel of a mask; zeros for an empty one."""
+    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return np.array([cols[0], rows[0], cols[-1] + 1, rows[-1] + 1] if len(rows) else [0, 0, 0, 0], np.uint32)
+
+
+def window(box: NDArray[Any], width: int, height: int) -> tuple[int, int, int, int]:
     """The box (left, top, right, bottom, px) rounded outwards to whole pixels inside the image: x0, y0, x1, y1."""
     x0, y0 = np.floor(box[:2]).astype(int)
     x1, y1 = np.ceil(box[2:]).astype(int)
@@ -14,7 +22,7 @@ def window(box: NDArray[np.float32], width: int, height: int) -> tuple[int, int,
     return x0, y0, max(x0, int(np.clip(x1, 0, width))), max(y0, int(np.clip(y1, 0, height)))
 
 
-def encode(mask: NDArray[np.bool_], box: NDArray[np.float32]) -> NDArray[np.uint32]:
+def encode(mask: NDArray[np.bool_], box: NDArray[Any]) -> NDArray[np.uint32]:
     """Run lengths (UInt32[k]) of a mask Bool[h, w] over its box, row by row, beginning with zeros; pixels outside the box are dropped."""
     height, width = mask.shape
     x0, y0, x1, y1 = window(box, width, height)
@@ -27,7 +35,7 @@ def encode(mask: NDArray[np.bool_], box: NDArray[np.float32]) -> NDArray[np.uint
     return np.concatenate([[0], runs]).astype(np.uint32) if flat[0] else runs
 
 
-def decode(runs: NDArray[np.uint32], box: NDArray[np.float32], width: int, height: int) -> NDArray[np.bool_]:
+def decode(runs: NDArray[np.uint32], box: NDArray[Any], width: int, height: int) -> NDArray[np.bool_]:
     """The mask Bool[h, w] of run lengths.
 
     Raises:

@@ -108,7 +108,7 @@ class ActionHand:
         """One act at Float64[3] (m, map)."""
         goal = ManipulateObject.Goal(act=act, object_id=-1, position=pack(np.asarray(p_map, float), "f8"))
         if size_m is not None:
-            goal.size = pack(np.asarray(size_m, float), "f4")
+            goal.size = pack(np.asarray(size_m, float), "f8")
         outcome = self._caller.run(goal)
         if outcome.result is not None:
             self._holding = bool(outcome.result.holding)

@@ -123,13 +123,14 @@ def test_objects_events_and_answers_come_back() -> None:
     assert recall_from_msg(recall_to_msg(Recall("unknown"))).position is None
 
 
-CODE = {"scores": "f", "boxes": "f", "embeddings": "f", "run_counts": "I", "runs": "I"}
+CODE = {"scores": "f", "boxes": "f", "embeddings": "f", "run_counts": "I", "runs": "I", "windows": "I"}
 NUMBERS = st.lists(st.sampled_from([0.0, 1.0, -5.0, 31.5, 1e30, float("nan"), float("inf")]), max_size=8)
 COUNTS = st.lists(st.integers(0, 2**32 - 1), max_size=6)
 WORDS = st.lists(st.sampled_from(["", "mug", "{", "[1]", '{"open": 3}', "x" * 5000]), max_size=3)
 SIZES = st.sampled_from([0, 1, 7, 32, 2**31])
 JUNK = {  # what rclpy lets through, by field
-    "labels": WORDS, "states": WORDS, "scores": NUMBERS, "boxes": NUMBERS, "embeddings": NUMBERS, "run_counts": COUNTS, "runs": COUNTS,
+    "labels": WORDS, "states": WORDS, "scores": NUMBERS, "boxes": NUMBERS, "embeddings": NUMBERS,
+    "run_counts": COUNTS, "runs": COUNTS, "windows": COUNTS,
     "embedding_size": SIZES, "width": SIZES, "height": SIZES,
 }  # fmt: skip
 

@@ -24,3 +24,10 @@ def test_a_mask_comes_back_inside_its_box(seed: int, x: float, y: float, w: floa
 def test_runs_that_do_not_fill_the_box_are_refused(runs: list[int]) -> None:
     with pytest.raises(ValueError, match="box holds 100"):
         rle.decode(np.array(runs, np.uint32), np.array([0, 0, 10, 10], np.float32), 40, 30)
+
+
+@given(st.integers(0, 2**31), st.sampled_from([0.0, 0.002, 0.3, 1.0]))
+def test_over_its_own_extent_no_pixel_of_a_mask_is_lost(seed: int, share: float) -> None:
+    mask = np.random.default_rng(seed).random((30, 40)) < share
+    window = rle.extent(mask)
+    assert (rle.decode(rle.encode(mask, window), window, 40, 30) == mask).all()
