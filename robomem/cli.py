@@ -36,9 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("config", type=Path, help="see config/up_camera.yaml")
     up.add_argument("--logs", type=Path, default=Path("out/up/logs"), help="folder for one log per node")
 
-    do = commands.add_parser(
-        "do", help="give the running planner node a task, as words (Ctrl-C cancels it)")
-    )
+    do = commands.add_parser("do", help="give the running planner node a task, as words (Ctrl-C cancels it)")
     do.add_argument("instruction")
     do.add_argument("--ask", action="store_true", help="come back with a question when several things fit, instead of taking the likeliest")
 
