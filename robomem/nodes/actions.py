@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from action_msgs.msg import GoalStatus
 from rclpy.action import ActionClient
-from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 
 Status = Literal["succeeded", "rejected", "aborted", "cancelled", "stalled", "no server", "server died"]
 _BY_CODE: dict[int, Status] = {
@@ -46,9 +46,10 @@ class ActionCaller:
         find_s: how long a server may be missing at the start.
     """
 
-    def __init__(self, node: Any, kind: Any, name: str, stall_s: float = 30.0, find_s: float = 10.0, group: Any = None) -> None:
+    def __init__(self, node: Any, kind: Any, name: str, stall_s: float = 30.0, find_s: float = 10.0) -> None:
         self.name, self._stall_s, self._find_s = name, stall_s, find_s
-        self._client = ActionClient(node, kind, name, callback_group=group or ReentrantCallbackGroup())
+        # A group of its own: feedback comes one after the other, in order, and whoever waits for it waits in another group.
+        self._client = ActionClient(node, kind, name, callback_group=MutuallyExclusiveCallbackGroup())
         self._stop = threading.Event()
         self._lock = threading.Lock()
 

@@ -58,7 +58,7 @@ class PlannerNode(RobomemNode):
         self._caller = Caller(self, self._calls)
         self._transforms = listen(self, self.reject, group=MutuallyExclusiveCallbackGroup())
         self.memory = RemoteMemory(self._caller, lambda: self.body.now_ns() if self.body is not None else 0)
-        self.body = make_body(self, self.param, self._transforms, self.memory.world.wait_for, self._calls)
+        self.body = make_body(self, self.param, self._transforms, self.memory.world.wait_for)
         self._server = ActionServer(
             self,
             ExecuteTask,

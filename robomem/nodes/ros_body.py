@@ -59,8 +59,8 @@ def result_of(outcome: Outcome, **data: Any) -> SkillResult:
 class ActionBase:
     """Drives by our DriveBase action."""
 
-    def __init__(self, node: Any, name: str = "drive_base", group: Any = None) -> None:
-        self._caller = ActionCaller(node, DriveBase, name, group=group)
+    def __init__(self, node: Any, name: str = "drive_base") -> None:
+        self._caller = ActionCaller(node, DriveBase, name)
 
     def follow(self, path_xy: NDArray[np.float64], final_yaw: float | None) -> SkillResult:
         """Drive along Float64[k, 2] (m, map)."""
@@ -81,8 +81,8 @@ class ActionBase:
 class ActionHead:
     """Looks by our LookAt action."""
 
-    def __init__(self, node: Any, name: str = "look_at", group: Any = None) -> None:
-        self._caller = ActionCaller(node, LookAt, name, group=group)
+    def __init__(self, node: Any, name: str = "look_at") -> None:
+        self._caller = ActionCaller(node, LookAt, name)
 
     def look_at(self, p_map: NDArray[np.float64]) -> SkillResult:
         """One glance at Float64[3] (m, map)."""
@@ -100,8 +100,8 @@ class ActionHead:
 class ActionHand:
     """Grasps by our ManipulateObject action."""
 
-    def __init__(self, node: Any, name: str = "manipulate_object", group: Any = None) -> None:
-        self._caller = ActionCaller(node, ManipulateObject, name, group=group)
+    def __init__(self, node: Any, name: str = "manipulate_object") -> None:
+        self._caller = ActionCaller(node, ManipulateObject, name)
         self._holding = False
 
     def act(self, act: str, p_map: NDArray[np.float64], size_m: NDArray[np.float64] | None) -> SkillResult:

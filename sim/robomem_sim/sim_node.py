@@ -56,6 +56,7 @@ class SimNode(RobomemNode):
         self._folded = threading.Condition()
         self._folded_ns = self._frame_ns = -1
         self._held: list[Any] = []
+        self._waited_s = 0.0
         self._world: Any = None
         self._beat_idle: Any = None
 
@@ -70,7 +71,8 @@ class SimNode(RobomemNode):
         self._world = World(self._home, id_salt=int(self.param("id_salt")))
         self._sim_time = ManualClock(int(self.param("start_ns")))
         self.robot = SimRobot(self._world, seed, self._show, self._sim_time)
-        self.robot.on_tick, self.robot.stopped = self._tick, self._stop.is_set
+        self._lockstep = bool(self.param("lockstep"))
+        self.robot.on_tick, self.robot.stopped = self._step, self._stop.is_set
         self._odom = inverse(pose2d(*self.robot.true_pose()))  # odometry counts from where it was switched on
         make = self.create_publisher
         self._clock_out, self._tf_out = make(Clock, "/clock", qos.CLOCK), make(TFMessage, "/tf", qos.TF)
@@ -112,6 +114,11 @@ class SimNode(RobomemNode):
 
     # -- what the sensors say ------------------------------------------------------------------------------------------
 
+    def _step(self) -> None:
+        """After every step of time; in lockstep nobody looks between two images."""
+        if not self._lockstep:
+            self._tick()
+
     def _tick(self) -> None:
         """Clock and transforms of this moment."""
         now = self._sim_time.now_ns()
@@ -139,6 +146,7 @@ class SimNode(RobomemNode):
             msg.header.frame_id = OPTICAL
             set_stamp(msg.header.stamp, frame.stamp_ns)
         self._frame_ns = frame.stamp_ns
+        began = time.monotonic()
         end = time.monotonic() + GIVE_UP_S
         while True:
             self._tick()
@@ -146,10 +154,12 @@ class SimNode(RobomemNode):
             self._found.publish(said)
             self._depth.publish(depth)
             self._rgb.publish(rgb)
-            if not self.param("lockstep") or self._stop.is_set():
+            if not self._lockstep or self._stop.is_set():
                 return
             with self._folded:
                 if self._folded.wait_for(lambda: self._folded_ns >= frame.stamp_ns, RESEND_S):
+                    self._waited_s += time.monotonic() - began
+                    self.told = {"images": str(self.robot.frames), "waited_for_the_world_model_s": f"{self._waited_s:.1f}"}
                     return
             if time.monotonic() > end:
                 self.reject("image_not_folded_in", "sim: no world model folds the images in; the story goes on without it")
@@ -211,7 +221,7 @@ class SimNode(RobomemNode):
         beat = [time.monotonic()]
 
         def tick() -> None:
-            self._tick()
+            self._step()
             if end is not None and time.monotonic() - beat[0] > 0.2:
                 beat[0] = time.monotonic()
                 handle.publish_feedback(DriveBase.Feedback(distance_left_m=float(np.hypot(*(end - self.robot.pose()[:2])))))
@@ -220,7 +230,7 @@ class SimNode(RobomemNode):
         try:
             r = self.robot.follow(path, float(goal.final_yaw) if goal.turn else None)
         finally:
-            self.robot.on_tick = self._tick
+            self.robot.on_tick = self._step
         result = DriveBase.Result(ok=r.ok, reason=r.reason, distance_m=float(r.distance_m))
         result.contact = [float(v) for v in r.data.get("at", ())]
         return result
