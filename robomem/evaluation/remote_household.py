@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from robomem.config import RobomemConfig
+from robomem.errors import InvalidInputError, RobomemError
 from robomem.evaluation.household import HOUR_NS, START_NS, Say, StagedHome
 from robomem.ids import IdAllocator
 from robomem.memory.robot_memory import RobotMemory
@@ -75,7 +76,7 @@ class RemoteHousehold(StagedHome):
             self.supervisor.watch(WATCH_S)
             try:
                 self.path.append(self.director.base_xy())
-            except Exception:  # noqa: BLE001  no transform yet: the path simply begins later
+            except RobomemError:  # no transform yet: the path simply begins later
                 continue
 
     @property
@@ -155,7 +156,7 @@ class RemoteHousehold(StagedHome):
 
     def free_spot(self, name: str, furniture: str, center: Any) -> Any:
         """Not offered over the wire: the story uses habits only."""
-        raise NotImplementedError("a free spot is known to the in-process simulator only; use habits=True")
+        raise InvalidInputError("a free spot is known to the simulator in this process only; stage the story with habits=True")
 
     def close(self) -> None:
         """Stop every node, last first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable
@@ -15,7 +16,7 @@ prepare_ros_environment()
 
 import rclpy  # noqa: E402  the environment comes first
 from rclpy.callback_groups import ReentrantCallbackGroup  # noqa: E402
-from rclpy.executors import MultiThreadedExecutor  # noqa: E402
+from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from rclpy.signals import SignalHandlerOptions  # noqa: E402
 from robomem_msgs.action import ExecuteTask  # noqa: E402
@@ -57,11 +58,8 @@ class Director:
         self._thread.start()
 
     def _spin(self) -> None:
-        try:
+        with contextlib.suppress(ExternalShutdownException):  # the context went first: that is the end, not a fault
             self._executor.spin()
-        except Exception:
-            if self._context.ok():
-                raise
 
     def _now_ns(self) -> int:
         return self.body.now_ns()
