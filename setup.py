@@ -73,6 +73,7 @@ setup(
         "console_scripts": [
             "robomem = robomem.cli:main",
             "robomem_memory = robomem.nodes.memory:main",
+            "robomem_planner = robomem.nodes.planner:main",
             "robomem_world_model = robomem.nodes.world_model:main",
         ]
     },

@@ -27,7 +27,7 @@ def declared(module: str) -> set[str]:
 def test_executables_parameters_and_arguments_agree(path: Path) -> None:
     tree = ast.parse(path.read_text())
     arguments = next(ast.literal_eval(n.value) for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id == "ARGUMENTS")
-    used = set(re.findall(r'value\["(\w+)"\]', path.read_text()))
+    used = set(re.findall(r'(?:value|text|given)\["(\w+)"\]', path.read_text()))
     assert used == {name for name, _, _ in arguments} and all(about for _, _, about in arguments)
     entry = (ROOT / "setup.py").read_text()
     calls = node_calls(tree)
