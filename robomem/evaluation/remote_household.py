@@ -39,10 +39,18 @@ class RemoteHousehold(StagedHome):
         logs: folder for one log per node.
         recording: a rerun file that the world model writes, or None.
         say: told what the supervisor does.
+        start_ns: the simulator's first time; later than the newest image of a database that is not new.
     """
 
     def __init__(
-        self, seed: int, database: Path, logs: Path, recording: Path | None = None, id_salt: int = 0, say: Say = lambda _t: None
+        self,
+        seed: int,
+        database: Path,
+        logs: Path,
+        recording: Path | None = None,
+        id_salt: int = 0,
+        say: Say = lambda _t: None,
+        start_ns: int = START_NS,
     ) -> None:
         from robomem.nodes.environment import prepare_ros_environment
 
@@ -54,7 +62,7 @@ class RemoteHousehold(StagedHome):
         self.seed, self.home, self.database = seed, generate_home(seed), Path(database)
         specs = [
             NodeSpec(
-                "sim", "robomem_sim.sim_node", {"seed": seed, "id_salt": id_salt, "start_ns": START_NS, "lockstep": True, "idle": False}
+                "sim", "robomem_sim.sim_node", {"seed": seed, "id_salt": id_salt, "start_ns": start_ns, "lockstep": True, "idle": False}
             ),
             NodeSpec("memory", "robomem.nodes.memory", {"database": str(self.database), "seed": seed}),
             NodeSpec("world_model", "robomem.nodes.world_model", {"seed": seed, "recording": str(recording or "")}),
@@ -63,7 +71,7 @@ class RemoteHousehold(StagedHome):
         self.supervisor = Supervisor(specs, logs, say)
         self.supervisor.start()
         self.director = Director()
-        self.clock = _SimClock(START_NS)
+        self.clock = _SimClock(start_ns)
         self.director.use_clock(self.clock.now_ns)
         self.memory, self.robot = self.director.memory, self.director.body
         self._over = threading.Event()

@@ -1,0 +1,48 @@
+"""Images between two processes: how many of 300 RGB-D pairs of 640x480 arrive, and how late."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks._ros_process import Ear, finish, start
+
+from robomem.nodes import qos  # isort: skip  after the module that sets the ROS environment
+from sensor_msgs.msg import Image
+
+from robomem.evaluation.report import bootstrap_ci, wilson_ci
+from robomem.nodes.conversions import image_depth, image_rgb
+from robomem.nodes.wire import to_ns
+
+HZ = 30.0
+
+
+def measure(folder: Path, pairs: int) -> dict[str, Any]:
+    """Share of pairs of which both images arrived, and the time from the stamp to both as arrays in the other process, ms."""
+    arrived: dict[str, dict[int, int]] = {"rgb": {}, "depth": {}}
+
+    def take(stream: str, msg: Any) -> None:
+        image_rgb(msg) if stream == "rgb" else image_depth(msg)
+        arrived[stream].setdefault(to_ns(msg.header.stamp), time.time_ns())
+
+    with Ear() as ear:
+        for stream in arrived:
+            ear.hear(Image, f"{stream}/image", qos.SENSOR, lambda m, s=stream: take(s, m))
+        log, report = folder / "camera.log", folder / "pairs.json"
+        camera = start("benchmarks._ros_camera", log, count=pairs, hz=HZ, report=report)
+        finish(camera, pairs / HZ + 40.0, log)
+        time.sleep(0.2)
+    sent = json.loads(report.read_text())["stamps"]
+    late = [(max(arrived["rgb"][s], arrived["depth"][s]) - s) / 1e6 for s in sent if s in arrived["rgb"] and s in arrived["depth"]]
+    return {
+        "pairs": len(sent),
+        "pairs_share": len(late) / len(sent),
+        "pairs_share_ci": wilson_ci(len(late), len(sent)),
+        "image_p50_ms": round(float(np.median(late)), 2),
+        "image_p95_ms": round(float(np.percentile(late, 95)), 2),
+        "image_p95_ms_ci": bootstrap_ci(late, lambda v: float(np.percentile(v, 95))),
+    }
