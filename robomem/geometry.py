@@ -117,6 +117,26 @@ def matrix_from_quaternion(q: ArrayLike) -> Float:
     )
 
 
+def slerp(a: Float, b: Float, share: float) -> Float:
+    """The unit quaternion (wxyz) `share` of the way from a to b, along the shorter arc."""
+    dot = float(a @ b)
+    if dot < 0.0:
+        b, dot = -b, -dot
+    if dot > 0.9995:
+        out = a + share * (b - a)
+        return out / np.linalg.norm(out)
+    angle = np.arccos(min(dot, 1.0))
+    return (np.sin((1 - share) * angle) * a + np.sin(share * angle) * b) / np.sin(angle)
+
+
+def between(a: Float, b: Float, share: float) -> Float:
+    """The rigid transform `share` of the way from a to b: translation linear, rotation slerp."""
+    out = np.eye(4)
+    out[:3, 3] = (1 - share) * a[:3, 3] + share * b[:3, 3]
+    out[:3, :3] = matrix_from_quaternion(slerp(quaternion_from_matrix(a[:3, :3]), quaternion_from_matrix(b[:3, :3]), share))
+    return out
+
+
 def yaw_of(T: Float) -> float:
     """Heading (rad) of the x axis of a transform, projected on the ground."""
     return float(np.arctan2(T[1, 0], T[0, 0]))

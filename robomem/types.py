@@ -16,7 +16,7 @@ from robomem.errors import InvalidInputError
 
 Status = Literal["tentative", "confirmed", "occluded", "missing", "removed", "held"]
 Verdict = Literal["found", "ambiguous", "moved_since_seen", "unknown"]
-EventKind = Literal["appeared", "moved", "removed", "state_changed", "relation_changed", "merged", "split"]
+EventKind = Literal["appeared", "moved", "removed", "state_changed", "relation_changed", "merged", "split", "map_corrected"]
 
 MAX_LABEL_CHARS = 80
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from robomem.clock import NS_PER_S
-from robomem.geometry import Float
+from robomem.geometry import Float, wrap_angle
 
 MAX_LOG_ODDS = 5.3  # r = 0.995: nothing is ever so sure that a clear look at its empty place could not undo it
 MIN_LOG_ODDS = -6.0
@@ -90,6 +90,16 @@ class Evidence:
         if change < 0:
             self.hits.pop(cell, None)  # the viewpoint changed its mind: a later sighting from it is news
         return change
+
+    def turn(self, yaw_rad: float, cell_rad: float) -> None:
+        """The map turned by `yaw_rad` about +z: the same viewpoints now lie in other bearings."""
+        for name in ("hits", "misses", "empties"):
+            book: dict[ViewCell, float] = {}
+            for (bearing, elevation, far), value in getattr(self, name).items():
+                middle = float(wrap_angle((bearing + 0.5) * cell_rad + yaw_rad))
+                cell = (math.floor(middle / cell_rad), elevation, far)
+                book[cell] = max(book.get(cell, 0.0), value)
+            setattr(self, name, book)
 
     def _charge(self, book: dict[ViewCell, float], cell: ViewCell, change: float, cap: float) -> float:
         used = book.get(cell, 0.0)

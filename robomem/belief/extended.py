@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from robomem.geometry import inverse, transform
+
 VOXEL_M = 0.05
 MAX_VOXELS = 6000
 PATCH = 4  # voxels of a 15 cm neighbourhood that make a surface
@@ -60,22 +62,27 @@ def common_yaw(yaws: NDArray[np.float64], weights: NDArray[np.float64]) -> float
 
 
 class VoxelBody:
-    """Voxels of one extended object with the number of frames that saw each."""
+    """Voxels of one extended object with the number of frames that saw each.
+
+    Attributes:
+        T_map_voxels: Float64[4, 4]; the voxels' own frame, so that a corrected map moves the body without cutting it into voxels anew.
+    """
 
     def __init__(self) -> None:
         self.keys = np.zeros(0, np.int64)
         self.counts = np.zeros(0, np.int32)
         self.frames = 0
+        self.T_map_voxels = np.eye(4)
         self._fitted = 0
 
     def add(self, points: NDArray[np.floating]) -> None:
         """Count one frame's surface points Float[k, 3] (map frame, m)."""
         if len(points) == 0:
             return
-        keys, inverse = np.unique(np.concatenate([self.keys, _pack(points)]), return_inverse=True)
+        keys, place = np.unique(np.concatenate([self.keys, _pack(transform(inverse(self.T_map_voxels), points))]), return_inverse=True)
         counts = np.zeros(len(keys), np.int32)
-        counts[inverse[: len(self.keys)]] = self.counts
-        counts[inverse[len(self.keys) :]] += 1
+        counts[place[: len(self.keys)]] = self.counts
+        counts[place[len(self.keys) :]] += 1
         if len(keys) > MAX_VOXELS:
             keep = np.sort(np.argsort(-counts, kind="stable")[:MAX_VOXELS])
             keys, counts = keys[keep], counts[keep]
@@ -94,7 +101,7 @@ class VoxelBody:
         # neighbourhood of 15 cm shows as a patch. A stray point has no neighbours.
         points = _unpack(self.keys)
         _, patch, size = np.unique(np.floor(points / (3 * VOXEL_M)).astype(np.int64), axis=0, return_inverse=True, return_counts=True)
-        return points[often | (size[patch.ravel()] >= PATCH)]
+        return np.asarray(transform(self.T_map_voxels, points[often | (size[patch.ravel()] >= PATCH)]), np.float64)
 
     def box(self, on_floor: bool, home_yaw: float | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
         """Centre Float64[3] (m), size Float64[3] (m), yaw (rad) of the body; `on_floor` extends it down to z = 0."""

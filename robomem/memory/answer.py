@@ -167,7 +167,7 @@ def _changed(q: _Asked, found: re.Match[str]) -> Answer:
         return Answer(f"I know no room called '{room}'; I know {', '.join(sorted(rooms)) or 'no room yet'}.")
     events = [e for e in q.memory.changes(since, until, room or None) if q.memory.ontology.prior(e.label).kind != "agent"]
     new = [e for e in events if e.kind == "appeared" and not e.before.get("again")]
-    told = _settled([e for e in events if e not in new and e.kind not in ("merged", "split")])
+    told = _settled([e for e in events if e not in new and e.kind not in ("merged", "split", "map_corrected")])
     if q.when is not None and not q.when.first:
         told, new = sorted([*told, *new], key=lambda e: (e.stamp_ns, e.id)), []
     where = f" in the {room}" if room else ""

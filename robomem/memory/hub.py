@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -56,10 +57,24 @@ class MemoryHub(RobotMemory):
         """
         with self._guard:
             try:
-                self._live.get()
+                world = self._live.get()
+                arrays = world.snapshot() if self._live.caught_up else self.store.world()
             finally:
                 self._live.model = None
-            return self.store.world(), self._rates.to_json()
+            return arrays, self._rates.to_json()
+
+    def knows_map(self, arrays: Mapping[str, NDArray[Any]]) -> bool:
+        """False if a snapshot is of a corrected map whose correction has not come here yet: rows and snapshot would disagree.
+
+        Raises:
+            InvalidInputError: no snapshot of ours.
+        """
+        try:
+            corrected = int(json.loads(bytes(np.asarray(arrays["meta"], np.uint8))).get("corrected", 0))
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            raise InvalidInputError(f"world snapshot: does not fit the format: {error}") from None
+        with self._guard:
+            return corrected <= self._recorder.remapper.newest()
 
     def keep_world(self, arrays: Mapping[str, NDArray[Any]], move_rates: str, stamp_ns: int, graph: SceneGraph) -> None:
         """Keep the world model's state for its next start.

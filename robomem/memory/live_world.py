@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from robomem.belief.correction import MapCorrection
 from robomem.clock import NS_PER_S
 from robomem.config import RobomemConfig
 from robomem.errors import InvalidInputError
@@ -38,6 +39,7 @@ class LiveWorld:
         self._seed = seed
         self._on_record = frozenset(store.objects())
         self.model: WorldModel | None = None
+        self.caught_up = 0  # corrections of the map that the restored snapshot had not seen
 
     def get(self) -> WorldModel:
         """The world model, restored from the last snapshot when first asked for."""
@@ -46,6 +48,7 @@ class LiveWorld:
             arrays = self._store.world()
             if arrays:
                 self.model.restore(arrays)
+            self.caught_up = self._recorder.remapper.catch_up(self.model)
             self._mark_lost(self.model)
         return self.model
 
@@ -62,6 +65,23 @@ class LiveWorld:
         if lost:
             LOG.warning("%d objects on record are newer than the last snapshot and must be seen again", len(lost))
             self._store.put_objects([(replace(view, status="missing"), place) for view, place in lost])
+
+    def correct_map(self, correction: MapCorrection) -> None:
+        """Move world and rows by a correction of the map; durable when this returns.
+
+        Raises:
+            StoreError: read-only.
+        """
+        self._store.begin()
+        world = self.get()
+        world.correct_map(correction)
+        events, moved = world.unwritten()
+        found, none = Observations.empty(world.stamp_ns), np.zeros(0, np.int64)
+        result = FrameResult(world.stamp_ns, events, found, none, none, moved, {})
+        self._recorder.commit(result, [v for i in moved if (v := world.object(i)) is not None], world.graph)
+        world.written()
+        self.save()
+        self._store.flush()
 
     def save(self) -> None:
         """Write graph, snapshot and learned rates."""

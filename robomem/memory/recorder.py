@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from robomem.clock import NS_PER_S
+from robomem.clock import NS_PER_S, SystemClock
 from robomem.errors import InvalidInputError
 from robomem.memory.records import Correction, PlaceWords
+from robomem.memory.remap import Remapper
 from robomem.memory.short_term import ShortTermMemory
 from robomem.memory.spatial import GONE, Sighting, SpatialHistory
 from robomem.memory.store import Store
@@ -21,14 +22,15 @@ from robomem.types import Event, ObjectView
 GRAPH_EVERY_S = 2.0  # rooms, places and relation probabilities are written this often; what an event names, at once
 SNAPSHOT_EVERY_S = 60.0
 SNAPSHOT_AFTER_NEWS_S = 10.0  # sooner when something appeared or merged: a crash must not give it a second id
+SAME_TIME_NS = 3600 * NS_PER_S  # stamps nearer than this to the wall clock are wall-clock stamps
 P_STEP = 0.05  # a relation whose probability changed by less is not rewritten
 
 
 class Recorder:
     """Writes frames. Holds no truth of its own but what was written last, to write only what changed."""
 
-    def __init__(self, store: Store, history: SpatialHistory, short_term: ShortTermMemory) -> None:
-        self._store, self._history, self._short_term = store, history, short_term
+    def __init__(self, store: Store, history: SpatialHistory, short_term: ShortTermMemory, remapper: Remapper) -> None:
+        self._store, self._history, self._short_term, self.remapper = store, history, short_term, remapper
         self.corrections: dict[int, Correction] = store.corrections()
         self._nodes: dict[int, tuple[Any, ...]] = {}
         self._relations: dict[tuple[int, str, int, int], tuple[Any, ...]] = {}
@@ -45,7 +47,13 @@ class Recorder:
             graph: for places in words and for nodes and relations.
         """
         stamp = result.stamp_ns
-        self._put_events(result.events, graph)
+        if not self._store.get_meta("time"):
+            near = abs(SystemClock().now_ns() - stamp) < SAME_TIME_NS
+            self._store.put_meta("time", "wall" if near else "recorded")
+        for event in result.events:
+            if event.kind == "map_corrected":
+                self._follow(event)
+        self._put_events([e for e in result.events if e.kind != "map_corrected"], graph)
         seen: dict[int, list[int]] = {}
         for observation, thing in zip(result.observation_ids.tolist(), result.object_ids.tolist(), strict=True):
             seen.setdefault(thing, []).append(observation)
@@ -61,7 +69,7 @@ class Recorder:
                 self._short_term.pin(s.view.id, s.view.status == "held")
                 self._short_term.update(s.view)
         self._store.put_meta("last_stamp_ns", str(stamp))
-        if stamp - self._graph_ns >= GRAPH_EVERY_S * NS_PER_S:
+        if abs(stamp - self._graph_ns) >= GRAPH_EVERY_S * NS_PER_S:  # abs: the clock may have been set back
             self.sync_graph(graph, stamp)
         elif result.events:
             self._put_graph([n for e in result.events if (n := graph.node(e.object_id))], graph, stamp)
@@ -100,6 +108,18 @@ class Recorder:
             done = {event.id for event, _, _ in found}
             self._roomless = [row for row in self._roomless if row[0].id not in done]
 
+    def _follow(self, event: Event) -> None:
+        """The map was corrected: rows, caches and what a user said move with it, once."""
+        if self.remapper.known(event):
+            return
+        self.remapper.apply(event)
+        self.corrections = self._store.corrections()
+        self._history.reload()
+        for unit in self._short_term.units():
+            if unit.id in self._store.objects():
+                self._short_term.move(unit.id, self._store.objects()[unit.id][0].position)
+        self._graph_ns, self._news = -(1 << 62), True  # nodes and snapshot follow at once
+
     def _merge(self, event: Event) -> None:
         absorbed = event.before.get("id")
         if isinstance(absorbed, int) and absorbed != event.object_id:
@@ -132,6 +152,10 @@ class Recorder:
         self._relations = {k: v for k, v in self._relations.items() if k[0] not in gone and k[2] not in gone}
         self._roomless = [row for row in self._roomless if row[0].object_id not in gone]
         self._held -= gone
+        self._history.reload()
+        for i in gone:
+            self._short_term.pin(i, False)
+            self._short_term.discard(i)
 
     # -- graph and snapshot
 
@@ -169,7 +193,7 @@ class Recorder:
     def snapshot_due(self, stamp_ns: int) -> bool:
         """True when the world model's snapshot should be written again."""
         wait = SNAPSHOT_AFTER_NEWS_S if self._news else SNAPSHOT_EVERY_S
-        return stamp_ns - self._snapshot_ns >= wait * NS_PER_S
+        return abs(stamp_ns - self._snapshot_ns) >= wait * NS_PER_S
 
     def snapshot_written(self, stamp_ns: int) -> None:
         """Note that it was."""

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robomem.belief.correction import MapCorrection
 from robomem.belief.existence import MoveRates
-from robomem.clock import NS_PER_S, Clock, SystemClock
+from robomem.clock import Clock, SystemClock
 from robomem.config import RobomemConfig
 from robomem.errors import InvalidInputError, StoreError
 from robomem.ids import IdAllocator
@@ -27,6 +28,7 @@ from robomem.memory.live_world import FrameDoor, LiveWorld, check_masks, nothing
 from robomem.memory.questions import Questions, graph_from_rows
 from robomem.memory.recorder import Recorder, place_of
 from robomem.memory.records import Lesson
+from robomem.memory.remap import Remapper
 from robomem.memory.semantic import SemanticMemory
 from robomem.memory.short_term import ShortTermMemory
 from robomem.memory.spatial import GONE, SpatialHistory
@@ -37,8 +39,6 @@ from robomem.perception.frame import RgbdFrame
 from robomem.scene_graph.graph import SceneGraph
 from robomem.scene_graph.world_model import FrameResult, WorldModel
 from robomem.types import Detections, Episode, Event, ObjectView, PlaceProbability, Recall, clean_label
-
-SAME_TIME_NS = 3600 * NS_PER_S  # stamps nearer than this to the wall clock are wall-clock stamps
 
 
 class RobotMemory:
@@ -61,7 +61,7 @@ class RobotMemory:
         self.episodic = EpisodicMemory(store, self._ids.next, config.memory.max_episodes)
         self.semantic = SemanticMemory(store, self._ids.next)
         self._history = SpatialHistory(store, self._ids.next)
-        self._recorder = Recorder(store, self._history, self.short_term)
+        self._recorder = Recorder(store, self._history, self.short_term, Remapper(store))
         self._similarity = LabelSimilarity()
         self._questions = Questions(store, self._history, ontology, config.memory, self._refresh, self._hours, self._similarity)
         self._live = LiveWorld(store, self._recorder, config, self._ids, seed, ontology)
@@ -184,9 +184,6 @@ class RobotMemory:
 
     def _commit(self, result: FrameResult, views: Sequence[ObjectView], graph: SceneGraph) -> None:
         """Write what a frame changed: `views` are the objects of `result.changed`."""
-        if not self.store.get_meta("time"):
-            near = abs(SystemClock().now_ns() - result.stamp_ns) < SAME_TIME_NS
-            self.store.put_meta("time", "wall" if near else "recorded")
         self._recorder.commit(result, views, graph)
         self._door.newest_ns = max(self._door.newest_ns, result.stamp_ns)
         self._live.save_if_due()
@@ -346,6 +343,15 @@ class RobotMemory:
             self.store.put_objects([row])
             return row[0]
 
+    def correct_map(self, correction: MapCorrection) -> None:
+        """The localiser corrected itself: belief, graph and every row of the past move; ids stay. Durable when this returns.
+
+        Raises:
+            StoreError: read-only.
+        """
+        with self._guard:
+            self._live.correct_map(correction)
+
     def forget(self, label: str | None = None, id: int | None = None, region: Region | None = None) -> Forgotten:
         """Remove things from rows, history, observations, events, words, summaries and the world; then prove it by search.
 
@@ -363,17 +369,10 @@ class RobotMemory:
         with self._guard:
             eraser, name = Eraser(self.store), self.ontology.canonical(label) if label is not None else None
             done = eraser.erase(name, self.store.resolve(int(id or 0)), region, self.world)
-            self._drop_cached(done.ids)
+            self._recorder.forget(done.ids)
             self._live.save()
             eraser.seal(done.ids, name)
             return done
-
-    def _drop_cached(self, ids: Sequence[int]) -> None:
-        self._history.reload()
-        self._recorder.forget(ids)
-        for i in ids:
-            self.short_term.pin(i, False)
-            self.short_term.discard(i)
 
     # -- keeping
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +72,11 @@ class ShortTermMemory:
     def units(self) -> list[Unit]:
         """All units, the most recently used last (reading them all counts as no use)."""
         return sorted(self._units.values(), key=lambda unit: self._usage[unit.id].last_used)
+
+    def move(self, object_id: int, position: NDArray[np.float64]) -> None:
+        """The map was corrected: a unit is at Float64[3] m of it (this counts as no use)."""
+        if object_id in self._units:
+            self._units[object_id] = replace(self._units[object_id], position=position)
 
     def pin(self, object_id: int, pinned: bool = True) -> None:
         """Protect an object (held, current goal) from eviction, or stop protecting it."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ class SqliteCore:
         self._guard = threading.RLock()
         self._began_s: float | None = None  # None: no transaction is open
         self._dirty = threading.Event()
-        self._closing = False
+        self._closing = self._together = False
         self._fault: StoreError | None = None
         self.needs_verify = False  # a note that everything rests on was damaged
         self.bad_rows = 0  # rows refused for their checksum since this was opened
@@ -107,7 +107,7 @@ class SqliteCore:
             self.database.execute("BEGIN IMMEDIATE")
             self._began_s = self._monotonic_s()
             self._dirty.set()
-        elif self._monotonic_s() - self._began_s >= self._interval_s:
+        elif not self._together and self._monotonic_s() - self._began_s >= self._interval_s:
             self._commit()
             self.begin()
 
@@ -117,6 +117,25 @@ class SqliteCore:
             self.database.execute("COMMIT")
             self._began_s = None
             self._dirty.clear()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Everything put inside is one transaction, however long it takes: committed as a whole, or undone when something raises."""
+        with self._guard:
+            self.flush()
+            self.begin()
+            self._together = True
+            try:
+                yield
+                self._commit()
+            except BaseException:
+                with suppress(StoreError):  # SQLite itself has rolled back after some faults
+                    self.database.execute("ROLLBACK")
+                self._began_s = None
+                self._dirty.clear()
+                raise
+            finally:
+                self._together = False
 
     def drain(self) -> None:
         """Write what a subclass keeps back until the commit."""

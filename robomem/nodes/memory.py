@@ -194,6 +194,9 @@ class MemoryNode(RobomemNode):
                 arrays = {name: archive[name] for name in archive.files}
         except (ValueError, OSError, KeyError):
             raise WireError("bad_archive", "write_world: no NumPy archive of plain arrays") from None
+        if not hub.knows_map(arrays):
+            response.ok, response.reason = False, "correction_first"  # its batch is on the way; the next snapshot will do
+            return
         hub.keep_world(arrays, request.move_rates, int(request.stamp_ns), self._mirror.graph)
 
     def read_world(self, hub: MemoryHub, request: Any, response: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robomem.belief.correction import MapCorrection
 from robomem.belief.tracker import Changes, Tracker
 from robomem.config import GraphConfig
 from robomem.ids import IdAllocator
@@ -84,6 +85,11 @@ class GraphBuilder:
         if track is not None:
             track.anchor = view.position.copy()
         self._refresh(stamp_ns, view.id, self.furniture(), ())
+
+    def map_corrected(self, stamp_ns: int, correction: MapCorrection) -> tuple[Event, ...]:
+        """The home as a whole stands elsewhere in the map; the event says where, so that memory moves the past alike."""
+        self._log.add(stamp_ns, "map_corrected", self.building, {}, correction.to_json(), (), 1.0, "home")
+        return self._log.collect()
 
     # -- one change each ---------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ the table, and walls (seen above 1.25 m) can be told from furniture.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -181,6 +181,31 @@ class OccupancyGrid:
         gone = brief & (state == kernels.OCCUPIED) & (log[: kernels.OBSTACLE_SLABS].max(axis=0) < kernels.LOG_OCCUPIED)
         state[gone] = np.where(self._layers["seen"][gone] >= kernels.SEEN_FREE, kernels.FREE, kernels.UNKNOWN)
         return int(gone.sum())
+
+    # -- what a corrected map needs
+
+    @property
+    def start_ns(self) -> int:
+        """Stamp of the first frame, 0 before it."""
+        return self._start_ns or 0
+
+    def hit_ns(self) -> NDArray[np.int64]:
+        """Int64[rows, cols]: when a surface was last measured in each cell (meaningless where `touched` is False)."""
+        return self.start_ns + (self._layers["last_hit"].astype(np.float64) * 1e9).astype(np.int64)
+
+    def touched(self) -> NDArray[np.bool_]:
+        """Bool[rows, cols]: cells in which a surface above the floor was measured."""
+        return np.asarray((self._layers["log"] > 0).any(axis=0))
+
+    def rebase(self, origin: tuple[float, float], moved: Callable[[NDArray[Any], Any], NDArray[Any]]) -> None:
+        """Replace every layer by `moved(layer, value of an unseen cell)` under a new origin (m)."""
+        self._layers = {name: moved(layer, _FILL.get(name, 0)) for name, layer in self._layers.items()}
+        self.origin = origin
+
+    def set_clock(self, stamp_ns: int) -> None:
+        """The clock was set: the grid's own seconds go on from where they are."""
+        if self._start_ns is not None:
+            self._start_ns = int(stamp_ns) - round(self._now_s * 1e9)
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Everything needed to go on later, as arrays of plain dtypes."""

@@ -35,6 +35,7 @@ def pack(world: WorldModel) -> Arrays:
             out[f"embedding_{i}"] = t.embedding
         if t.body is not None:
             out[f"voxels_{i}"], out[f"voxel_counts_{i}"] = t.body.keys, t.body.counts
+            out[f"voxel_frame_{i}"] = t.body.T_map_voxels
     out |= pack_space(world)
     meta = {
         "format": FORMAT,
@@ -43,6 +44,7 @@ def pack(world: WorldModel) -> Arrays:
         "aliases": list(tracker.aliases.items()),
         "rates": tracker.rates.to_json(),
         "graph": world.graph.to_json(),
+        "corrected": world.corrected,
         "gone_ns": list(world.whereabouts.gone_ns.items()),
         "building": world.builder.building,
         "robot": world.builder.robot,
@@ -84,6 +86,7 @@ def unpack(world: WorldModel, arrays: Mapping[str, NDArray[np.generic]]) -> None
     world.tracker.rates.load_json(meta["rates"])
     world.tracker.stamp_ns = world.stamp_ns = int(meta["stamp_ns"])
     world.tracker._frames = int(meta["frames"])
+    world.corrected = int(meta.get("corrected", 0))
     world._rng.bit_generator.state = meta["rng"]
     world.builder.building, world.builder.robot = int(meta["building"]), int(meta["robot"])
     world.rooms._building = world.builder.building
@@ -127,6 +130,8 @@ def _unpack_tracks(world: WorldModel, meta: dict[str, Any], arrays: Mapping[str,
             body = VoxelBody()
             body.keys, body.counts = np.array(arrays[f"voxels_{i}"], np.int64), np.array(arrays[f"voxel_counts_{i}"], np.int32)
             body.frames = int(row["body_frames"])
+            if f"voxel_frame_{i}" in arrays:
+                body.T_map_voxels = np.array(arrays[f"voxel_frame_{i}"], np.float64)
         track = _track_from(row, index, world, body)
         if f"embedding_{i}" in arrays:
             track.embedding = np.array(arrays[f"embedding_{i}"], np.float32)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from robomem.belief.correction import MapCorrection
 from robomem.belief.tracker import Changes, Tracker
 from robomem.clock import NS_PER_S
 from robomem.config import RobomemConfig
@@ -19,6 +20,7 @@ from robomem.perception.frame import RgbdFrame
 from robomem.perception.lifting import Lifter
 from robomem.scene_graph.builder import GraphBuilder
 from robomem.scene_graph.graph import SceneGraph
+from robomem.scene_graph.map_correction import correct
 from robomem.scene_graph.occupancy import OccupancyGrid
 from robomem.scene_graph.room_layer import RoomLayer
 from robomem.scene_graph.whereabouts import Surface, Whereabouts
@@ -75,6 +77,8 @@ class WorldModel:
         self._rng = rng
         self._rooms_ns = -(10**18)
         self._pending: tuple[Event, ...] = ()
+        self._shifted: set[int] = set()  # objects that a correction of the map moved since the last frame
+        self.corrected = 0  # id of the newest "map_corrected" event that this world has followed
 
     # -- one frame ---------------------------------------------------------------------------------------------------
 
@@ -114,7 +118,8 @@ class WorldModel:
         return FrameResult(frame.stamp_ns, events, obs, observation_ids, changes.object_ids, self._changed(changes), stage_ms)
 
     def _changed(self, changes: Changes) -> tuple[int, ...]:
-        ids = changes.touched | set(changes.gone) | {i for i, _, _ in changes.moved}
+        ids = changes.touched | set(changes.gone) | {i for i, _, _ in changes.moved} | self._shifted
+        self._shifted = set()
         return tuple(sorted(i for i in ids if i in self.tracker.tracks))
 
     def _keep_rooms(self, stamp_ns: int, events: tuple[Event, ...]) -> None:
@@ -203,6 +208,32 @@ class WorldModel:
         self._keep_rooms(self.stamp_ns, events)
         self._pending += events  # they reach the store with the next frame
         return events
+
+    def correct_map(self, correction: MapCorrection, stamp_ns: int | None = None) -> tuple[Event, ...]:
+        """The localiser corrected itself (`map -> odom` jumped): everything that hangs on the wrong poses moves, past and present.
+
+        Ids, relations, existence and looks stay: the next frame sees every thing where it now is. The "map_corrected" event tells memory.
+
+        Args:
+            stamp_ns: when; the newest frame's stamp if not given.
+        """
+        events = self.builder.map_corrected(self.stamp_ns if stamp_ns is None else stamp_ns, correction)
+        self.follow_map(correction, events[-1].id)
+        self._pending += events  # they reach the store with the next frame
+        return events
+
+    def unwritten(self) -> tuple[tuple[Event, ...], tuple[int, ...]]:
+        """Events that would reach the store with the next frame, and the ids they concern: who writes them sooner calls `written`."""
+        return self._pending, tuple(sorted({*self._shifted, *(e.object_id for e in self._pending)} & self.tracker.tracks.keys()))
+
+    def written(self) -> None:
+        """What `unwritten` said is in the store."""
+        self._pending, self._shifted = (), set()
+
+    def follow_map(self, correction: MapCorrection, event_id: int) -> None:
+        """Move by a correction that is on record already (a snapshot older than it was restored)."""
+        self._shifted |= correct(self, correction)
+        self.corrected = event_id
 
     def note_searched(self, place_id: int, stamp_ns: int) -> None:
         """The inside of a place was looked at and seen."""
