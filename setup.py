@@ -30,6 +30,7 @@ ROS = [
     "ros-diagnostic-msgs==5.5.1",
     "mcap>=1.2",
     "rosbags>=0.10",
+    "zstandard>=0.21",
 ]
 TEST = ["filterpy>=1.4.5", "hypothesis>=6.100", "pytest>=8.0", "pytest-xdist>=3.5"]
 EXTRAS = {

@@ -1,4 +1,4 @@
-"""The command line: `robomem demo | replay | ask | up | bench | eval | doctor`."""
+"""The command line: `robomem demo | replay | record | view | ask | up | bench | eval | doctor`."""
 
 from __future__ import annotations
 
@@ -21,12 +21,22 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--in-process", action="store_true", help="everything in one process, without ROS 2")
     demo.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for summary.json, memory.db, recording.rrd, map.png")
 
-    replay = commands.add_parser("replay", help="build a memory from a recorded RGB-D folder")
-    replay.add_argument("folder", type=Path, help="frame-*.color.jpg|png, .depth.png (mm), .pose.txt, camera-intrinsics.txt")
+    replay = commands.add_parser("replay", help="build a memory from a recorded RGB-D folder or a bag (.mcap)")
+    replay.add_argument(
+        "folder", type=Path, metavar="FOLDER|BAG", help="frame-*.color.jpg|png, .depth.png (mm), .pose.txt, camera-intrinsics.txt; or .mcap"
+    )
     replay.add_argument("--out", type=Path, default=Path("out/replay"), help="folder for memory.db, recording.rrd, map.png, summary.json")
     replay.add_argument("--ask", action="append", default=[], metavar="QUESTION", help="a question to answer at the end (repeatable)")
     replay.add_argument("--limit", type=int, default=0, help="use only the first N frames")
     replay.add_argument("--no-recording", action="store_true", help="do not write recording.rrd")
+
+    _add_bag_options(replay)
+
+    convert = commands.add_parser("convert", help="a recorded RGB-D folder as a bag (.mcap) that ROS tools play")
+    convert.add_argument("folder", type=Path)
+    convert.add_argument("bag", type=Path, metavar="BAG.mcap")
+    convert.add_argument("--limit", type=int, default=0, help="only the first N frames")
+    convert.add_argument("--detect", action="store_true", help="also write what the packaged detector says (needs robomem_msgs)")
 
     ask = commands.add_parser("ask", help='ask a memory: robomem ask "where is the mug?" --db out/demo/memory.db')
     ask.add_argument("question")
@@ -50,6 +60,14 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser("doctor", help="what is installed, what is missing, which command mends it")
     return parser
+
+
+def _add_bag_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("for a bag")
+    for name, default in (("rgb", "/rgb/image"), ("depth", "/depth/image"), ("camera-info", "/camera_info"), ("detections", "/detections")):
+        group.add_argument(f"--{name}", default=default, metavar="TOPIC", help=f"default {default}")
+    group.add_argument("--map-frame", default="map", metavar="FRAME", help="frame of every position (default map)")
+    group.add_argument("--camera-frame", default="", metavar="FRAME", help="optical frame; default: the colour image's own")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -81,8 +99,14 @@ def _run(args: argparse.Namespace) -> int:
         return run_demo(args.seed, args.quick, args.out, print, args.in_process)
     if args.command == "replay":
         from robomem.evaluation.replay import run_replay
+        from robomem.nodes.bag_sequence import BagOptions
 
-        return run_replay(args.folder, args.out, args.ask, args.limit, not args.no_recording, print)
+        names = BagOptions(args.rgb, args.depth, args.camera_info, args.detections, args.map_frame, args.camera_frame)
+        return run_replay(args.folder, args.out, args.ask, args.limit, not args.no_recording, print, names)
+    if args.command == "convert":
+        from robomem.evaluation.convert import folder_to_bag
+
+        return folder_to_bag(args.folder, args.bag, args.limit, args.detect, print)
     if args.command == "ask":
         return _ask(args.question, args.db)
     if args.command == "doctor":

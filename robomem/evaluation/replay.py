@@ -1,12 +1,13 @@
-"""`robomem replay FOLDER`: a recorded RGB-D sequence becomes a memory, a map, a recording and answers."""
+"""`robomem replay FOLDER|BAG`: a recorded RGB-D sequence becomes a memory, a map, a recording and answers."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,9 +15,11 @@ from robomem.errors import InvalidInputError
 from robomem.evaluation.report import table, write_json
 from robomem.memory.answer import ask
 from robomem.memory.robot_memory import RobotMemory
+from robomem.nodes.bag_sequence import BagOptions, BagSequence
 from robomem.perception.detectors import CocoDetector, Detector
+from robomem.perception.frame import RgbdFrame
 from robomem.perception.sequence import RgbdSequence
-from robomem.types import ObjectView
+from robomem.types import Detections, ObjectView
 from robomem.viewer.figures import draw_map
 from robomem.viewer.recording import Recording
 
@@ -36,13 +39,57 @@ class Pace:
     removed: set[int] = field(default_factory=set)
 
 
-def run_replay(folder: Path, out: Path, questions: Sequence[str], limit: int, record: bool, say: Say) -> int:
-    """Replay a folder and write memory.db, map.png, recording.rrd and summary.json to `out`.
+class Source(Protocol):
+    """What is replayed: frames with what a detector said of them when they were recorded (None: none did)."""
+
+    rejected: Counter[str]
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[tuple[RgbdFrame, Detections | None]]: ...
+    def to_world(self, p_map: Any) -> Any:
+        """Points Float64[..., 3] of the map frame (m) in the recording's own world frame."""
+        ...
+
+
+class FolderSource:
+    """A recorded folder, to which no detector has said anything yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self._sequence = RgbdSequence(folder)
+        self.to_world = self._sequence.to_world
+
+    @property
+    def rejected(self) -> Counter[str]:
+        """How many frames were left out, by reason."""
+        return self._sequence.rejected
+
+    def __len__(self) -> int:
+        return len(self._sequence)
+
+    def __iter__(self) -> Iterator[tuple[RgbdFrame, Detections | None]]:
+        return ((frame, None) for frame in self._sequence)
+
+
+def open_source(path: Path, options: BagOptions | None = None) -> Source:
+    """A bag (an .mcap, or a folder of them as `ros2 bag record` leaves it), or else an RGB-D folder.
+
+    Raises:
+        InvalidInputError: neither.
+    """
+    if path.is_file() or (path.is_dir() and next(path.glob("*.mcap"), None) is not None):
+        return BagSequence(path, options)
+    return FolderSource(path)
+
+
+def run_replay(
+    folder: Path, out: Path, questions: Sequence[str], limit: int, record: bool, say: Say, options: BagOptions | None = None
+) -> int:
+    """Replay a folder or a bag and write memory.db, map.png, recording.rrd and summary.json to `out`.
 
     Raises:
         InvalidInputError: no recording there, or none of its frames can be used.
     """
-    sequence = RgbdSequence(folder)
+    sequence = open_source(folder, options)
     detector = CocoDetector()
     out.mkdir(parents=True, exist_ok=True)
     database = fresh_database(out)
@@ -55,7 +102,10 @@ def run_replay(folder: Path, out: Path, questions: Sequence[str], limit: int, re
             if recording is not None:
                 recording.close()
         if pace.frames == 0:
-            raise InvalidInputError(f"replay: none of the {len(sequence)} frames could be used: {dict(sequence.rejected)}")
+            first = "; ".join(getattr(sequence, "rejections", [])[:1])
+            raise InvalidInputError(
+                f"replay: none of the {len(sequence)} frames could be used: {dict(sequence.rejected)}{'; ' + first if first else ''}"
+            )
         assert memory.world is not None
         memory.world.refresh_rooms()
         figures = _figures(memory, sequence, pace)
@@ -84,12 +134,12 @@ def fresh_database(out: Path) -> Path:
     return database
 
 
-def _feed(memory: RobotMemory, sequence: RgbdSequence, detector: Detector, recording: Recording | None, limit: int, say: Say) -> Pace:
+def _feed(memory: RobotMemory, sequence: Source, detector: Detector, recording: Recording | None, limit: int, say: Say) -> Pace:
     pace = Pace()
     total = min(len(sequence), limit) if limit else len(sequence)
-    for frame in sequence:
+    for frame, said in sequence:
         t0 = time.perf_counter()
-        detections = detector.detect(frame.rgb)
+        detections = detector.detect(frame.rgb) if said is None else said
         t1 = time.perf_counter()
         result = memory.observe(frame, detections)
         t2 = time.perf_counter()
@@ -110,7 +160,7 @@ def _feed(memory: RobotMemory, sequence: RgbdSequence, detector: Detector, recor
     return pace
 
 
-def _figures(memory: RobotMemory, sequence: RgbdSequence, pace: Pace) -> dict[str, Any]:
+def _figures(memory: RobotMemory, sequence: Source, pace: Pace) -> dict[str, Any]:
     assert memory.world is not None
     known = [v for v in memory.objects() if v.status in PRESENT]
     return {
@@ -128,7 +178,7 @@ def _figures(memory: RobotMemory, sequence: RgbdSequence, pace: Pace) -> dict[st
     }
 
 
-def _row(view: ObjectView, sequence: RgbdSequence) -> dict[str, Any]:
+def _row(view: ObjectView, sequence: Source) -> dict[str, Any]:
     return {
         "id": view.id,
         "label": view.label,

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from robomem_msgs.msg import DetectionMasks, Events, ObservationRows, TrackedObjects
-from sensor_msgs.msg import CameraInfo, Image
 
 from robomem.errors import InvalidInputError
 from robomem.geometry import matrix_from_quaternion, quaternion_from_matrix
@@ -18,6 +16,10 @@ from robomem.nodes.wire import WireError, dumps, loads, or_minus_one, pack, rows
 from robomem.perception.frame import Intrinsics
 from robomem.types import Detections, Event, ObjectView, Observations
 
+if TYPE_CHECKING:  # messages are read by their fields, and a bag's have the same: classes are loaded only where one is made
+    from robomem_msgs.msg import DetectionMasks, Events, ObservationRows, TrackedObjects
+    from sensor_msgs.msg import CameraInfo, Image
+
 MAX_PIXELS = 4096 * 4096
 MAX_DETECTIONS = 4096
 MAX_MASK_PIXELS = 2**28  # of all masks of one message: a quarter of a gigabyte
@@ -25,7 +27,7 @@ UNIT_TOLERANCE = 1e-2
 UPPER = np.triu_indices(3)
 FORWARD, BACKWARD = slice(0, 3), slice(2, None, -1)  # slices: picking channels by a list of indices costs four times as much
 RGB = {"rgb8": (3, FORWARD), "bgr8": (3, BACKWARD), "rgba8": (4, FORWARD), "bgra8": (4, BACKWARD), "mono8": (1, FORWARD)}
-DEPTH = {"16UC1": ("u2", 0.001), "mono16": ("u2", 0.001), "32FC1": ("f4", 1.0)}
+DEPTH = {"16UC1": ("u2", 1000.0), "mono16": ("u2", 1000.0), "32FC1": ("f4", 1.0)}  # type, counts per metre
 
 
 # -- sensors ---------------------------------------------------------------------------------------------------------
@@ -65,15 +67,17 @@ def image_depth(msg: Any) -> NDArray[np.float32]:
     """
     if msg.encoding not in DEPTH:
         raise WireError("wrong_encoding", f"depth image: encoding {msg.encoding!r}; expected one of {sorted(DEPTH)}")
-    code, scale = DEPTH[msg.encoding]
+    code, per_m = DEPTH[msg.encoding]
     dtype = np.dtype(code).newbyteorder(">" if msg.is_bigendian else "<")
     raw = np.ascontiguousarray(_pixels(msg, dtype.itemsize)).view(dtype)
-    depth = raw.astype(np.float32) * np.float32(scale)
+    depth = raw.astype(np.float32) / np.float32(per_m)  # divided, not multiplied: the nearest float of so many millimetres
     return np.where(np.isfinite(depth) & (depth > 0), depth, np.float32(0))
 
 
 def image_to_msg(array: NDArray[Any], encoding: str) -> Image:
     """UInt8[h, w, 3] ("rgb8"), UInt16[h, w] mm ("16UC1") or Float32[h, w] m ("32FC1") -> sensor_msgs/Image (the caller sets the header)."""
+    from sensor_msgs.msg import Image
+
     array = np.ascontiguousarray(array)
     msg = Image(height=array.shape[0], width=array.shape[1], encoding=encoding, step=array.strides[0])
     msg.data = pack(np.frombuffer(array.tobytes(), np.uint8), "u1")
@@ -82,6 +86,8 @@ def image_to_msg(array: NDArray[Any], encoding: str) -> Image:
 
 def info_to_msg(k: Intrinsics) -> CameraInfo:
     """Intrinsics -> sensor_msgs/CameraInfo (the caller sets the header)."""
+    from sensor_msgs.msg import CameraInfo
+
     msg = CameraInfo(height=k.height, width=k.width, distortion_model="plumb_bob", d=[0.0] * 5)
     msg.k = [k.fx, 0.0, k.cx, 0.0, k.fy, k.cy, 0.0, 0.0, 1.0]
     msg.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
@@ -129,6 +135,8 @@ def put_rigid(T: NDArray[np.float64], translation: Any, rotation: Any) -> None:
 
 def detections_to_msg(found: Detections, width: int, height: int) -> DetectionMasks:
     """Detections -> message (the caller sets the header)."""
+    from robomem_msgs.msg import DetectionMasks
+
     msg = DetectionMasks(width=width, height=height, labels=list(found.labels))
     msg.scores, msg.boxes = pack(found.scores, "f4"), pack(found.boxes_xyxy, "f4")
     windows = [rle.extent(m) for m in found.masks] if found.masks is not None else []
@@ -191,6 +199,8 @@ def _masks(msg: Any, boxes: NDArray[Any], width: int, height: int) -> NDArray[np
 
 def objects_to_msg(views: Sequence[ObjectView], stamp_ns: int, frame: str, seq: int) -> TrackedObjects:
     """Views -> message."""
+    from robomem_msgs.msg import TrackedObjects
+
     msg = TrackedObjects(seq=seq)
     set_stamp(msg.header.stamp, stamp_ns)
     msg.header.frame_id = frame
@@ -261,6 +271,8 @@ def objects_from_msg(msg: Any) -> list[ObjectView]:
 
 def events_to_msg(events: Sequence[Event]) -> Events:
     """Events -> message."""
+    from robomem_msgs.msg import Events
+
     msg = Events(kinds=[e.kind for e in events], labels=[e.label for e in events])
     msg.ids, msg.stamps_ns = pack([e.id for e in events], "i8"), pack([e.stamp_ns for e in events], "i8")
     msg.object_ids, msg.beliefs = pack([e.object_id for e in events], "i8"), pack([e.belief for e in events], "f8")
@@ -305,6 +317,8 @@ def events_from_msg(msg: Any) -> list[Event]:
 
 def observations_to_msg(found: Observations, ids: NDArray[np.int64], object_ids: NDArray[np.int64]) -> ObservationRows:
     """Observations of one image -> message, without their surface points."""
+    from robomem_msgs.msg import ObservationRows
+
     msg = ObservationRows(stamp_ns=int(found.stamp_ns), labels=list(found.labels), colors=list(found.colors))
     msg.ids, msg.object_ids = pack(ids, "i8"), pack(object_ids, "i8")
     for name in ("scores", "positions", "covariances", "sizes", "yaws", "embeddings"):
