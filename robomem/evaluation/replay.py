@@ -42,7 +42,10 @@ class Pace:
 class Source(Protocol):
     """What is replayed: frames with what a detector said of them when they were recorded (None: none did)."""
 
-    rejected: Counter[str]
+    @property
+    def rejected(self) -> Counter[str]:
+        """How many frames or messages were left out, by reason."""
+        ...
 
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[tuple[RgbdFrame, Detections | None]]: ...
@@ -166,7 +169,7 @@ def _figures(memory: RobotMemory, sequence: Source, pace: Pace) -> dict[str, Any
     return {
         "n": pace.frames,
         "seeds": "none (recorded data)",
-        "frame": "positions in the recording's own world frame, m; position_map: z up",
+        "frame": "positions in the recording's own world frame (a bag's: the map's), m; position_map: z up",
         "removed_share": len(pace.removed) / max(len(pace.ever_confirmed), 1),
         "fps": pace.frames / max(pace.detect_s + pace.memory_s, 1e-9),
         "fps_without_detector": pace.frames / max(pace.memory_s, 1e-9),
