@@ -14,7 +14,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 help:  ## what there is to type
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(READY): requirements.lock setup.py scripts/setup $(wildcard msgs/*/* msgs/*/*/*)
+$(READY): requirements.lock setup.py scripts/setup $(wildcard msgs/*/* msgs/*/*/* tests/interfaces/*/*/*)
 	@bash scripts/setup
 	@touch $@
 

@@ -27,6 +27,7 @@ ROS = [
     "ros-visualization-msgs==5.5.1",
     "ros-nav-msgs==5.5.1",
     "ros-std-srvs==5.5.1",
+    "ros-trajectory-msgs==5.5.1",
     "ros-diagnostic-msgs==5.5.1",
     "mcap>=1.2",
     "rosbags>=0.10",

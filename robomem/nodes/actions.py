@@ -12,12 +12,13 @@ from action_msgs.msg import GoalStatus
 from rclpy.action import ActionClient
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 
-Status = Literal["succeeded", "rejected", "aborted", "cancelled", "stalled", "no server", "server died"]
+Status = Literal["succeeded", "rejected", "aborted", "cancelled", "preempted", "stalled", "no server", "server died"]
 _BY_CODE: dict[int, Status] = {
     GoalStatus.STATUS_SUCCEEDED: "succeeded",
     GoalStatus.STATUS_ABORTED: "aborted",
-    GoalStatus.STATUS_CANCELED: "cancelled",
+    GoalStatus.STATUS_CANCELED: "preempted",  # we did not cancel it, or we would not be waiting: somebody else's goal took its place
 }
+OnFeedback = Callable[[Any], "bool | None"]
 GONE_S = 4.0  # a server not seen for this long is dead (the shared-memory profile notices a death after three)
 CANCEL_S = 3.0  # how long a server may take to stop what it was told to stop
 
@@ -42,7 +43,7 @@ class ActionCaller:
         node: whose executor spins elsewhere.
         kind: the action's type.
         name: of the action.
-        stall_s: without acceptance, feedback or result for this long the goal is given up.
+        stall_s: without acceptance, feedback that tells of progress, or result for this long the goal is given up.
         find_s: how long a server may be missing at the start.
     """
 
@@ -61,8 +62,14 @@ class ActionCaller:
         """Give the client back."""
         self._client.destroy()
 
-    def run(self, goal: Any, limit_s: float = 600.0, on_feedback: Callable[[Any], None] | None = None) -> Outcome:
-        """Send a goal and wait for its end; late answers to a goal that was given up are ignored, and it is cancelled."""
+    def run(self, goal: Any, limit_s: float = 600.0, on_feedback: OnFeedback | None = None) -> Outcome:
+        """Send a goal and wait for its end; late answers to a goal that was given up are ignored, and it is cancelled.
+
+        Args:
+            goal: of the action's type.
+            limit_s: most wall time.
+            on_feedback: sees every feedback; False says that nothing moves, which counts as silence.
+        """
         with self._lock:
             self._stop.clear()
             if not self._client.wait_for_server(timeout_sec=self._find_s):
@@ -73,7 +80,7 @@ class ActionCaller:
 class _Run:
     """One goal."""
 
-    def __init__(self, client: ActionClient, stop: threading.Event, stall_s: float, on_feedback: Callable[[Any], None] | None) -> None:
+    def __init__(self, client: ActionClient, stop: threading.Event, stall_s: float, on_feedback: OnFeedback | None) -> None:
         self._client, self._stop, self._stall_s, self._on_feedback = client, stop, stall_s, on_feedback
         self._news = threading.Event()
         self._heard_s = self._seen_s = time.monotonic()
@@ -119,18 +126,18 @@ class _Run:
         return None
 
     def _give_up(self, why: Status) -> Outcome:
-        """Cancel what runs; a server that stops in time still says how far it came."""
+        """Cancel what runs and wait a little, so that no next goal meets a moving robot; who stops in time still says how far it came."""
         self._given_up = True
         if self._handle is None or why == "server died":
             return Outcome(why)
         self._handle.cancel_goal_async()
-        if why == "cancelled" and self._result is not None:
+        if self._result is not None:
             end = time.monotonic() + CANCEL_S
             while not self._result.done() and time.monotonic() < end:
                 self._news.wait(0.05)
                 self._news.clear()
             if self._result.done():
-                return Outcome("cancelled", getattr(self._result.result(), "result", None))
+                return Outcome(why, getattr(self._result.result(), "result", None))
         return Outcome(why)
 
     def _tell(self, _future: Any) -> None:
@@ -144,6 +151,6 @@ class _Run:
         self._tell(future)
 
     def _feedback(self, msg: Any) -> None:
-        self._heard_s = time.monotonic()
-        if self._on_feedback is not None and not self._given_up:
-            self._on_feedback(msg.feedback)
+        moves = self._on_feedback(msg.feedback) if self._on_feedback is not None and not self._given_up else True
+        if moves is not False:
+            self._heard_s = time.monotonic()

@@ -12,6 +12,7 @@ from robomem_msgs.action import ExecuteTask
 
 from robomem.config import RobomemConfig
 from robomem.errors import RobomemError
+from robomem.nodes.bodies import PARAMETERS as PARTS
 from robomem.nodes.bodies import make_body
 from robomem.nodes.remote_memory import Caller, RemoteMemory
 from robomem.nodes.ros_body import RosBody
@@ -30,9 +31,7 @@ PARAMETERS = (
     Parameter("camera_height_m", 1.35, "of the camera above the floor, m", 0.1, 3.0),
     Parameter("base", "action", "action: our DriveBase; nav2: nav2_msgs/NavigateToPose"),
     Parameter("head", "action", "action: our LookAt; trajectory: control_msgs/FollowJointTrajectory on pan and tilt; turn: the base turns"),
-    Parameter("hand", "action", "action: our ManipulateObject; none: it only looks and finds"),
-    Parameter("head_joints", ["head_pan_joint", "head_tilt_joint"], "pan and tilt, for head: trajectory"),
-    Parameter("head_action", "head_controller/follow_joint_trajectory", "for head: trajectory"),
+    Parameter("hand", "action", "action: our ManipulateObject; gripper: control_msgs/GripperCommand; none: it only looks and finds"),
     Parameter("drive_action", "drive_base", "name of the base's action (nav2: navigate_to_pose)"),
     Parameter("safety_file", "", "safety rules (YAML); empty: the packaged ones"),
 )
@@ -44,7 +43,7 @@ class PlannerNode(RobomemNode):
     threads = 6
 
     def __init__(self) -> None:
-        super().__init__("planner", PARAMETERS)
+        super().__init__("planner", (*PARAMETERS, *PARTS))
         self._server: ActionServer | None = None
         self._turn = threading.Lock()
         self._newest: Any = None

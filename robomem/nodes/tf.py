@@ -94,6 +94,19 @@ class TransformBuffer:
             raise TransformError("not_connected", f"tf: {target!r} and {source!r} are not in one tree")
         return inverse(self._to(up_target, common, stamp_ns)) @ self._to(up_source, common, stamp_ns)
 
+    def latest(self, target: str, source: str) -> tuple[int, Float]:
+        """The newest time (ns; 0 if nothing between them moves) at which two frames are connected, and T_target_source then.
+
+        Raises:
+            TransformError: as `lookup`.
+        """
+        with self._lock:
+            up_target, up_source = self._chain(target.lstrip("/")), self._chain(source.lstrip("/"))
+            between = set(up_target) ^ set(up_source)  # what both pass through does not lie between them
+            moving = [link.stamps[-1] for f in between if (link := self._links.get(f)) is not None and not link.static]
+            stamp_ns = min(moving, default=0)
+            return stamp_ns, self._lookup(up_target[0], up_source[0], stamp_ns)
+
     def newest(self, child: str) -> tuple[str, int, Float] | None:
         """Parent, stamp and pose of a link's newest transform, None if there is none."""
         with self._lock:

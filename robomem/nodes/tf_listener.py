@@ -19,7 +19,7 @@ from robomem.nodes.wire import WireError, set_stamp, to_ns
 def listen(
     node: Any, reject: Callable[[str, str], None], on_news: Callable[[], None] = lambda: None, group: Any = None
 ) -> TfListener | Tf2Buffer:
-    """A buffer that follows the robot's transforms: `lookup(target, source, stamp_ns)`, `newest(child)`, `close()`."""
+    """A buffer that follows the robot's transforms: `lookup(target, source, stamp_ns)`, `latest(target, source)`, `newest(child)`."""
     if find_spec("tf2_ros") is not None:
         return Tf2Buffer(node)
     return TfListener(node, reject, on_news, group)
@@ -61,7 +61,7 @@ class TfListener(TransformBuffer):
 
 
 class Tf2Buffer:
-    """tf2_ros behind the same three methods."""
+    """tf2_ros behind the same methods."""
 
     def __init__(self, node: Any) -> None:
         import tf2_ros  # type: ignore[import-not-found]  # not in the wheels; on a robot it is there
@@ -72,17 +72,25 @@ class Tf2Buffer:
 
     def lookup(self, target: str, source: str, stamp_ns: int) -> Float:
         """T_target_source Float64[4, 4].  Raises: TransformError, with tf2's own words."""
+        return self._ask(target, source, stamp_ns)[1]
+
+    def latest(self, target: str, source: str) -> tuple[int, Float]:
+        """The newest time (ns) at which two frames are connected, and T_target_source then.  Raises: TransformError."""
+        return self._ask(target, source, 0)
+
+    def _ask(self, target: str, source: str, stamp_ns: int) -> tuple[int, Float]:
         from rclpy.time import Time
 
         try:
-            found = self._buffer.lookup_transform(target, source, Time(nanoseconds=stamp_ns)).transform
+            stamped = self._buffer.lookup_transform(target, source, Time(nanoseconds=stamp_ns))
         except self._tf2.ExtrapolationException as error:
             raise TransformError("no_extrapolation", f"tf: {error}") from None
         except self._tf2.ConnectivityException as error:
             raise TransformError("not_connected", f"tf: {error}") from None
         except self._tf2.TransformException as error:
             raise TransformError("unknown_frame", f"tf: {error}") from None
-        return rigid(found.translation, found.rotation, f"tf {target} -> {source}")
+        found = stamped.transform
+        return to_ns(stamped.header.stamp), rigid(found.translation, found.rotation, f"tf {target} -> {source}")
 
     def newest(self, child: str) -> tuple[str, int, Float] | None:
         """(parent, stamp ns, pose) of the newest transform of a frame in its parent; None if there is none."""

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation, Slerp
 
+from robomem.geometry import pose2d
 from robomem.nodes.tf import TransformBuffer, TransformError
 
 S = 1_000_000_000
@@ -83,3 +84,18 @@ def test_a_frame_is_not_its_own_parent_and_a_loop_ends() -> None:
     buffer.put("b", "a", 0, np.eye(4))
     with pytest.raises(TransformError):
         buffer.lookup("map", "a", 0)
+
+
+def test_the_latest_common_time_is_that_of_the_slowest_link_between() -> None:
+    buffer = TransformBuffer()
+    for k in range(4):
+        buffer.put("map", "odom", k * S, pose2d(0, 0, 0))  # a localiser, once a second, and postdated
+    for k in range(21):
+        buffer.put("odom", "base", k * S // 10, pose2d(k / 10, 0, 0))
+    buffer.put("base", "camera", 0, pose2d(0, 0, 0, 1.0), static=True)
+    assert buffer.latest("map", "base")[0] == 2 * S
+    stamp, T = buffer.latest("odom", "camera")
+    assert stamp == 2 * S and T[:3, 3] == pytest.approx((2.0, 0, 1.0))
+    assert buffer.latest("camera", "base")[0] == 0  # nothing between them moves
+    with pytest.raises(TransformError, match="nothing was ever said"):
+        buffer.latest("map", "gripper")
