@@ -76,6 +76,7 @@ setup(
             "robomem = robomem.cli:main",
             "robomem_memory = robomem.nodes.memory:main",
             "robomem_planner = robomem.nodes.planner:main",
+            "robomem_recorder = robomem.nodes.recorder:main",
             "robomem_world_model = robomem.nodes.world_model:main",
         ]
     },

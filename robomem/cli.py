@@ -38,6 +38,12 @@ def _parser() -> argparse.ArgumentParser:
     convert.add_argument("--limit", type=int, default=0, help="only the first N frames")
     convert.add_argument("--detect", action="store_true", help="also write what the packaged detector says (needs robomem_msgs)")
 
+    record = commands.add_parser("record", help="record the sensors' topics into a bag (.mcap) until Ctrl-C")
+    record.add_argument("--out", default="", metavar="FILE.mcap", help="default: robomem_DATE.mcap here; a file that exists is refused")
+    record.add_argument("--topics", nargs="+", default=[], metavar="TOPIC", help="these instead of the sensors' standard names")
+    record.add_argument("--compression", default="lz4", choices=("none", "lz4", "zstd"))
+    record.add_argument("--sim-time", action="store_true", help="stamp messages by /clock")
+
     ask = commands.add_parser("ask", help='ask a memory: robomem ask "where is the mug?" --db out/demo/memory.db')
     ask.add_argument("question")
     ask.add_argument("--db", type=Path, required=True, help="a robomem database")
@@ -115,6 +121,11 @@ def _run(args: argparse.Namespace) -> int:
         return run(sys.stdout)
     if args.command == "up":
         return _up(args.config, args.logs)
+    if args.command == "record":
+        _need_ros("record")
+        from robomem.nodes.recorder import record
+
+        return record(args.out, args.topics, args.compression, args.sim_time)
     if args.command == "do":
         return _do(args.instruction, args.ask)
     from robomem.evaluation.registry import run_named

@@ -124,10 +124,15 @@ def _descriptor(p: Parameter) -> ParameterDescriptor:
     return out
 
 
-def spin(node_class: type[RobomemNode]) -> int:
-    """Run one node until SIGINT or SIGTERM; what it holds is closed either way. Returns the exit status."""
+def spin(node_class: type[RobomemNode], arguments: Sequence[str] | None = None) -> int:
+    """Run one node until SIGINT or SIGTERM; what it holds is closed either way. Returns the exit status.
+
+    Args:
+        node_class: the node.
+        arguments: "--ros-args ..." and so on; None: the command line's.
+    """
     die_with_supervisor()
-    rclpy.init(args=sys.argv)
+    rclpy.init(args=sys.argv if arguments is None else list(arguments))
     node = node_class()  # type: ignore[call-arg]
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     executor = SingleThreadedExecutor() if node.threads == 1 else MultiThreadedExecutor(node.threads)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import rclpy
+from builtin_interfaces.msg import Time
 from geometry_msgs.msg import TransformStamped
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -97,6 +98,12 @@ class Camera:
         self.depth.publish(image(frame.depth_m, "32FC1", self.stamp_ns))
         self.rgb.publish(image(frame.rgb, "rgb8", self.stamp_ns))
         self.spin(0.03)
+
+    def newest(self) -> Any:
+        """Stamp of the newest image, as a message's."""
+        stamp = Time()
+        set_stamp(stamp, self.stamp_ns)
+        return stamp
 
     def spin(self, seconds: float) -> None:
         """Let callbacks run."""
