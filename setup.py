@@ -68,12 +68,14 @@ setup(
         ("share/" + NAME, ["package.xml", "requirements.lock"]),
         ("share/" + NAME + "/launch", sorted(map(str, Path("launch").glob("*.launch.py")))),
         ("share/" + NAME + "/config", sorted(map(str, Path("config").glob("*.yaml")))),
+        ("share/" + NAME + "/config/robots", sorted(map(str, Path("config/robots").glob("*.yaml")))),
     ],
     install_requires=CORE,
     extras_require=EXTRAS,
     entry_points={
         "console_scripts": [
             "robomem = robomem.cli:main",
+            "robomem_detector = robomem.nodes.detector:main",
             "robomem_memory = robomem.nodes.memory:main",
             "robomem_planner = robomem.nodes.planner:main",
             "robomem_recorder = robomem.nodes.recorder:main",

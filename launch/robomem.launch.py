@@ -25,6 +25,7 @@ ARGUMENTS = (
     ("depth", "depth/image", "sensor_msgs/Image, 16UC1 mm or 32FC1 m, registered to the colour image"),
     ("camera_info", "camera_info", "sensor_msgs/CameraInfo of both"),
     ("detections", "detections", "robomem_msgs/DetectionMasks"),
+    ("detector", "false", "true: also the packaged detector (80 COCO classes), which publishes `detections`"),
     ("planner", "false", "true: also the planner, which drives the robot (action execute_task)"),
     ("base", "nav2", "what drives: nav2 (nav2_msgs/NavigateToPose) or action (robomem_msgs/DriveBase)"),
     ("drive_action", "navigate_to_pose", "name of the action that drives"),
@@ -38,8 +39,8 @@ def take_robot(context: Any, more: dict[str, dict[str, Any]]) -> None:
     """The robot's file: what is an argument becomes that argument's default, everything else goes to its node through `more`."""
     known, given = {name for name, _, _ in ARGUMENTS}, context.launch_configurations
     for spec in read_config(given["robot"]) if given.get("robot") else ():
-        if spec.name == "planner":
-            given.setdefault("planner", "true")
+        if spec.name in ("detector", "planner"):
+            given.setdefault(spec.name, "true")
         named = {**spec.parameters, **{REMAPPED[k]: v for k, v in spec.remap.items() if k in REMAPPED}}
         for key, v in named.items():
             if key in known:
@@ -82,6 +83,14 @@ def nodes(_context: Any, more: dict[str, dict[str, Any]]) -> list[LifecycleNode]
         ],
         **common,
     )
+    detector = LifecycleNode(
+        executable="robomem_detector",
+        name="detector",
+        condition=IfCondition(value["detector"]),
+        parameters=[{"autostart": True}, more.get("detector", {})],
+        remappings=[("rgb/image", value["rgb"]), ("detections", value["detections"])],
+        **common,
+    )
     planner = LifecycleNode(
         executable="robomem_planner",
         name="planner",
@@ -100,11 +109,11 @@ def nodes(_context: Any, more: dict[str, dict[str, Any]]) -> list[LifecycleNode]
         ],
         **common,
     )
-    return [memory, world_model, planner]
+    return [memory, world_model, detector, planner]
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Memory and world model, and the planner if wanted; configured and activated at start."""
+    """Memory and world model, detector and planner if wanted; configured and activated at start."""
     more: dict[str, dict[str, Any]] = {}
     declared = [DeclareLaunchArgument(name, default_value=default, description=about) for name, default, about in ARGUMENTS]
     return LaunchDescription([OpaqueFunction(function=take_robot, args=[more]), *declared, OpaqueFunction(function=nodes, args=[more])])

@@ -21,7 +21,7 @@ from robomem.nodes.tf import TransformError
 from robomem.nodes.where import Where
 from robomem.skills.skill import NOTHING_GRASPED, OUT_OF_REACH, SkillResult
 
-NEEDS_ARM = "this needs the robot's own arm controller: a ManipulateObject server, with hand: action"
+NEEDS_ARM = "refused: this needs the robot's own arm controller: a ManipulateObject server, with hand: action"
 FEEL_M = 0.005  # fingers that stop this far from shut have something between them
 
 
@@ -30,7 +30,7 @@ class NoHand:
 
     def act(self, act: str, p_map: NDArray[np.float64], size_m: NDArray[np.float64] | None) -> SkillResult:
         """Refuses."""
-        return SkillResult(False, f"this robot has no hand to {act} with (hand: none)")
+        return SkillResult(False, f"refused: this robot has no hand to {act} with (hand: none)")
 
     def holding(self) -> bool:
         """Never."""

@@ -15,6 +15,7 @@ def _profile(depth: int, reliable: bool, keeps: bool = False) -> QoSProfile:
 
 
 SENSOR = _profile(5, False)  # images, camera_info, detections: the newest wins
+NEWEST = _profile(1, False)  # images for who is slower than the camera
 CLOCK = _profile(1, False)
 TF = _profile(100, True)
 TF_STATIC = _profile(100, True, keeps=True)

@@ -18,6 +18,7 @@ nodes:
     module: robomem.nodes.world_model
     parameters: {wait_for_detections: false, slop_s: 0.05}
     remap: {rgb/image: /head/rgb}
+  - {name: detector, module: robomem.nodes.detector, parameters: {threshold: 0.4}}
   - {name: planner, module: robomem.nodes.planner, parameters: {base: nav2, head: trajectory, radius_m: 0.3}}
 """
 
@@ -85,7 +86,8 @@ def test_without_a_robot_it_is_memory_and_world_model(monkeypatch: pytest.Monkey
 
 def test_a_robots_file_fills_in_and_the_command_line_wins(monkeypatch: pytest.MonkeyPatch, robot: str) -> None:
     started = launch(monkeypatch, robot=robot, rgb="/other/rgb", head="turn")
-    assert set(started) == {"memory", "world_model", "planner"}
+    assert set(started) == {"memory", "world_model", "detector", "planner"}
+    assert started["detector"].parameters["threshold"] == 0.4 and started["detector"].remappings["rgb/image"] == "/other/rgb"
     assert started["memory"].parameters == {
         "database": "home.db", "backup_folder": "backups", "frame": "map", "timezone": "Europe/Rome", "autostart": True
     }  # fmt: skip
@@ -97,4 +99,4 @@ def test_a_robots_file_fills_in_and_the_command_line_wins(monkeypatch: pytest.Mo
 
 
 def test_the_planner_can_be_left_out(monkeypatch: pytest.MonkeyPatch, robot: str) -> None:
-    assert set(launch(monkeypatch, robot=robot, planner="false")) == {"memory", "world_model"}
+    assert set(launch(monkeypatch, robot=robot, planner="false", detector="false")) == {"memory", "world_model"}
