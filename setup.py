@@ -67,7 +67,7 @@ setup(
         ("share/ament_index/resource_index/packages", ["resource/" + NAME]),
         ("share/" + NAME, ["package.xml", "requirements.lock"]),
         ("share/" + NAME + "/launch", sorted(map(str, Path("launch").glob("*.launch.py")))),
-        ("share/" + NAME + "/config", sorted(map(str, Path("config").glob("*.yaml")))),
+        ("share/" + NAME + "/config", sorted(map(str, [*Path("config").glob("*.yaml"), *Path("config").glob("*.rviz")]))),
         ("share/" + NAME + "/config/robots", sorted(map(str, Path("config/robots").glob("*.yaml")))),
     ],
     install_requires=CORE,
@@ -79,6 +79,8 @@ setup(
             "robomem_memory = robomem.nodes.memory:main",
             "robomem_planner = robomem.nodes.planner:main",
             "robomem_recorder = robomem.nodes.recorder:main",
+            "robomem_sim = robomem_sim.sim_node:main",
+            "robomem_viewer = robomem.nodes.viewer:main",
             "robomem_world_model = robomem.nodes.world_model:main",
         ]
     },

@@ -44,6 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     record.add_argument("--compression", default="lz4", choices=("none", "lz4", "zstd"))
     record.add_argument("--sim-time", action="store_true", help="stamp messages by /clock")
 
+    view = commands.add_parser("view", help="show what runs: camera, detections, what is believed, graph, events (a rerun window)")
+    view.add_argument("--save", default="", metavar="FILE.rrd", help="write a file, for machines without a display")
+    view.add_argument("--connect", default="", metavar="ADDRESS", help="a viewer that runs: rerun+http://HOST:9876/proxy")
+
     ask = commands.add_parser("ask", help='ask a memory: robomem ask "where is the mug?" --db out/demo/memory.db')
     ask.add_argument("question")
     ask.add_argument("--db", type=Path, required=True, help="a robomem database")
@@ -126,6 +130,11 @@ def _run(args: argparse.Namespace) -> int:
         from robomem.nodes.recorder import record
 
         return record(args.out, args.topics, args.compression, args.sim_time)
+    if args.command == "view":
+        _need_ros("view")
+        from robomem.nodes.viewer import view
+
+        return view(args.save, args.connect)
     if args.command == "do":
         return _do(args.instruction, args.ask)
     from robomem.evaluation.registry import run_named

@@ -1,19 +1,21 @@
-"""Recording: camera, depth, particles, boxes, graph and events on one timeline, as a .rrd file that the rerun viewer opens."""
+"""Recording: camera, depth, particles, boxes, graph and events on one timeline, in a .rrd file or straight to the rerun viewer."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from robomem.errors import MissingDependencyError
+from robomem.errors import InvalidInputError, MissingDependencyError
 from robomem.perception.frame import RgbdFrame
 from robomem.types import Detections, Event, ObjectView
 from robomem.viewer.colors import ROBOT, WALL, rgb, status_rgba
+from robomem.viewer.shapes import spread
 
 TIMELINE = "time"
 LIFT_M = {"room": 2.6, "building": 3.6}  # where the upper layers float above the floor, so that the tree can be seen
@@ -29,32 +31,50 @@ class Recording:
     of the budget is spent: a recording of any length stays under `budget_mb` and covers the whole run.
 
     Args:
-        path: the .rrd file to write.
+        path: the .rrd file to write; None: none.
         app_id: name shown by the viewer.
         every: n to start with.
         budget_mb: upper bound for what is written every n-th frame, MB.
+        viewer: address of a running viewer ("rerun+http://HOST:9876/proxy"), "spawn" to start one, "" for none.
 
     Raises:
         MissingDependencyError: rerun-sdk is not installed.
+        InvalidInputError: neither a file nor a viewer, or an address that is none.
     """
 
-    def __init__(self, path: str | Path, app_id: str = "robomem", every: int = 2, budget_mb: float = 40.0) -> None:
+    def __init__(self, path: str | Path | None, app_id: str = "robomem", every: int = 2, budget_mb: float = 40.0, viewer: str = "") -> None:
         try:
             import rerun as rr
         except ImportError as error:
             raise MissingDependencyError(
                 "viewer: a recording needs the package rerun-sdk, which is not installed; pip install 'robomem[viewer]'"
             ) from error
-        self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if path is None and not viewer:
+            raise InvalidInputError("viewer: neither a file to write nor a viewer to show it")
+        self.path = Path(path) if path is not None else None
+        self._live = bool(viewer)
         self._rr: Any = rr
         self._rec: Any = rr.RecordingStream(app_id)
-        self._rec.save(self.path, default_blueprint=_blueprint())
+        self._send_to(viewer)
         self._rec.log("map", rr.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
         self._every, self._left = max(1, every), budget_mb * 1e6
         self._spent = 0.0
         self._frames = self._heavy = 0
         self._trail: list[NDArray[np.float64]] = []
+
+    def _send_to(self, viewer: str) -> None:
+        rr, sinks = self._rr, []
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            sinks.append(rr.FileSink(self.path))
+        if viewer == "spawn":
+            self._rec.spawn(connect=False)
+        try:
+            if viewer:
+                sinks.append(rr.GrpcSink(None if viewer == "spawn" else viewer))
+            self._rec.set_sinks(*sinks, default_blueprint=_blueprint())
+        except (ValueError, RuntimeError) as error:
+            raise InvalidInputError(f"viewer: {viewer!r} is no address like rerun+http://HOST:9876/proxy: {error}") from None
 
     def frame(self, frame: RgbdFrame, detections: Detections | None, result: Any, world: Any) -> None:
         """Add one frame and what was made of it.
@@ -65,22 +85,38 @@ class Recording:
             result: the FrameResult of `WorldModel.step`.
             world: the WorldModel after the step (its objects, particles, graph and grid are read).
         """
-        self._set_time(frame.stamp_ns)
         views = [v for v in world.objects() if v.status != "removed"]
-        self._robot(frame)
-        heavy = self._frames % self._every == 0
+        heavy = self.camera(frame, detections)
         if heavy or result.events:
             self._boxes(views)
         if heavy:
-            self._images(frame, detections)
             self._particles(views, world)
             self._graph(world.graph)
             if self._heavy % GRID_EVERY == 0:
                 self._grid(world.grid)
             self._heavy += 1
             self._keep_budget()
-        self._frames += 1
         self.events(result.events)
+
+    def camera(self, frame: RgbdFrame, detections: Detections | None) -> bool:
+        """Add where the camera was, and every n-th time what it saw. Returns whether it was such a time."""
+        self._set_time(frame.stamp_ns)
+        self._robot(frame)
+        heavy = self._frames % self._every == 0
+        if heavy:
+            self._images(frame, detections)
+            self._keep_budget()
+        self._frames += 1
+        return heavy
+
+    def belief(self, stamp_ns: int, objects: Iterable[ObjectView], graph: Any) -> None:
+        """Add what is believed, where no particles are at hand: boxes, the ellipsoids that hold each object with 90 %, and the graph."""
+        self._set_time(stamp_ns)
+        views = [v for v in objects if v.status != "removed"]
+        self._boxes(views)
+        self._spreads([v for v in views if v.kind == "object"])
+        self._graph(graph)
+        self._keep_budget()
 
     def events(self, events: Iterable[Event]) -> None:
         """Add events as log lines at their own times."""
@@ -99,7 +135,8 @@ class Recording:
     def close(self) -> None:
         """Finish the file; further calls do nothing."""
         if self._rec is not None:
-            self._rec.flush()
+            with suppress(RuntimeError) if self._live else nullcontext():  # a viewer that was closed meanwhile is no fault of the recording
+                self._rec.flush(timeout_sec=5.0)
             self._rec.disconnect()
             self._rec = None
 
@@ -178,6 +215,20 @@ class Recording:
         points = np.concatenate(clouds)
         self._rec.log("map/particles", self._rr.Points3D(points, colors=np.repeat(colors, [len(c) for c in clouds], axis=0), radii=0.008))
         self._spent += 16 * len(points)
+
+    def _spreads(self, views: list[ObjectView]) -> None:
+        rr = self._rr
+        shapes = [spread(v.covariance) for v in views]
+        self._rec.log(
+            "map/spread",
+            rr.Ellipsoids3D(
+                centers=np.array([v.position for v in views]).reshape(-1, 3),
+                half_sizes=np.array([half for half, _ in shapes]).reshape(-1, 3),
+                quaternions=[rr.Quaternion(xyzw=(*q[1:], q[0])) for _, q in shapes],
+                colors=status_rgba([v.status for v in views], [v.existence for v in views]),
+            ),
+        )
+        self._spent += 60 * len(views)
 
     def _graph(self, graph: Any) -> None:
         at = {node.id: _shown_at(node) for node in graph.nodes() if node.layer != "place"}
