@@ -66,7 +66,7 @@ class ViewerNode(RobomemNode):
         self._held = [
             make(Image, "rgb/image", lambda m: self._take("rgb", m), qos.SENSOR),
             make(Image, "depth/image", lambda m: self._take("depth", m), qos.SENSOR),
-            make(DetectionMasks, "detections", lambda m: self._take("detections", m), qos.OBJECTS),
+            make(DetectionMasks, "detections", self._detections, qos.OBJECTS),
             make(CameraInfo, "camera_info", self._camera_info, qos.SENSOR),
             make(TrackedObjects, "objects", self._take_objects, qos.OBJECTS),
         ]
@@ -97,6 +97,16 @@ class ViewerNode(RobomemNode):
         except WireError as error:
             self.reject(error.reason, str(error))
 
+    def _detections(self, msg: Any) -> None:
+        """Shown as they come: a live detector answers after the image."""
+        try:
+            found = detections_from_msg(msg)
+        except WireError as error:
+            self.reject(error.reason, str(error))
+            return
+        if self._recording is not None:
+            self._recording.detections(to_ns(msg.header.stamp), found)
+
     def _take(self, stream: str, msg: Any) -> None:
         stamp = to_ns(msg.header.stamp)
         if stream == "rgb" and 0 <= stamp - self._image_ns < self.param("image_s") * NS:
@@ -118,7 +128,7 @@ class ViewerNode(RobomemNode):
         try:
             T = np.asarray(self._tf.lookup(self.param("map_frame"), frame_id, pair.stamp_ns), np.float64)
             frame = RgbdFrame(pair.stamp_ns, image_rgb(pair.rgb), image_depth(pair.depth), self._intrinsics, T, frame_id)
-            self._recording.camera(frame, None if pair.detections is None else detections_from_msg(pair.detections))
+            self._recording.camera(frame, None)
         except TransformError as error:
             if time.monotonic() - since <= self.param("tf_patience_s"):
                 return

@@ -183,9 +183,15 @@ class Recording:
         self._rec.log("map/camera/image/depth", rr.EncodedDepthImage(png, media_type="image/png", meter=1000.0))
         self._spent += len(jpeg) + len(png)
         if detections is not None:
-            labels = [f"{label} {score:.2f}" for label, score in zip(detections.labels, detections.scores, strict=True)]
-            boxes = rr.Boxes2D(array=detections.boxes_xyxy, array_format=rr.Box2DFormat.XYXY, labels=labels)
-            self._rec.log("map/camera/image/detections", boxes)
+            self.detections(frame.stamp_ns, detections)
+
+    def detections(self, stamp_ns: int, detections: Detections) -> None:
+        """Add what a detector said of the image of that time."""
+        rr = self._rr
+        self._set_time(stamp_ns)
+        labels = [f"{label} {score:.2f}" for label, score in zip(detections.labels, detections.scores, strict=True)]
+        boxes = rr.Boxes2D(array=detections.boxes_xyxy, array_format=rr.Box2DFormat.XYXY, labels=labels)
+        self._rec.log("map/camera/image/detections", boxes)
 
     def _boxes(self, views: list[ObjectView]) -> None:
         rr = self._rr
