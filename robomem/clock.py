@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from typing import Literal, Protocol
 
 NS_PER_S = 1_000_000_000
 
@@ -48,3 +48,32 @@ class ManualClock:
     def set(self, stamp_ns: int) -> None:
         """Jump to `stamp_ns` (nanoseconds), backwards too: that is what a bag restart does."""
         self._now_ns = int(stamp_ns)
+
+
+class ClockWatch:
+    """Tells a clock that was set back from messages that come late: late ones are few and mixed with newer ones.
+
+    Args:
+        late_s: what is older than the newest by less than this is only late.
+        count: so many in a row, each newer than the one before and all that old, mean that the clock was set back.
+    """
+
+    def __init__(self, late_s: float = 1.0, count: int = 3) -> None:
+        self.newest_ns = -1
+        self._late_ns, self._count = round(late_s * NS_PER_S), count
+        self._streak: list[int] = []
+
+    def judge(self, stamp_ns: int) -> Literal["new", "repeats", "late", "set_back"]:
+        """What a stamp is; "new" and "set_back" ones become the newest."""
+        if stamp_ns > self.newest_ns:
+            self.newest_ns, self._streak = stamp_ns, []
+            return "new"
+        if stamp_ns == self.newest_ns:
+            return "repeats"
+        if self.newest_ns - stamp_ns < self._late_ns:
+            return "late"
+        self._streak = [*self._streak, stamp_ns] if self._streak and stamp_ns > self._streak[-1] else [stamp_ns]
+        if len(self._streak) < self._count:
+            return "late"
+        self.newest_ns, self._streak = stamp_ns, []
+        return "set_back"

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from robomem.belief.correction import MapCorrection
-from robomem.clock import NS_PER_S
+from robomem.clock import NS_PER_S, ClockWatch
 from robomem.config import RobomemConfig
 from robomem.errors import InvalidInputError
 from robomem.ids import IdAllocator
@@ -19,6 +19,7 @@ from robomem.memory.spatial import GONE
 from robomem.memory.sqlite_store import SqliteStore
 from robomem.ontology import Ontology
 from robomem.perception.frame import RgbdFrame
+from robomem.perception.health import FrozenWatch
 from robomem.scene_graph.world_model import FrameResult, WorldModel
 from robomem.types import Detections, Observations
 
@@ -104,15 +105,27 @@ class FrameDoor:
     def __init__(self, newest_ns: int) -> None:
         self.rejected: Counter[str] = Counter()
         self.newest_ns = newest_ns
+        self._clock = ClockWatch()
+        self._clock.newest_ns = newest_ns
         self._stamps: dict[str, int] = {}
+        self._frozen: dict[str, FrozenWatch] = {}
 
     def admits(self, frame: RgbdFrame) -> bool:
-        """False for a stamp that repeats (same camera) or goes back."""
-        reason = ""
+        """False for a stamp that repeats (same camera) or goes back, and for an image that repeats while the camera moves.
+
+        Several in a row that go back by more than a second mean that the clock was set back: then `set_back` is true and they are let in.
+        """
+        self.set_back, reason = False, ""
+        said = self._clock.judge(frame.stamp_ns)
         if frame.stamp_ns == self._stamps.get(frame.camera):
             reason = "stamp_repeats"
+        elif said == "set_back":
+            self.set_back = True
+            self.rejected["clock_set_back"] += 1
         elif frame.stamp_ns < self.newest_ns:
             reason = "stamp_goes_back"
+        if not reason and self._frozen.setdefault(frame.camera, FrozenWatch()).frozen(frame):
+            reason = "frozen_frame"
         if not reason:
             return True
         self.rejected[reason] += 1

@@ -100,8 +100,6 @@ class RobotMemory:
             store.close()
             raise
 
-    # -- life
-
     @property
     def read_only(self) -> bool:
         """True if this memory only answers."""
@@ -169,6 +167,8 @@ class RobotMemory:
                 raise StoreError(f"{self.store.path}: is open read-only; open it for writing to observe")
             if not self._door.admits(frame):
                 return nothing_changed(frame.stamp_ns)
+            if self._door.set_back:
+                world.set_clock(frame.stamp_ns)
             try:
                 check_masks(frame, detections)
                 result = world.step(frame, detections)
@@ -185,7 +185,7 @@ class RobotMemory:
     def _commit(self, result: FrameResult, views: Sequence[ObjectView], graph: SceneGraph) -> None:
         """Write what a frame changed: `views` are the objects of `result.changed`."""
         self._recorder.commit(result, views, graph)
-        self._door.newest_ns = max(self._door.newest_ns, result.stamp_ns)
+        self._door.newest_ns = result.stamp_ns
         self._live.save_if_due()
 
     # -- asking
@@ -300,7 +300,7 @@ class RobotMemory:
         """Every object that fits a query (nothing is ranked or cut off), with its existence aged to the time asked about."""
         with self._guard:
             at = self.now_ns() if at_ns is None else at_ns
-            return self._questions.matching(query, at, past=at < self._newest_ns())
+            return self._questions.matching(query, at, at < self._newest_ns())
 
     def evidence_of(self, object_id: int, k: int = 5, until_ns: int | None = None) -> list[int]:
         """Ids of the newest `k` observations of an object, up to a time."""

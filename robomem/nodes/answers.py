@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
-import numpy as np
 from robomem_msgs.msg import Answer, PlaceProbabilities
 
-from robomem.nodes.wire import dumps, or_minus_one, pack, rows, unpack
-from robomem.types import Candidate, Episode, PlaceProbability, Recall
+from robomem.nodes.wire import FAR_M, dumps, or_minus_one, pack, rows, unpack, words
+from robomem.types import Candidate, Episode, PlaceProbability, Recall, Verdict
+
+VERDICTS = get_args(Verdict)
 
 
 def recall_to_msg(r: Recall) -> Answer:
@@ -36,14 +37,19 @@ def recall_from_msg(msg: Any) -> Recall:
     """
     n = len(msg.candidate_ids)
     rows("answer", n, labels=msg.candidate_labels, scores=msg.candidate_scores, places=msg.candidate_places, colors=msg.candidate_colors)
-    spots = unpack(msg.candidate_positions, "f8", (n, 3), "answer.candidate_positions")
+    words("answer.verdict", (msg.verdict,), VERDICTS)
+    spots = unpack(msg.candidate_positions, "f8", (n, 3), "answer.candidate_positions", FAR_M)
+    scores = unpack(msg.candidate_scores, "f8", (n,), "answer.candidate_scores")
+    there = unpack(msg.candidate_p_still_there, "f8", (n,), "answer.candidate_p_still_there", 1, 0)
+    position = unpack(msg.position, "f8", (3,), "answer.position", FAR_M) if len(msg.position) else None
+    unpack([msg.p_still_there], "f8", (1,), "answer.p_still_there", 1, 0)
     candidates = tuple(
         Candidate(
             int(msg.candidate_ids[i]),
             msg.candidate_labels[i],
             spots[i].copy(),
-            float(msg.candidate_scores[i]),
-            float(msg.candidate_p_still_there[i]),
+            float(scores[i]),
+            float(there[i]),
             msg.candidate_places[i],
             msg.candidate_colors[i],
         )
@@ -54,7 +60,7 @@ def recall_from_msg(msg: Any) -> Recall:
         verdict,
         _known(msg.id),
         msg.label,
-        np.array(msg.position, float) if len(msg.position) == 3 else None,
+        position,
         float(msg.radius90_m),
         float(msg.p_still_there),
         _known(msg.last_seen_ns),
@@ -92,7 +98,10 @@ def places_from_msg(msg: Any) -> list[PlaceProbability]:
     n = len(msg.place_ids)
     names = ("labels", "rooms", "relations", "why", "looked_ns", "containers", "open")
     rows("places", n, **{k: getattr(msg, k) for k in names})
-    spots, p = unpack(msg.positions, "f8", (n, 3), "places.positions"), unpack(msg.probabilities, "f8", (n,), "places.probabilities")
+    spots, p = (
+        unpack(msg.positions, "f8", (n, 3), "places.positions", FAR_M),
+        unpack(msg.probabilities, "f8", (n,), "places.probabilities", 1.001, 0),
+    )
     return [
         PlaceProbability(
             int(msg.place_ids[i]),

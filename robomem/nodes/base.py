@@ -53,6 +53,7 @@ class RobomemNode(LifecycleNode):
         super().__init__(name)
         self.counts: Counter[str] = Counter()
         self.told: dict[str, str] = {}
+        self._trouble = ""
         for p in (*parameters, Parameter("autostart", False, "configure and activate at start, without a supervisor")):
             self.declare_parameter(p.name, p.default, _descriptor(p))
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 5)
@@ -73,10 +74,18 @@ class RobomemNode(LifecycleNode):
         if self.counts[reason] == 1:
             self.get_logger().warning(f"{message} (counted as {reason!r} on /diagnostics from now on)")
 
+    def notice(self, trouble: str) -> None:
+        """What is wrong right now with what should come in ("" = nothing): told at once when it changes, not with the next beat."""
+        if trouble != self._trouble:
+            self._trouble = trouble
+            self._beat()
+
     def _beat(self) -> None:
         status = DiagnosticStatus(name=self.get_fully_qualified_name(), hardware_id="robomem", level=DiagnosticStatus.OK, message="ok")
         if self.counts:
             status.level, status.message = DiagnosticStatus.WARN, "some input was rejected or dropped; see the counters"
+        if self._trouble:
+            status.level, status.message = DiagnosticStatus.STALE, self._trouble
         values = {**{k: str(v) for k, v in sorted(self.counts.items())}, **self.told}
         status.values = [KeyValue(key=k, value=v) for k, v in values.items()]
         msg = DiagnosticArray(status=[status])

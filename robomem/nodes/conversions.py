@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,23 @@ from numpy.typing import NDArray
 from robomem.errors import InvalidInputError
 from robomem.geometry import matrix_from_quaternion, quaternion_from_matrix
 from robomem.nodes import rle
-from robomem.nodes.wire import WireError, dumps, loads, or_minus_one, pack, rows, set_stamp, unpack
+from robomem.nodes.wire import (
+    FAR_M,
+    WireError,
+    dumps,
+    loads,
+    or_minus_one,
+    pack,
+    rows,
+    set_stamp,
+    stamps_and_ids,
+    states_of,
+    told_of,
+    unpack,
+    words,
+)
 from robomem.perception.frame import Intrinsics
-from robomem.types import Detections, Event, ObjectView, Observations
+from robomem.types import Detections, Event, EventKind, ObjectView, Observations, Status
 
 if TYPE_CHECKING:  # messages are read by their fields, and a bag's have the same: classes are loaded only where one is made
     from robomem_msgs.msg import DetectionMasks, Events, ObservationRows, TrackedObjects
@@ -22,8 +36,9 @@ if TYPE_CHECKING:  # messages are read by their fields, and a bag's have the sam
 
 MAX_PIXELS = 4096 * 4096
 MAX_DETECTIONS = 4096
-MAX_MASK_PIXELS = 2**28  # of all masks of one message: a quarter of a gigabyte
+MAX_MASK_PIXELS = 2**27  # of all masks of one message: an eighth of a gigabyte, a tenth of a second
 UNIT_TOLERANCE = 1e-2
+STATUSES, EVENT_KINDS, KINDS = get_args(Status), get_args(EventKind), ("object", "furniture", "agent")
 UPPER = np.triu_indices(3)
 FORWARD, BACKWARD = slice(0, 3), slice(2, None, -1)  # slices: picking channels by a list of indices costs four times as much
 RGB = {"rgb8": (3, FORWARD), "bgr8": (3, BACKWARD), "rgba8": (4, FORWARD), "bgra8": (4, BACKWARD), "mono8": (1, FORWARD)}
@@ -118,6 +133,8 @@ def rigid(translation: Any, rotation: Any, name: str = "transform") -> NDArray[n
     q = np.array([rotation.w, rotation.x, rotation.y, rotation.z], float)
     if not (np.isfinite(t).all() and np.isfinite(q).all()):
         raise WireError("not_finite", f"{name}: holds NaN or infinity")
+    if np.abs(t).max() > FAR_M:
+        raise WireError("absurd_size", f"{name}: {np.abs(t).max():.3g} m")
     length = float(np.linalg.norm(q))
     if abs(length - 1.0) > UNIT_TOLERANCE:
         raise WireError("not_a_unit_quaternion", f"{name}: quaternion of length {length:.3f}")
@@ -229,30 +246,36 @@ def objects_from_msg(msg: Any) -> list[ObjectView]:
     n = len(msg.ids)
     names = ("labels", "kinds", "statuses", "colors", "states", "label_probabilities", "yaws", "existences")
     rows("objects", n, **{k: getattr(msg, k) for k in (*names, "first_seen_ns", "last_seen_ns", "supports", "places")})
-    p, size = unpack(msg.positions, "f8", (n, 3), "objects.positions"), unpack(msg.sizes, "f8", (n, 3), "objects.sizes")
-    upper = unpack(msg.covariances, "f8", (n, 6), "objects.covariances")
+    p = unpack(msg.positions, "f8", (n, 3), "objects.positions", FAR_M)
+    size = unpack(msg.sizes, "f8", (n, 3), "objects.sizes", FAR_M, 0)
+    upper = unpack(msg.covariances, "f8", (n, 6), "objects.covariances", FAR_M**2)
+    yaws = unpack(msg.yaws, "f8", (n,), "objects.yaws", 1e4)
+    likely = unpack(msg.label_probabilities, "f8", (n,), "objects.label_probabilities", 1, 0)
+    stamps_and_ids("objects", msg.ids, msg.first_seen_ns, msg.last_seen_ns)
+    words("objects.statuses", msg.statuses, STATUSES)
+    words("objects.kinds", msg.kinds, KINDS)
+    words("objects.labels", msg.labels)
+    words("objects.colors", msg.colors)
     seen_from = np.asarray(msg.seen_from, float)
     if seen_from.size != 3 * n:
         raise WireError("wrong_length", f"objects.seen_from: {seen_from.size} numbers for {n} rows")
     seen_from = seen_from.reshape(n, 3)
-    existence = unpack(msg.existences, "f8", (n,), "objects.existences")
-    if n and not ((existence >= 0) & (existence <= 1)).all():
-        raise WireError("not_a_probability", "objects.existences: expected 0..1")
+    existence = unpack(msg.existences, "f8", (n,), "objects.existences", 1, 0)
     out = []
     for i in range(n):
         covariance = np.zeros((3, 3))
         covariance[UPPER] = upper[i]
         covariance = covariance + np.triu(covariance, 1).T
-        states = {k: (str(v[0]), float(v[1])) for k, v in loads(msg.states[i], "objects.states").items()}
+        states = states_of(msg.states[i])
         eye = seen_from[i] if np.isfinite(seen_from[i]).all() else None
         out.append(
             ObjectView(
                 int(msg.ids[i]),
                 msg.labels[i],
-                {msg.labels[i]: float(msg.label_probabilities[i])},
+                {msg.labels[i]: float(likely[i])},
                 p[i].copy(),
                 size[i].astype(float),
-                float(msg.yaws[i]),
+                float(yaws[i]),
                 float(existence[i]),
                 msg.statuses[i],
                 states,
@@ -291,13 +314,17 @@ def events_from_msg(msg: Any) -> list[Event]:
     n = len(msg.ids)
     names = ("stamps_ns", "kinds", "object_ids", "labels", "beliefs", "before", "after", "evidence_counts")
     rows("events", n, **{k: getattr(msg, k) for k in names})
+    stamps_and_ids("events", msg.ids, msg.stamps_ns)
+    words("events.kinds", msg.kinds, EVENT_KINDS)
+    words("events.labels", msg.labels)
+    beliefs = unpack(msg.beliefs, "f8", (n,), "events.beliefs", 1, 0)
     ends = np.cumsum(np.asarray(msg.evidence_counts, np.int64))
     if (int(ends[-1]) if n else 0) != len(msg.evidence):
         raise WireError("wrong_length", "events.evidence: does not hold what evidence_counts say")
     out = []
     for i in range(n):
         evidence = tuple(int(v) for v in msg.evidence[int(ends[i]) - int(msg.evidence_counts[i]) : int(ends[i])])
-        before, after = loads(msg.before[i], "events.before"), loads(msg.after[i], "events.after")
+        before, after = told_of(msg.before[i], "events.before"), told_of(msg.after[i], "events.after")
         kind: Any = msg.kinds[i]
         out.append(
             Event(
@@ -308,7 +335,7 @@ def events_from_msg(msg: Any) -> list[Event]:
                 before,
                 after,
                 evidence,
-                float(msg.beliefs[i]),
+                float(beliefs[i]),
                 msg.labels[i],
             )
         )
@@ -337,9 +364,13 @@ def observations_from_msg(msg: Any) -> tuple[Observations, NDArray[np.int64], ND
     """
     n, d = len(msg.ids), int(msg.embedding_size)
     rows("observations", n, object_ids=msg.object_ids, labels=msg.labels, colors=msg.colors, states=msg.states)
+    stamps_and_ids("observations", msg.ids, [msg.stamp_ns])
+    words("observations.labels", msg.labels)
+    words("observations.colors", msg.colors)
 
     def floats(name: str, *shape: int) -> NDArray[np.float32]:
-        return unpack(getattr(msg, name), "f4", (n, *shape), f"observations.{name}")
+        most = 1.0 if name == "scores" else FAR_M**2 if name == "covariances" else FAR_M
+        return unpack(getattr(msg, name), "f4", (n, *shape), f"observations.{name}", most, 0 if name in ("scores", "sizes") else None)
 
     found = Observations(
         int(msg.stamp_ns),

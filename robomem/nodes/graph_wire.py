@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from robomem_msgs.msg import GraphDelta
 
-from robomem.nodes.wire import WireError, dumps, loads, or_minus_one, pack, rows, set_stamp, unpack
-from robomem.scene_graph.graph import Node, Relation, SceneGraph, Stay
+from robomem.nodes.wire import FAR_M, WireError, dumps, loads, or_minus_one, pack, rows, set_stamp, unpack, words
+from robomem.scene_graph.graph import HOLDS, LAYERS, Node, Relation, SceneGraph, Stay
 
+PREDICATES = (*HOLDS, "near", "connects")
 P_STEP = 0.02  # a relation whose probability changed by less is not sent again
 
 
@@ -150,8 +152,17 @@ def apply_delta(graph: SceneGraph, msg: Any) -> None:
     rows("relations", m, from_ns=msg.relation_from_ns, to_ns=msg.relation_to_ns)
     rows("stays", k, from_ns=msg.stay_from_ns, to_ns=msg.stay_to_ns)
     rows("merged", len(msg.merged_from), into=msg.merged_into)
-    positions, sizes = unpack(msg.node_positions, "f8", (n, 3), "node_positions"), unpack(msg.node_sizes, "f8", (n, 3), "node_sizes")
-    spots = unpack(msg.stay_positions, "f8", (k, 3), "stay_positions")
+    positions = unpack(msg.node_positions, "f8", (n, 3), "node_positions", FAR_M)
+    sizes = unpack(msg.node_sizes, "f8", (n, 3), "node_sizes", FAR_M, 0)
+    spots = unpack(msg.stay_positions, "f8", (k, 3), "stay_positions", FAR_M)
+    unpack(msg.node_yaws, "f8", (n,), "node_yaws", 1e4)
+    unpack(msg.probabilities, "f8", (m,), "probabilities", 1, 0)
+    words("node_layers", msg.node_layers, LAYERS)
+    words("node_labels", msg.node_labels)
+    words("predicates", msg.predicates, PREDICATES)
+    if any(len(a) and min(a) <= 0 for a in (msg.node_ids, msg.subjects, msg.objects, msg.stay_nodes)):
+        raise WireError("bad_id", "graph: ids are above zero")
+    _no_ring(graph.aliases, msg.merged_from, msg.merged_into)
     attributes = [loads(text, "node_attributes") for text in msg.node_attributes]
     for a, b in zip(msg.merged_from, msg.merged_into, strict=True):
         aliases = graph.aliases  # what is said of the merged node comes as rows of the one that lives on
@@ -186,6 +197,19 @@ def apply_delta(graph: SceneGraph, msg: Any) -> None:
         graph.set_stay(int(msg.stay_nodes[i]), Stay(int(msg.stay_from_ns[i]), _open(msg.stay_to_ns[i]), spots[i].copy()))
     if len(msg.removed):
         graph.forget({int(i) for i in msg.removed})
+
+
+def _no_ring(known: Mapping[int, int], merged_from: Sequence[int], merged_into: Sequence[int]) -> None:
+    """Raises: WireError if following the aliases would not end."""
+    aliases = dict(known)
+    for a, b in zip(merged_from, merged_into, strict=True):
+        aliases[int(a)] = end = int(b)
+        for _ in range(len(aliases)):
+            if end == int(a):
+                raise WireError("alias_ring", f"graph: {a} is merged into {b}, which is merged into {a}")
+            if end not in aliases:
+                break
+            end = aliases[end]
 
 
 def _open(to_ns: int) -> int | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,11 @@ from robomem_msgs import srv
 
 from robomem.errors import RobomemError
 from robomem.memory.hub import MemoryHub
+from robomem.nodes import asked
 from robomem.nodes.answers import places_to_msg, put_episodes, recall_to_msg
 from robomem.nodes.conversions import events_from_msg, events_to_msg, objects_from_msg, objects_to_msg, observations_from_msg
 from robomem.nodes.graph_wire import GraphMirror
-from robomem.nodes.wire import WireError, pack
+from robomem.nodes.wire import FAR_M, WireError, pack, unpack, words
 from robomem.scene_graph.world_model import FrameResult
 from robomem.types import Episode
 
@@ -88,46 +88,50 @@ class MemoryNode(RobomemNode):
 
     def find(self, hub: MemoryHub, request: Any, response: Any) -> None:
         """Where something is."""
-        response.answer = recall_to_msg(hub.find(_query(request.query), int(request.at_ns) or None, int(request.k) or 5))
+        response.answer = recall_to_msg(
+            hub.find(asked.query(request.query), asked.time_ns(request.at_ns, "find.at_ns") or None, int(request.k) or 5)
+        )
 
     def where_was(self, hub: MemoryHub, request: Any, response: Any) -> None:
         """Where something was."""
-        response.answer = recall_to_msg(hub.where_was(_query(request.query), int(request.at_ns), int(request.k) or 5))
+        response.answer = recall_to_msg(
+            hub.where_was(asked.query(request.query), asked.time_ns(request.at_ns, "where_was.at_ns"), int(request.k) or 5)
+        )
 
     def what_is_in(self, hub: MemoryHub, request: Any, response: Any) -> None:
         """What is on or in a place."""
-        views = hub.what_is_in(_query(request.place), int(request.at_ns) or None)
+        views = hub.what_is_in(asked.query(request.place, "place"), asked.time_ns(request.at_ns, "what_is_in.at_ns") or None)
         response.objects = objects_to_msg(views, hub.now_ns(), self.param("frame"), max(self._mirror.seq, 0))
 
     def changes(self, hub: MemoryHub, request: Any, response: Any) -> None:
         """Events in time order."""
+        words("changes", (request.room, request.label))
         found = hub.changes(int(request.since_ns), int(request.until_ns) or None, request.room or None, request.label or None)
         response.events = events_to_msg(found)
 
     def predict(self, hub: MemoryHub, request: Any, response: Any) -> None:
         """Where something may be, from the record."""
-        response.places = places_to_msg(hub.predict(_query(request.query), int(request.at_ns) or None))
+        response.places = places_to_msg(hub.predict(asked.query(request.query), asked.time_ns(request.at_ns, "predict.at_ns") or None))
 
     def episodes(self, hub: MemoryHub, request: Any, response: Any) -> None:
         """Past tasks."""
+        asked.query(request.query)
         put_episodes(hub.episodes(request.query or None, int(request.k) or 5), response)
 
     # -- telling -----------------------------------------------------------------------------------------------------
 
     def add_episode(self, hub: MemoryHub, request: Any, response: Any) -> None:
         """Remember a task."""
-        try:
-            steps, cost = json.loads(request.steps or "[]"), json.loads(request.cost or "{}")
-        except ValueError:
-            raise WireError("bad_json", "add_episode: steps or cost are no JSON") from None
-        start, end = int(request.start_ns), int(request.end_ns)
+        steps, cost = asked.steps_and_cost(request.steps, request.cost)
+        asked.prose("add_episode", request.instruction, request.summary)
+        start, end = asked.time_ns(request.start_ns, "add_episode.start_ns"), asked.time_ns(request.end_ns, "add_episode.end_ns")
         response.id = hub.add_episode(
-            Episode(0, request.instruction, start, end, request.outcome, request.summary, tuple(steps), dict(cost))
+            Episode(0, request.instruction, start, end, asked.outcome(request.outcome), request.summary, steps, cost)
         )
 
     def forget(self, hub: MemoryHub, request: Any, response: Any) -> None:
         """Remove something from every row, and have the world model drop it too."""
-        recall = hub.find(_query(request.query))
+        recall = hub.find(asked.query(request.query))
         if recall.id is None:
             raise RobomemError(f"forget: nothing here is {request.query!r}; {recall.needs}")
         if recall.verdict == "ambiguous" and not request.all_matching:
@@ -140,14 +144,13 @@ class MemoryNode(RobomemNode):
 
     def correct(self, hub: MemoryHub, request: Any, response: Any) -> None:
         """A person says what or where something is."""
-        position = np.array(request.position, float) if len(request.position) else None
+        position = unpack(request.position, "f8", (3,), "correct.position", FAR_M) if len(request.position) else None
+        words("correct.label", (request.label,))
         hub.correct(int(request.id), request.label or None, position)
 
     def backup(self, hub: MemoryHub, request: Any, response: Any) -> None:
         """A consistent copy, beside the others."""
-        name = request.name
-        if not name or Path(name).name != name or name.startswith("."):
-            raise RobomemError(f"backup: {name!r} is no plain file name")
+        name = asked.file_name(request.name)
         folder = Path(self.param("backup_folder"))
         folder.mkdir(parents=True, exist_ok=True)
         hub.backup(folder / name)
@@ -168,7 +171,10 @@ class MemoryNode(RobomemNode):
         response.leased = hub.lease_ids(BLOCK) if request.lease else -1
 
     def _absorb(self, hub: MemoryHub, request: Any, name: str) -> None:
-        delta = request.graph
+        asked.time_ns(request.stamp_ns, "write_batch.stamp_ns")
+        found, ids, object_ids = observations_from_msg(request.observations)
+        told, happened = objects_from_msg(request.objects), events_from_msg(request.events)
+        delta = request.graph  # after all else was found to be sound: a refused batch leaves the mirror as it was
         if delta.to_seq:
             if delta.from_seq == delta.to_seq:
                 self._mirror.reset(delta)
@@ -176,9 +182,8 @@ class MemoryNode(RobomemNode):
                 self._mirror.apply(delta)
         elif self._mirror.session != int(request.session):
             raise WireError("gap", "write_batch: the graph of this session was never sent")
-        found, ids, object_ids = observations_from_msg(request.observations)
-        views = [v for v in objects_from_msg(request.objects) if v.id not in self._erased]
-        events = tuple(e for e in events_from_msg(request.events) if e.object_id not in self._erased)
+        views = [v for v in told if v.id not in self._erased]
+        events = tuple(e for e in happened if e.object_id not in self._erased)
         if self._erased:
             self._mirror.graph.forget(self._erased)
             object_ids = np.where(np.isin(object_ids, list(self._erased)), -1, object_ids)
@@ -189,11 +194,8 @@ class MemoryNode(RobomemNode):
         """Keep the world model's state, unless something in it is to be forgotten first."""
         if self._forgotten:
             raise WireError("forget_first", "write_world: the sender has not dropped yet what was forgotten")
-        try:
-            with np.load(io.BytesIO(bytes(request.npz)), allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-        except (ValueError, OSError, KeyError):
-            raise WireError("bad_archive", "write_world: no NumPy archive of plain arrays") from None
+        arrays = asked.archive(request.npz, "write_world")
+        asked.rates(request.move_rates)
         if not hub.knows_map(arrays):
             response.ok, response.reason = False, "correction_first"  # its batch is on the way; the next snapshot will do
             return
@@ -208,10 +210,6 @@ class MemoryNode(RobomemNode):
             np.savez(out, **arrays)  # type: ignore[arg-type]
             response.npz = pack(np.frombuffer(out.getvalue(), np.uint8), "u1")
         self._mirror = GraphMirror()
-
-
-def _query(text: str) -> str | int:
-    return int(text) if text.strip().isdigit() else text
 
 
 def main() -> int:

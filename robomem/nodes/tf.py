@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from robomem.clock import ClockWatch
 from robomem.errors import RobomemError
 from robomem.geometry import Float, between, inverse
 
+LATE_NS = 1_000_000_000
 MAX_DEPTH = 64  # links between two frames; more is a loop
 
 
@@ -28,6 +30,7 @@ class _Link:
 
     parent: str
     static: bool
+    clock: ClockWatch = field(default_factory=ClockWatch)
     stamps: list[int] = field(default_factory=list)
     poses: list[Float] = field(default_factory=list)
 
@@ -46,10 +49,10 @@ class TransformBuffer:
         self._lock = threading.RLock()  # filled by one thread, asked by another
 
     def put(self, parent: str, child: str, stamp_ns: int, T: Float, static: bool = False) -> None:
-        """How `child` stands in `parent` (Float64[4, 4]) at a time. Time that jumps back by more than the buffer holds clears the link.
+        """How `child` stands in `parent` (Float64[4, 4]) at a time. A clock that was set back clears the link.
 
         Raises:
-            TransformError: a frame that would be its own parent.
+            TransformError: a frame that would be its own parent, or a transform that comes more than a second late.
         """
         parent, child = parent.lstrip("/"), child.lstrip("/")
         if not parent or not child or parent == child:
@@ -61,8 +64,12 @@ class TransformBuffer:
         link = self._links.get(child)
         if link is None or link.parent != parent or link.static != static or static:
             link = self._links[child] = _Link(parent, static)
-        if link.stamps and stamp_ns < link.stamps[-1] - self._keep_ns:
-            link.stamps, link.poses = [], []  # the clock was set back: what was before means nothing now
+        if not static:
+            known = link.clock.judge(stamp_ns)
+            if known == "set_back":
+                link.stamps, link.poses = [], []  # what was before means nothing now
+            elif known == "late" and stamp_ns < link.stamps[-1] - LATE_NS:
+                raise TransformError("stamp_goes_back", f"tf: {parent} -> {child} is {(link.stamps[-1] - stamp_ns) / 1e9:.1f} s late")
         i = bisect_left(link.stamps, stamp_ns)
         if i < len(link.stamps) and link.stamps[i] == stamp_ns:
             link.poses[i] = T

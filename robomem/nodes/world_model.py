@@ -20,14 +20,13 @@ from robomem.config import RobomemConfig
 from robomem.errors import InvalidInputError
 from robomem.ids import IdAllocator
 from robomem.nodes import qos
-from robomem.nodes.conversions import camera_intrinsics, detections_from_msg, image_depth, image_rgb, objects_to_msg
+from robomem.nodes.conversions import objects_to_msg
 from robomem.nodes.graph_wire import GraphDiff
+from robomem.nodes.image_door import ImageDoor
 from robomem.nodes.markers import markers
 from robomem.nodes.outbox import Outbox, OutOfIds
-from robomem.nodes.sync import Pair, PairSync
-from robomem.nodes.tf import TransformError
 from robomem.nodes.tf_listener import listen
-from robomem.nodes.wire import NS, WireError, pack, to_ns
+from robomem.nodes.wire import NS, pack
 from robomem.nodes.world_services import WorldServices
 from robomem.perception.frame import Intrinsics, RgbdFrame
 from robomem.scene_graph.world_model import WorldModel
@@ -43,6 +42,10 @@ PARAMETERS = (
     Parameter("tf_patience_s", 0.5, "how long an image waits for its transform, s", 0.0, 5.0),
     Parameter("snapshot_s", 1.0, "period of the whole graph on graph/snapshot, s", 0.1, 60.0),
     Parameter("recording", "", "a rerun file (.rrd) to write everything to; empty: none"),
+    Parameter("odom_frame", "odom", "odometry's frame below the map: a jump of it is a correction of the map; empty: never look"),
+    Parameter("jump_m", 0.15, "a larger step of map -> odom, where the robot is, moves what is remembered, m", 0.02, 10.0),
+    Parameter("jump_deg", 5.0, "the same for its turn, degrees", 0.5, 180.0),
+    Parameter("anchor_s", 600.0, "what was last seen within this time before a jump moves, s; 0: all since the start", 0.0, 86400.0),
     Parameter("keep_s", 5.0, "period of the world's own state to the memory, s", 1.0, 600.0),
 )
 
@@ -55,7 +58,6 @@ class WorldModelNode(RobomemNode):
         self.world: WorldModel | None = None
         self._tf: Any = None
         self._held: list[Any] = []
-        self._waiting: tuple[Pair, float] | None = None
         self._kept_ns = 0
         self._told_of: set[int] = set()
         self._served: WorldServices | None = None
@@ -64,18 +66,17 @@ class WorldModelNode(RobomemNode):
     def open(self) -> None:
         """Subscribe, offer, and ask the memory what was. The first frame compiles and loads for seconds: it is had here, not in service."""
         warm_up()
-        self._sync = PairSync(int(self.param("slop_s") * NS), self.param("wait_for_detections"))
+        self._door = ImageDoor(self.param, self.counts, self.reject)
         self._session = time.time_ns()
         self._diff = GraphDiff(self.param("map_frame"), self._session)
-        self._intrinsics: Any = None
         make = self.create_subscription
         self._held = [
             make(Image, "rgb/image", lambda m: self._take("rgb", m), qos.SENSOR),
             make(Image, "depth/image", lambda m: self._take("depth", m), qos.SENSOR),
             make(DetectionMasks, "detections", lambda m: self._take("detections", m), qos.OBJECTS),
-            make(CameraInfo, "camera_info", self._camera_info, qos.SENSOR),
+            make(CameraInfo, "camera_info", self._door.info, qos.SENSOR),
         ]
-        self._tf = listen(self, self.reject, self._work)
+        self._tf = listen(self, self.reject, self._heard_map)
         self._delta = self.create_publisher(GraphDelta, "graph/delta", qos.DELTA)
         self._whole = self.create_publisher(GraphSnapshot, "graph/snapshot", qos.SNAPSHOT)
         self._objects = self.create_publisher(TrackedObjects, "objects", qos.OBJECTS)
@@ -118,22 +119,24 @@ class WorldModelNode(RobomemNode):
 
     # -- what comes in -----------------------------------------------------------------------------------------------
 
-    def _camera_info(self, msg: Any) -> None:
-        try:
-            self._intrinsics = camera_intrinsics(msg)
-        except WireError as error:
-            self.reject(error.reason, str(error))
-
     def _take(self, stream: str, msg: Any) -> None:
         if not self._active() or self.world is None:
             self.counts["not_ready"] += 1
             return
-        pair = self._sync.add(stream, to_ns(msg.header.stamp), msg)
-        if pair is not None:
-            if self._waiting is not None:
-                self.counts["newer_image_won"] += 1
-            self._waiting = (pair, time.monotonic())
-            self._work()
+        self._door.take(stream, msg, time.monotonic())
+        self._work()
+
+    def _heard_map(self) -> None:
+        """After every transform: first what it says of the map, then the images that waited for it."""
+        correction = self._door.correction(self._tf)
+        if correction is not None and self.world is not None and self.world.stamp_ns:
+            self.world.correct_map(correction)
+            self._kept_ns = 0  # what the memory restarts from should be of this map soon
+            turn = np.degrees(correction.yaw_rad)
+            self.get_logger().warning(
+                f"world_model: the map jumped by {correction.shift_m:.2f} m and {turn:.0f} degrees; what it holds moves"
+            )
+        self._work()
 
     def _active(self) -> bool:
         return self._state_machine.current_state[1] == "active"
@@ -145,8 +148,9 @@ class WorldModelNode(RobomemNode):
                 self._asking = self._asks["read_world"].call_async(ReadWorld.Request())
                 self._asking.add_done_callback(self._resume)
             return
-        self._work()
+        self._heard_map()
         self._outbox.pump()
+        self.notice(self._door.trouble(time.monotonic()) if self._active() else "")
 
     def _resume(self, future: Any) -> None:
         answer, self._asking = future.result(), None
@@ -164,33 +168,23 @@ class WorldModelNode(RobomemNode):
     # -- one image ---------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        """Fold in the waiting image once its transform is known."""
-        if self._waiting is None or self._intrinsics is None or self.world is None or not self._active():
-            return
-        pair, since = self._waiting
-        try:
-            frame_id = self.param("camera_frame") or pair.rgb.header.frame_id
-            T = self._tf.lookup(self.param("map_frame"), frame_id, pair.stamp_ns)
-        except TransformError as error:
-            if time.monotonic() - since > self.param("tf_patience_s"):
-                self._waiting = None
-                self.reject(error.reason, str(error))
-            return
-        self._waiting = None
-        try:
-            frame = RgbdFrame(
-                pair.stamp_ns, image_rgb(pair.rgb), image_depth(pair.depth), self._intrinsics, np.asarray(T, np.float64), frame_id
-            )
-            found = detections_from_msg(pair.detections) if pair.detections is not None else None
-            self._fold(frame, found)
-        except (WireError, InvalidInputError) as error:
-            self.reject(getattr(error, "reason", "invalid_input"), str(error))
-        except OutOfIds as error:
-            self.reject("out_of_ids", str(error))
+        """Fold in the newest image whose transform is known."""
+        while self.world is not None and self._active():
+            got = self._door.next(self._tf, time.monotonic())
+            if got is None:
+                return
+            try:
+                self._fold(*got)
+            except InvalidInputError as error:
+                self.reject("invalid_input", str(error))
+            except OutOfIds as error:
+                self.reject("out_of_ids", str(error))
 
     def _fold(self, frame: RgbdFrame, found: Any) -> None:
         assert self.world is not None
         world = self.world
+        if frame.stamp_ns < world.stamp_ns:  # the door lets this in only when the clock was set back
+            world.set_clock(frame.stamp_ns)
         result = world.step(frame, found)
         ids = dict.fromkeys((*result.changed, *sorted(self._told_of), *(e.object_id for e in result.events)))
         self._told_of.clear()
@@ -204,7 +198,7 @@ class WorldModelNode(RobomemNode):
         if self._recording is not None:
             self._recording.frame(frame, found, result, world)
         self.told = {"objects": str(len(everything)), "unacknowledged": str(self._outbox.pending)}
-        if frame.stamp_ns - self._kept_ns > self.param("keep_s") * NS:
+        if abs(frame.stamp_ns - self._kept_ns) > self.param("keep_s") * NS:
             self._keep_world()
 
     def _everything(self) -> tuple[GraphDelta, list[Any]]:

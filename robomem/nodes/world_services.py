@@ -10,9 +10,10 @@ import numpy as np
 from robomem_msgs import srv
 
 from robomem.errors import RobomemError
+from robomem.nodes import asked
 from robomem.nodes.answers import places_to_msg
 from robomem.nodes.conversions import rigid
-from robomem.nodes.wire import WireError, pack
+from robomem.nodes.wire import WireError, pack, words
 from robomem.scene_graph.snapshot import pack_space
 from robomem.scene_graph.world_model import WorldModel
 
@@ -67,8 +68,7 @@ class WorldServices:
         response.stamp_ns, response.npz = world.stamp_ns, pack(np.frombuffer(out.getvalue(), np.uint8), "u1")
 
     def _predict(self, world: WorldModel, request: Any, response: Any) -> None:
-        text = request.query.strip()
-        found = world.location_belief(int(text) if text.isdigit() else text, int(request.at_ns) or world.stamp_ns)
+        found = world.location_belief(asked.query(request.query), asked.time_ns(request.at_ns, "predict.at_ns") or world.stamp_ns)
         response.places = places_to_msg(found)
 
     def _set_held(self, world: WorldModel, request: Any, response: Any) -> None:
@@ -79,8 +79,14 @@ class WorldServices:
         self._on_told(int(request.id))
 
     def _note_state(self, world: WorldModel, request: Any, response: Any) -> None:
+        words("note_state", (request.name, request.value))
+        if not request.name:
+            raise WireError("bad_name", "note_state: a state has a name")
         if request.name == "searched":
-            world.note_searched(int(request.id), int(request.value or world.stamp_ns))
+            when = asked.query(request.value or str(world.stamp_ns))
+            if not isinstance(when, int):
+                raise WireError("bad_stamp", f"note_state: {request.value[:40]!r} is no time in ns")
+            world.note_searched(int(request.id), when)
             return
         world.note_state(int(request.id), request.name, request.value)
         self._on_told(int(request.id))

@@ -235,6 +235,18 @@ class WorldModel:
         self._shifted |= correct(self, correction)
         self.corrected = event_id
 
+    def set_clock(self, stamp_ns: int) -> None:
+        """The robot's clock was set back: what was believed to be seen later was seen by now. History keeps the stamps it has."""
+        self.stamp_ns = self.tracker.stamp_ns = stamp_ns
+        for t in self.tracker.tracks.values():
+            t.first_seen_ns, t.last_seen_ns = min(t.first_seen_ns, stamp_ns), min(t.last_seen_ns, stamp_ns)
+            t.last_evidence_ns = min(t.last_evidence_ns, stamp_ns)
+        for surface in self.surfaces.values():
+            surface.seen_ns, surface.inside_ns = np.minimum(surface.seen_ns, stamp_ns), min(surface.inside_ns, stamp_ns)
+        self.whereabouts.gone_ns = {i: min(ns, stamp_ns) for i, ns in self.whereabouts.gone_ns.items()}
+        self.grid.set_clock(stamp_ns)
+        self._rooms_ns = min(self._rooms_ns, stamp_ns)
+
     def note_searched(self, place_id: int, stamp_ns: int) -> None:
         """The inside of a place was looked at and seen."""
         self.whereabouts.note_searched(place_id, stamp_ns)

@@ -112,7 +112,10 @@ def test_objects_events_and_answers_come_back() -> None:
     for a, b in zip(views, c.objects_from_msg(c.objects_to_msg(views, 5 * 10**9, "map", 1)), strict=True):
         assert (a.id, a.label, a.states, a.last_seen_ns, a.place, a.color) == (b.id, b.label, b.states, b.last_seen_ns, b.place, b.color)
         assert np.allclose(a.position, b.position) and np.allclose(a.covariance, b.covariance, atol=1e-8)
-    events = [Event(1, 2, "moved", 3, {"position": np.ones(3)}, {"place": 4}, (5, 6), 0.5, "mug"), Event(2, 3, "appeared", 4, {}, {})]
+    events = [
+        Event(1, 2, "moved", 3, {"position": np.ones(3)}, {"place": "on the desk", "place_id": 4}, (5, 6), 0.5, "mug"),
+        Event(2, 3, "appeared", 4, {}, {}),
+    ]
     back = c.events_from_msg(c.events_to_msg(events))
     assert back[0].before == {"position": [1.0, 1.0, 1.0]} and back[0].evidence == (5, 6) and back[1].evidence == ()
     recall = Recall(

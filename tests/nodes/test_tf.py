@@ -72,6 +72,10 @@ def test_it_is_bounded_and_begins_anew_when_the_clock_is_set_back() -> None:
     assert buffer.newest("base")[1] == 100 * S + 999 * S // 100
     with pytest.raises(TransformError):
         buffer.lookup("map", "base", 100 * S)
+    for k in range(2):  # one late message is late; several in a row are a clock that was set back
+        with pytest.raises(TransformError, match="late"):
+            buffer.put("map", "base", (1 + k) * S, pose(5))
+    assert buffer.newest("base")[1] == 100 * S + 999 * S // 100
     buffer.put("map", "base", 3 * S, pose(7))
     assert np.allclose(buffer.lookup("map", "base", 3 * S), pose(7))
 

@@ -1,0 +1,136 @@
+"""The door for images: pairs them, waits for their transforms, checks them, and tells when the map jumps or nothing comes."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from robomem.belief.correction import MapCorrection
+from robomem.errors import InvalidInputError
+from robomem.geometry import Float
+from robomem.nodes.conversions import camera_intrinsics, detections_from_msg, image_depth, image_rgb
+from robomem.nodes.map_jumps import MapJumps
+from robomem.nodes.sync import Freshness, Pair, PairSync, Waiting
+from robomem.nodes.tf import TransformError
+from robomem.nodes.wire import NS, WireError, stamp_of
+from robomem.perception.frame import MIN_VALID_SHARE, Intrinsics, RgbdFrame
+from robomem.perception.health import FrozenWatch
+from robomem.types import Detections
+
+
+class ImageDoor:
+    """Takes messages of one camera and gives frames.
+
+    Args:
+        param: the node's parameters by name.
+        counts: what was dropped or rejected, by reason.
+        reject: told (reason, message) of what is not let in.
+    """
+
+    def __init__(self, param: Callable[[str], Any], counts: Counter[str], reject: Callable[[str, str], None]) -> None:
+        self._map, self._odom, self._camera = param("map_frame"), param("odom_frame"), param("camera_frame")
+        self._anchor_ns = round(param("anchor_s") * NS)
+        self._counts, self._reject = counts, reject
+        self._sync = PairSync(int(param("slop_s") * NS), param("wait_for_detections"), dropped=counts)
+        self._waiting = Waiting(param("tf_patience_s"), counts)
+        self._jumps = MapJumps(param("jump_m"), math.radians(param("jump_deg")))
+        self._frozen, self._fresh = FrozenWatch(), Freshness(time.monotonic())
+        self._intrinsics: Intrinsics | None = None
+        self._frame_id, self._p_odom, self._first_ns = "", np.zeros(3), -1
+
+    # -- messages ----------------------------------------------------------------------------------------------------
+
+    def info(self, msg: Any) -> None:
+        """A camera_info."""
+        try:
+            self._intrinsics = camera_intrinsics(msg)
+        except WireError as error:
+            self._reject(error.reason, str(error))
+
+    def take(self, stream: str, msg: Any, now_s: float) -> None:
+        """One message of "rgb", "depth" or "detections"."""
+        try:
+            pair = self._sync.add(stream, stamp_of(msg.header, stream), msg)
+        except WireError as error:
+            self._reject(error.reason, str(error))
+            return
+        if pair is not None:
+            self._waiting.put(pair, now_s)
+            self._fresh.heard(now_s)
+
+    def next(self, tf: Any, now_s: float) -> tuple[RgbdFrame, Detections | None] | None:
+        """The newest image whose transform is known, checked; None while there is none."""
+        if self._intrinsics is None:
+            if len(self._waiting):
+                self._waiting.clear()
+                self._reject("no_camera_info", "world_model: images come but no camera_info; is its topic remapped?")
+            return None
+        taken = self._waiting.take(now_s, lambda pair: self._pose(tf, pair), self._reject)
+        if taken is None:
+            return None
+        try:
+            return self._open(*taken, self._intrinsics)
+        except (WireError, InvalidInputError) as error:
+            self._reject(getattr(error, "reason", "invalid_input"), str(error))
+            return None
+
+    def trouble(self, now_s: float) -> str:
+        """What is wrong with the stream as a whole, "" if nothing is."""
+        return self._fresh.trouble(now_s)
+
+    # -- the map -----------------------------------------------------------------------------------------------------
+
+    def correction(self, tf: Any) -> MapCorrection | None:
+        """What the newest `map -> odom` says, if it jumped: to be asked after every transform."""
+        newest = tf.newest(self._odom) if self._odom else None
+        if newest is None or newest[0] != self._map:
+            return None
+        _, stamp_ns, T = newest
+        jump = self._jumps.hear(stamp_ns, T, self._p_odom)
+        if jump is None:
+            return None
+        self._counts["map_jumps"] += 1
+        if self._first_ns < 0:
+            return None  # nothing was placed under the old one yet
+        # What was last seen before this robot was switched on was placed by another odometry, under another error.
+        since = max(self._first_ns, stamp_ns - self._anchor_ns) if self._anchor_ns else self._first_ns
+        return MapCorrection(jump, since, since)
+
+    def _pose(self, tf: Any, pair: Pair) -> Float:
+        frame_id = self._camera or pair.rgb.header.frame_id
+        T_map_camera = tf.lookup(self._map, frame_id, pair.stamp_ns)
+        T_odom_camera = None
+        if self._odom:
+            try:
+                T_odom_camera = tf.lookup(self._odom, frame_id, pair.stamp_ns)
+                self._p_odom = T_odom_camera[:3, 3]
+            except TransformError:
+                pass  # a robot without odometry: the map cannot jump against it
+        return self._jumps.pose(pair.stamp_ns, T_map_camera, T_odom_camera)
+
+    # -- one image ---------------------------------------------------------------------------------------------------
+
+    def _open(self, pair: Pair, T: Float, k: Intrinsics) -> tuple[RgbdFrame, Detections | None]:
+        where, depth_where = pair.rgb.header.frame_id, pair.depth.header.frame_id
+        if not self._camera and depth_where != where:
+            raise WireError("not_registered", f"depth is in frame {depth_where!r}, colour in {where!r}; publish registered depth")
+        rgb, depth = image_rgb(pair.rgb), image_depth(pair.depth)
+        if depth.shape != rgb.shape[:2] or depth.shape != (k.height, k.width):
+            raise WireError("sizes_differ", f"depth {depth.shape}, colour {rgb.shape[:2]} and camera_info {(k.height, k.width)} differ")
+        if np.count_nonzero(depth) < MIN_VALID_SHARE * depth.size:
+            raise WireError("no_depth", "depth image: next to nothing is a measurement (NaN, 0 and inf are none); check the depth stream")
+        found = None
+        if pair.detections is not None:
+            found = detections_from_msg(pair.detections)
+            if len(found) and (pair.detections.height, pair.detections.width) != depth.shape:
+                raise WireError("sizes_differ", f"detections are of another image than {depth.shape}; run the detector on this very image")
+        frame = RgbdFrame(pair.stamp_ns, rgb, depth, k, np.asarray(T, np.float64), where)
+        if self._frozen.frozen(frame):
+            raise WireError("frozen_frame", f"{where}: the same image again under a new stamp, though the camera moved")
+        self._first_ns = pair.stamp_ns if self._first_ns < 0 else min(self._first_ns, pair.stamp_ns)
+        return frame, found
