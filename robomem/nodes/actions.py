@@ -45,13 +45,16 @@ class ActionCaller:
         name: of the action.
         stall_s: without acceptance, feedback that tells of progress, or result for this long the goal is given up.
         find_s: how long a server may be missing at the start.
+        halt: while it is set no goal begins and none goes on; several callers may share it. A `stop` ends only the goal that runs.
     """
 
-    def __init__(self, node: Any, kind: Any, name: str, stall_s: float = 30.0, find_s: float = 10.0) -> None:
+    def __init__(
+        self, node: Any, kind: Any, name: str, stall_s: float = 30.0, find_s: float = 10.0, halt: threading.Event | None = None
+    ) -> None:
         self.name, self._stall_s, self._find_s = name, stall_s, find_s
         # A group of its own: feedback comes one after the other, in order, and whoever waits for it waits in another group.
         self._client = ActionClient(node, kind, name, callback_group=MutuallyExclusiveCallbackGroup())
-        self._stop = threading.Event()
+        self._stop, self._halt = threading.Event(), halt or threading.Event()
         self._lock = threading.Lock()
 
     def stop(self) -> None:
@@ -72,16 +75,18 @@ class ActionCaller:
         """
         with self._lock:
             self._stop.clear()
+            if self._halt.is_set():
+                return Outcome("cancelled")
             if not self._client.wait_for_server(timeout_sec=self._find_s):
                 return Outcome("no server")
-            return _Run(self._client, self._stop, self._stall_s, on_feedback).run(goal, limit_s)
+            return _Run(self._client, (self._stop, self._halt), self._stall_s, on_feedback).run(goal, limit_s)
 
 
 class _Run:
     """One goal."""
 
-    def __init__(self, client: ActionClient, stop: threading.Event, stall_s: float, on_feedback: OnFeedback | None) -> None:
-        self._client, self._stop, self._stall_s, self._on_feedback = client, stop, stall_s, on_feedback
+    def __init__(self, client: ActionClient, stops: tuple[threading.Event, ...], stall_s: float, on_feedback: OnFeedback | None) -> None:
+        self._client, self._stops, self._stall_s, self._on_feedback = client, stops, stall_s, on_feedback
         self._news = threading.Event()
         self._heard_s = self._seen_s = time.monotonic()
         self._given_up = False
@@ -115,7 +120,7 @@ class _Run:
             self._news.wait(0.05)
             self._news.clear()
             now = time.monotonic()
-            if self._stop.is_set():
+            if any(stop.is_set() for stop in self._stops):
                 return "cancelled"
             if self._client.server_is_ready():
                 self._seen_s = now

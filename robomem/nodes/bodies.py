@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -43,7 +44,7 @@ def make_body(node: Any, param: Callable[[str], Any], tf: Any, seen: Callable[[i
         ConfigError: a part that does not exist, a parameter that makes no sense, or an interface package that is not installed.
     """
     frames = (param("map_frame"), param("base_frame"))
-    where = Where(tf, frames)
+    where, halt = Where(tf, frames), threading.Event()
 
     def now_ns() -> int:
         return node.get_clock().now().nanoseconds
@@ -52,24 +53,26 @@ def make_body(node: Any, param: Callable[[str], Any], tf: Any, seen: Callable[[i
         "base",
         param("base"),
         {
-            "action": lambda: ActionBase(node, param("drive_action")),
-            "nav2": lambda: Nav2Base(node, where, param("drive_action"), param("drive_stall_s"), param("goal_tolerance_m")),
+            "action": lambda: ActionBase(node, param("drive_action"), halt),
+            "nav2": lambda: Nav2Base(node, where, param("drive_action"), param("drive_stall_s"), param("goal_tolerance_m"), halt),
         },
     )
     head = _choose(
         "head",
         param("head"),
         {
-            "action": lambda: ActionHead(node),
+            "action": lambda: ActionHead(node, halt=halt),
             "turn": lambda: TurningHead(base, where, now_ns, param("look_s")),
-            "trajectory": lambda: _joint_head(node, param, base, where, now_ns),
+            "trajectory": lambda: _joint_head(node, param, base, where, now_ns, halt),
         },
     )
     hand = _choose(
-        "hand", param("hand"), {"action": lambda: ActionHand(node), "none": NoHand, "gripper": lambda: _gripper_hand(node, param, where)}
+        "hand",
+        param("hand"),
+        {"action": lambda: ActionHand(node, halt=halt), "none": NoHand, "gripper": lambda: _gripper_hand(node, param, where, halt)},
     )
     sizes = {k: float(param(k)) for k in ("radius_m", "reach_m", "camera_height_m")}
-    return RosBody((base, head, hand), tf, now_ns, seen, frames, **sizes)
+    return RosBody((base, head, hand), tf, now_ns, seen, frames, **sizes, halt=halt)
 
 
 def _choose(part: str, name: str, makers: dict[str, Callable[[], Any]]) -> Any:
@@ -78,15 +81,17 @@ def _choose(part: str, name: str, makers: dict[str, Callable[[], Any]]) -> Any:
     return makers[name]()
 
 
-def _joint_head(node: Any, param: Callable[[str], Any], base: Any, where: Where, now_ns: Callable[[], int]) -> JointHead:
+def _joint_head(
+    node: Any, param: Callable[[str], Any], base: Any, where: Where, now_ns: Callable[[], int], halt: threading.Event
+) -> JointHead:
     gaze = Gaze.of(param("head_joints"), param("camera_frame"), param("head_signs"), param("head_limits_rad"), param("look_s"))
-    mover = JointMover(node, gaze.joints, param("head_action"), param("head_speed_radps"), "planner: head = 'trajectory'")
+    mover = JointMover(node, gaze.joints, param("head_action"), param("head_speed_radps"), "planner: head = 'trajectory'", halt)
     return JointHead(mover, gaze, base, where, now_ns)
 
 
-def _gripper_hand(node: Any, param: Callable[[str], Any], where: Where) -> GripperHand:
+def _gripper_hand(node: Any, param: Callable[[str], Any], where: Where, halt: threading.Event) -> GripperHand:
     fingers = Fingers(
         param("gripper_frame"), param("gripper_open_m"), param("gripper_shut_m"), param("gripper_effort_n"), param("grasp_tolerance_m")
     )
     arm = ArmPoses.read(param("arm_file")) if param("arm_file") else None
-    return GripperHand(node, param("gripper_action"), fingers, where, arm)
+    return GripperHand(node, param("gripper_action"), fingers, where, arm, halt=halt)

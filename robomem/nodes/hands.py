@@ -5,6 +5,7 @@ A hand that can go to any point needs the robot's own arm controller: write a ro
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,16 +110,26 @@ class GripperHand:
         where: frames.
         arm: its poses; None: the arm stays as it is.
         speed_radps: of the arm's joints.
+        halt: see ActionCaller.
 
     Raises:
         ConfigError: control_msgs is not installed.
     """
 
-    def __init__(self, node: Any, name: str, fingers: Fingers, where: Where, arm: ArmPoses | None = None, speed_radps: float = 0.5) -> None:
+    def __init__(
+        self,
+        node: Any,
+        name: str,
+        fingers: Fingers,
+        where: Where,
+        arm: ArmPoses | None = None,
+        speed_radps: float = 0.5,
+        halt: threading.Event | None = None,
+    ) -> None:
         wanted_by = "planner: hand = 'gripper'"
         self._action = interface("control_msgs/action/GripperCommand", wanted_by)
-        self._caller = ActionCaller(node, self._action, name)
-        self._mover = JointMover(node, arm.joints, arm.action, speed_radps, wanted_by) if arm is not None else None
+        self._caller = ActionCaller(node, self._action, name, halt=halt)
+        self._mover = JointMover(node, arm.joints, arm.action, speed_radps, wanted_by, halt) if arm is not None else None
         self._name, self._fingers, self._where, self._arm = name, fingers, where, arm
         self._holding, self._rise_m = False, 0.0
 

@@ -28,17 +28,19 @@ class JointMover:
         node: whose executor spins in another thread.
         joints: in the controller's order.  name: of its action.
         speed_radps: of the joint that has the furthest way (m/s for a prismatic one).
-        wanted_by: for the message when control_msgs is not there.
+        wanted_by: for the message when control_msgs is not there.  halt: see ActionCaller.
 
     Raises:
         ConfigError: control_msgs or trajectory_msgs is not installed.
     """
 
-    def __init__(self, node: Any, joints: Sequence[str], name: str, speed_radps: float, wanted_by: str) -> None:
+    def __init__(
+        self, node: Any, joints: Sequence[str], name: str, speed_radps: float, wanted_by: str, halt: threading.Event | None = None
+    ) -> None:
         self._action = interface("control_msgs/action/FollowJointTrajectory", wanted_by)
         self._point = interface("trajectory_msgs/msg/JointTrajectoryPoint", wanted_by)
         self.joints, self._name, self._speed = tuple(joints), name, speed_radps
-        self._caller = ActionCaller(node, self._action, name)
+        self._caller = ActionCaller(node, self._action, name, halt=halt)
         self._stands: dict[str, float] = {}
         self._news = threading.Condition()
         group = MutuallyExclusiveCallbackGroup()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -64,15 +65,18 @@ class Nav2Base:
         where: the robot's pose.
         name: of the action.
         stall_s: without motion for this long the drive is given up; longer than Nav2's own recoveries take.
+        halt: see ActionCaller.
         tolerance_m: a drive that Nav2 calls done further from its goal than this has failed.
 
     Raises:
         ConfigError: nav2_msgs is not installed.
     """
 
-    def __init__(self, node: Any, where: Where, name: str, stall_s: float = 60.0, tolerance_m: float = 0.5) -> None:
+    def __init__(
+        self, node: Any, where: Where, name: str, stall_s: float = 60.0, tolerance_m: float = 0.5, halt: threading.Event | None = None
+    ) -> None:
         self._action = interface("nav2_msgs/action/NavigateToPose", "planner: base = 'nav2'")
-        self._caller = ActionCaller(node, self._action, name, stall_s)
+        self._caller = ActionCaller(node, self._action, name, stall_s, halt=halt)
         self._clock: Callable[[], int] = lambda: node.get_clock().now().nanoseconds
         self._where, self._name, self._tolerance_m = where, name, tolerance_m
 

@@ -59,8 +59,8 @@ def result_of(outcome: Outcome, **data: Any) -> SkillResult:
 class ActionBase:
     """Drives by our DriveBase action."""
 
-    def __init__(self, node: Any, name: str = "drive_base") -> None:
-        self._caller = ActionCaller(node, DriveBase, name)
+    def __init__(self, node: Any, name: str = "drive_base", halt: threading.Event | None = None) -> None:
+        self._caller = ActionCaller(node, DriveBase, name, halt=halt)
 
     def follow(self, path_xy: NDArray[np.float64], final_yaw: float | None) -> SkillResult:
         """Drive along Float64[k, 2] (m, map)."""
@@ -81,8 +81,8 @@ class ActionBase:
 class ActionHead:
     """Looks by our LookAt action."""
 
-    def __init__(self, node: Any, name: str = "look_at") -> None:
-        self._caller = ActionCaller(node, LookAt, name)
+    def __init__(self, node: Any, name: str = "look_at", halt: threading.Event | None = None) -> None:
+        self._caller = ActionCaller(node, LookAt, name, halt=halt)
 
     def look_at(self, p_map: NDArray[np.float64]) -> SkillResult:
         """One glance at Float64[3] (m, map)."""
@@ -100,8 +100,8 @@ class ActionHead:
 class ActionHand:
     """Grasps by our ManipulateObject action."""
 
-    def __init__(self, node: Any, name: str = "manipulate_object") -> None:
-        self._caller = ActionCaller(node, ManipulateObject, name)
+    def __init__(self, node: Any, name: str = "manipulate_object", halt: threading.Event | None = None) -> None:
+        self._caller = ActionCaller(node, ManipulateObject, name, halt=halt)
         self._holding = False
 
     def act(self, act: str, p_map: NDArray[np.float64], size_m: NDArray[np.float64] | None) -> SkillResult:
@@ -137,6 +137,7 @@ class RosBody:
         seen: waits until an image of a stamp is folded into the world, for some seconds; False if it was not.
         frames: names of the map and of the base.
         radius_m, reach_m, camera_height_m: see RobotBody.
+        halt: shared with the parts: set by `stop`, it ends their goals and lets none begin.
     """
 
     def __init__(
@@ -149,13 +150,14 @@ class RosBody:
         radius_m: float = 0.28,
         reach_m: float = 0.8,
         camera_height_m: float = 1.35,
+        halt: threading.Event | None = None,
     ) -> None:
         self._base, self._head, self._hand = parts
         self._tf, self._clock_ns, self._seen = tf, clock_ns, seen
         self._map, self._frame = frames
         self.radius_m, self.reach_m, self.camera_height_m = radius_m, reach_m, camera_height_m
         self._ended_ns = 0
-        self._stopping = threading.Event()
+        self._stopping = halt or threading.Event()
 
     def now_ns(self) -> int:
         """The robot's clock; never before the end of its last act."""
@@ -181,11 +183,15 @@ class RosBody:
                     raise
             time.sleep(0.005)
 
-    def _done(self, start_ns: int, result: SkillResult) -> SkillResult:
-        """Wait until the world has seen what the act showed, so that nobody plans on an older picture."""
+    def _do(self, act: Callable[[], SkillResult]) -> SkillResult:
+        """One act, unless the body was told to stop; then wait until the world has seen what it showed: nobody plans on an old picture."""
+        if self._stopping.is_set():
+            return SkillResult(False, "cancelled")
+        start_ns = self.now_ns()
+        result = act()
         ended, frame_ns = int(result.data.get("stamp_ns", 0)), int(result.data.get("frame_ns", 0))
         self._ended_ns = max(self._ended_ns, ended)
-        if frame_ns:
+        if frame_ns and not self._stopping.is_set():
             self._seen(frame_ns, SETTLE_S)
         if self._stopping.is_set():
             result = SkillResult(False, "cancelled", result.duration_s, result.distance_m, result.data)
@@ -193,7 +199,7 @@ class RosBody:
         return SkillResult(result.ok, result.reason, (self.now_ns() - start_ns) / 1e9, result.distance_m, plain)
 
     def stop(self) -> None:
-        """End what runs now (any thread); acts after `go` run again."""
+        """End what runs now (any thread); nothing moves again before `go`."""
         self._stopping.set()
         for part in (self._base, self._head, self._hand):
             part.stop()
@@ -209,17 +215,14 @@ class RosBody:
 
     def follow(self, path_xy: NDArray[np.float64], final_yaw: float | None = None) -> SkillResult:
         """Drive."""
-        start = self.now_ns()
-        return self._done(start, self._base.follow(path_xy, final_yaw))
+        return self._do(lambda: self._base.follow(path_xy, final_yaw))
 
     def look_at(self, p_map: NDArray[np.float64]) -> SkillResult:
         """One glance."""
-        start = self.now_ns()
-        return self._done(start, self._head.look_at(p_map))
+        return self._do(lambda: self._head.look_at(p_map))
 
     def _act(self, act: str, p_map: NDArray[np.float64], size_m: NDArray[np.float64] | None = None) -> SkillResult:
-        start = self.now_ns()
-        return self._done(start, self._hand.act(act, p_map, size_m))
+        return self._do(lambda: self._hand.act(act, p_map, size_m))
 
     def pick(self, p_map: NDArray[np.float64], size_m: NDArray[np.float64]) -> SkillResult:
         """Grasp."""

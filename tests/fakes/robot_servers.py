@@ -74,7 +74,7 @@ def optical(pan: float, tilt: float) -> np.ndarray:
 class Robot(Node):
     """The body: a base, two head joints, two arm joints, a gripper, and perhaps a thing of some width before it."""
 
-    def __init__(self) -> None:
+    def __init__(self, tempers: tuple[str, ...] = TEMPERS) -> None:
         super().__init__("test_robot")
         self.pose, self.head, self.arm, self.gap = np.zeros(3), np.zeros(2), np.array(HOME_ARM), 0.08
         self.thing_m, self.staged = 0.0, 0.0
@@ -100,7 +100,7 @@ class Robot(Node):
                 cancel_callback=lambda _h, temper=temper: CancelResponse.REJECT if temper == "silent" else CancelResponse.ACCEPT,
             )
             for kind, name, act in kinds
-            for temper in TEMPERS
+            for temper in tempers
         ]
 
     def put_thing(self, msg: Any) -> None:
@@ -111,8 +111,8 @@ class Robot(Node):
             self.staged = msg.data[4]
             self.thing_m, self.pose, self.gap = msg.data[0], np.array(msg.data[1:4]), 0.08
 
-    def tell(self) -> None:
-        """tf and joint states of now."""
+    def tell(self) -> int:
+        """tf and joint states of now, and that time (ns)."""
         with self.lock:
             now = self.get_clock().now().nanoseconds
             links = [
@@ -123,6 +123,7 @@ class Robot(Node):
             state = JointState(name=["pan", "tilt", "reach", "lift"], position=[*self.head.tolist(), *self.arm.tolist()])
         self.tf.publish(TFMessage(transforms=links))
         self.joints.publish(state)
+        return now
 
     def may(self, temper: str) -> GoalResponse:
         """What a server says to a goal."""
@@ -227,14 +228,14 @@ class Robot(Node):
         return self.end(handle, temper if temper != "aborts" or stalled else "good", result)
 
 
-def main() -> None:
-    """Until told to stop."""
+def run(make: Callable[[], Node]) -> None:
+    """A node until told to stop."""
     rclpy.init()
-    node, executor = Robot(), MultiThreadedExecutor(8)
+    node, executor = make(), MultiThreadedExecutor(8)
     executor.add_node(node)
     with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
         executor.spin()
 
 
 if __name__ == "__main__":
-    main()
+    run(Robot)

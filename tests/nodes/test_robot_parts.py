@@ -318,9 +318,24 @@ def test_a_body_waits_until_the_world_has_seen_where_it_stopped(rig: Rig) -> Non
     assert driven.ok and driven.distance_m == pytest.approx(0.6, abs=0.05) and "stamp_ns" not in driven.data
     assert asked and asked[-1] <= body.now_ns() and body.pose() == pytest.approx((0.6, 0.0, 0.0), abs=1e-3)
     body.stop()
-    assert body.look_at(np.array((2.0, 0.0, 1.0))).reason == "cancelled"
+    rig.stage()
+    for act in (lambda: body.follow(np.array([(1.0, 0.0)]), None), lambda: body.look_at(np.array((0.0, 2.0, 1.0)))):
+        assert act().reason == "cancelled"
+    assert rig.where.base(rig.now_ns()) == pytest.approx((0, 0, 0), abs=1e-6)  # nothing moves before it may again
     body.go()
     assert body.look_at(np.array((2.0, 0.0, 1.0))).ok
+
+
+def test_a_halt_that_comes_before_the_goal_is_not_forgotten(rig: Rig) -> None:
+    rig.stage()
+    halt = threading.Event()
+    base = Nav2Base(rig.node, rig.where, "good/navigate_to_pose", halt=halt)
+    halt.set()  # between the decision to drive and the goal
+    assert base.follow(np.array([(1.0, 0.0)]), None).reason == "cancelled"
+    halt.clear()
+    threading.Timer(0.3, halt.set).start()
+    assert base.follow(np.array([(6.0, 0.0)]), None).reason == "cancelled"
+    assert 0.0 < rig.where.base(rig.now_ns())[0] < 3.0
 
 
 def test_a_server_that_is_killed_is_noticed_and_its_successor_used(rig: Rig) -> None:
