@@ -17,6 +17,7 @@ from robomem.types import ObjectView
 
 NOT_THERE = "it is not there any more"
 PLACE_TRIES = 5
+JUST_NOW_NS = 3_000_000_000
 FRESH_NS = 20_000_000_000  # a sighting older than this is looked at again before the hand goes there
 PROVEN_M = (0.5, 2.2)  # ground distance to a thing within which a remembered viewpoint is worth going to
 COMFORT_M = 0.08  # stand this much nearer than the arm could reach at most
@@ -40,6 +41,8 @@ class Manipulator:
         """Go to where the thing should be in sight and look; False (and noted) if it is not there."""
         session = self.session
         began = session.body.now_ns()
+        if view.status == "confirmed" and view.last_seen_ns > max(session.books.start_ns, began - JUST_NOW_NS):
+            return True  # the search has ended with it in sight: whoever reaches for it looks once more from there
         driven = self._to_where_it_was_seen_from(view, began)
         if not driven.ok:
             driven = self.nav.view(view.position, until=lambda: self._settled(view.id, began))

@@ -63,6 +63,7 @@ class Seeker:
         session.books.searches += 1
         session.say(f"searching for the {self.what.words()}")
         first = True
+        self._count_the_look_that_missed_it()
         try:
             while True:
                 session.check()
@@ -86,6 +87,17 @@ class Seeker:
                 self._look(places[choice.index], float(self.belief.weigh(places)[choice.index]))
         finally:
             session.books.search_cost_s += session.seconds() - began
+
+    def _count_the_look_that_missed_it(self) -> None:
+        """Who has just stood before the place and found it empty has looked there once already."""
+        view = self.session.beliefs.view(self.known) if self.known is not None else None
+        if view is None or self.session.missed.get(view.id, -1) < view.last_seen_ns:
+            return
+        here = np.array(self.session.body.pose()[:2])
+        for place in self._places():
+            if place.relation == "on" and np.linalg.norm(place.position - view.position) < SAME_GLANCE_M:
+                self._looked_from.setdefault(key_of(place), []).append(here)
+                self.belief.missed(key_of(place), self.session.config.glance_detects)
 
     def seen(self) -> ObjectView | None:
         """The thing, if it has been seen since this search began; a tentative sighting is looked at once more."""
@@ -163,7 +175,7 @@ class Seeker:
                 self._from[start] = self.nav.field(start[:2])
             return self.nav.metres(field if start is None else self._from[start], to[:2]) / config.drive_mps
 
-        look = [config.glance_s * self._glances(r) + (config.open_s if r.container and not r.is_open else 0.0) for r in places]
+        look = [self._look_s(r) for r in places]
         detects = [self.belief.detection(key_of(r), config.glance_detects) for r in places]
         return choose(p, detects, look, travel, config.find_value_s)
 
@@ -186,9 +198,11 @@ class Seeker:
         view = self.session.beliefs.view(place.place_id)
         return 0.4 if view is None else float(max(0.4, min(view.size[:2]) / 2 + 0.1))
 
-    def _glances(self, place: PlaceProbability) -> int:
-        view = self.session.beliefs.view(place.place_id)
-        return 1 if view is None else max(1, int(np.ceil(max(view.size[:2]) / LONG_M)))
+    def _look_s(self, place: PlaceProbability) -> float:
+        """Expected seconds of a look, measured: half a glance to stop and turn there, then half a glance for each point looked at."""
+        config, view = self.session.config, self.session.beliefs.view(place.place_id)
+        opening = config.open_s if place.container and not place.is_open else 0.0
+        return config.glance_s * (1 + len(glance_points(place.position, view))) / 2 + opening
 
     def _look(self, place: PlaceProbability, p: float) -> None:
         """Go and look at (or into) one place; what is not seen there becomes less likely there."""
