@@ -20,7 +20,15 @@ MUG, COUNTER, SHELF = 7, 1, 2
 
 
 def view(thing: int, label: str, position, size, **more) -> ObjectView:
-    base = dict(status="confirmed", existence=0.9, states={}, first_seen_ns=0, last_seen_ns=NOW // 2, support=5, place=None)
+    base = {
+        "status": "confirmed",
+        "existence": 0.9,
+        "states": {},
+        "first_seen_ns": 0,
+        "last_seen_ns": NOW // 2,
+        "support": 5,
+        "place": None,
+    }
     return ObjectView(thing, label, {label: 1.0}, np.array(position, float), np.array(size, float), 0.0, **{**base, **more})
 
 
