@@ -29,7 +29,7 @@ def view(thing: int, label: str, position, size, **more) -> ObjectView:
         "support": 5,
         "place": None,
     }
-    return ObjectView(thing, label, {label: 1.0}, np.array(position, float), np.array(size, float), 0.0, **{**base, **more})
+    return ObjectView(thing, label, {label: 1.0}, np.array(position, float), np.array(size, float), 0.0, **{**base, "place": None, **more})
 
 
 class Memory:
