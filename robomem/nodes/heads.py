@@ -88,15 +88,23 @@ class TurningHead:
         """One glance at Float64[3] (m, map): only its direction counts."""
         self._stop.clear()
         try:
-            x, y, yaw = self._where.base()
+            off, wanted = self._off(p_map, 0)
+            if off > IN_VIEW_RAD / 2:
+                turned = self._base.follow(np.empty((0, 2)), wanted)
+                if not turned.ok:
+                    return turned
+                off, _ = self._off(p_map, self._clock_ns())
         except TransformError as error:
             return SkillResult(False, str(error))
-        wanted = float(np.arctan2(p_map[1] - y, p_map[0] - x))
-        if abs(float(wrap_angle(wanted - yaw))) > IN_VIEW_RAD / 2:
-            turned = self._base.follow(np.empty((0, 2)), wanted)
-            if not turned.ok:
-                return turned
+        if off > IN_VIEW_RAD:
+            return SkillResult(False, OUTSIDE, data={"left_rad": off})
         return linger(self._stop, self._clock_ns, self._look_s)
+
+    def _off(self, p_map: NDArray[np.float64], after_ns: int) -> tuple[float, float]:
+        """By how much (rad) the base looks past a point, and the yaw at which it would not."""
+        x, y, yaw = self._where.base(after_ns)
+        wanted = float(np.arctan2(p_map[1] - y, p_map[0] - x))
+        return abs(float(wrap_angle(wanted - yaw))), wanted
 
     def stop(self) -> None:
         """Look no further."""

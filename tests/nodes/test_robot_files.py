@@ -36,7 +36,7 @@ NOT_OURS = {
     "tf2_ros",
     "nav2_msgs",
 }
-NOT_OURS |= {"control_msgs", "manipulate_object"}
+NOT_OURS |= {"control_msgs", "manipulate_object", "rgb_without_partner"}
 FILES = sorted((ROOT / "config" / "robots").glob("*.yaml"))
 TABLES: dict[str, tuple[Parameter, ...]] = {
     "memory": memory.PARAMETERS,
