@@ -57,11 +57,11 @@ class BagWriter:
             raise InvalidInputError(f"bag: compression {compression!r} is none of {', '.join(COMPRESSIONS)}")
         self.path = Path(path)
         try:
+            if self.path.exists():
+                raise InvalidInputError(f"bag: {path} exists; a recording never overwrites one")
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # Unbuffered: the library writes a whole chunk by one call, so what it has written the kernel has.
             self._file: IO[bytes] = self.path.open("xb", buffering=0)
-        except FileExistsError:
-            raise InvalidInputError(f"bag: {path} exists; a recording never overwrites one") from None
         except OSError as error:
             raise InvalidInputError(f"bag: {path} cannot be written: {error}") from None
         whole: Any = _Whole(self._file)

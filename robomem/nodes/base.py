@@ -148,7 +148,8 @@ def spin(node_class: type[RobomemNode], arguments: Sequence[str] | None = None) 
     executor.add_node(node)
     try:
         if node.param("autostart"):
-            node.trigger_configure()
+            if node.trigger_configure() != SUCCESS:
+                return 1  # it said why; nobody else will bring it up
             node.trigger_activate()
         executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):

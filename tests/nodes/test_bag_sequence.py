@@ -17,6 +17,12 @@ from robomem.errors import InvalidInputError
 from robomem.nodes.bag_sequence import BagOptions, BagSequence
 from tests.fakes.bags import Change, pictures, write
 
+KNOWN = {  # every reason under which a message may be counted
+    *("invalid_input", "wrong_encoding", "wrong_length", "step_does_not_fit", "absurd_size", "not_finite", "not_a_unit_quaternion"),
+    *("bad_intrinsics", "no_camera_info", "unknown_frame", "not_connected", "no_extrapolation", "bad_frames"),
+    *("stamp_goes_back", "stamp_repeats", "rgb_without_partner", "depth_without_partner", "detections_without_partner"),
+}
+
 
 @pytest.fixture(scope="module")
 def frames() -> list:
@@ -123,6 +129,26 @@ def test_a_cut_bag_replays_what_is_there(frames: list, tmp_path: Path, monkeypat
     got = list(bag)
     assert 1 <= len(got) < 6 and bag.rejected["truncated_bag"] == 1
     assert [f.stamp_ns for f, _ in got] == [f.stamp_ns for f in frames[: len(got)]]
+
+
+def test_mutated_messages_never_crash_the_reader(frames: list, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rejected, used = 0, 0
+
+    def mutate(topic: str, _i: int, message: bytes) -> bytes:
+        out = bytearray(message)
+        for _ in range(int(rng.integers(0, 3))):  # none, one or two bytes, mostly where the fields are
+            out[int(rng.integers(min(len(out), 200)))] = int(rng.integers(256))
+        return bytes(out[: int(rng.integers(len(out) + 1))]) if rng.random() < 0.1 else bytes(out)
+
+    for k in range(60):
+        bag = BagSequence(write(tmp_path / f"{k}.mcap", frames[:3], mutate))
+        for frame, _ in bag:
+            used += 1
+            assert np.isfinite(frame.T_map_camera).all() and frame.rgb.shape[:2] == frame.depth_m.shape
+        rejected += sum(bag.rejected.values())
+        assert set(bag.rejected) <= KNOWN, set(bag.rejected) - KNOWN
+    assert used > 20 and rejected > 60
 
 
 def picture(change: Callable[[bytes], bytes]) -> Change:

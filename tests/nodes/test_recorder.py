@@ -138,6 +138,13 @@ def test_the_command_refuses_to_overwrite(tmp_path: Path) -> None:
     assert done.returncode == 2 and "exists" in done.stderr and path.read_text() == "precious"
 
 
+def test_a_folder_that_cannot_be_written_ends_the_command(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    command = [sys.executable, "-m", "robomem.cli", "record", "--out", str(tmp_path / "file" / "x.mcap")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 1 and "cannot be written" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_the_command_records_what_it_is_told(scene: Scene, tmp_path: Path) -> None:
     path = tmp_path / "with space.mcap"
     command = [
