@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +12,20 @@ import numpy as np
 from robomem.geometry import inverse
 from robomem.nodes.bag import BagWriter, need_bags
 from robomem.nodes.bag_messages import SENSOR_TOPICS, SensorMessages
-from robomem.nodes.wire import set_stamp
+from robomem.nodes.wire import NS, set_stamp
 from robomem.perception.detectors import CocoDetector
 from robomem.perception.frame import RgbdFrame
 from robomem.perception.sequence import RgbdSequence
 
 OPTICAL, WORLD, MAP = "camera_optical", "world", "map"
+BEGIN_NS = NS
 DETECTIONS = "robomem_msgs/msg/DetectionMasks"
 
 
 def folder_to_bag(folder: Path, bag: Path, limit: int, detect: bool, say: Callable[[str], None]) -> int:
     """Write every readable frame: rgb8, 16UC1 mm on the colour pixels, camera_info, map -> world (static) -> camera_optical.
 
-    Stamps are the folder's (index / 30 Hz), so the bag's graph is the folder's, ids and all.
+    Stamps are the folder's (index / 30 Hz) plus a second, since ROS takes 0 for no stamp; the bag's graph is the folder's, ids and all.
 
     Args:
         folder: frame-*.color.jpg|png, .depth.png, .pose.txt, camera-intrinsics.txt.
@@ -44,7 +46,8 @@ def folder_to_bag(folder: Path, bag: Path, limit: int, detect: bool, say: Callab
         if detector is not None:
             _add_detections(out)
         frames = 0
-        for frame in sequence:
+        for original in sequence:
+            frame = replace(original, stamp_ns=original.stamp_ns + BEGIN_NS)
             if frames == 0:
                 out.write("/tf_static", frame.stamp_ns, messages.tf(MAP, WORLD, frame.stamp_ns, sequence.T_map_world))
             T_world_camera = inverse(sequence.T_map_world) @ frame.T_map_camera

@@ -18,7 +18,7 @@ from robomem.nodes.conversions import camera_intrinsics, detections_from_msg, im
 from robomem.nodes.pictures import compressed_depth, compressed_rgb
 from robomem.nodes.sync import Pair, PairSync
 from robomem.nodes.tf import TransformBuffer, TransformError
-from robomem.nodes.wire import NS, WireError, to_ns
+from robomem.nodes.wire import NS, WireError, stamp_of, to_ns
 from robomem.perception.frame import RgbdFrame
 from robomem.types import Detections
 
@@ -115,7 +115,7 @@ class BagSequence:
                 if role == "camera_info":
                     self._intrinsics = camera_intrinsics(msg)
                     return
-                pair = self._sync.add(role, to_ns(msg.header.stamp), msg)
+                pair = self._sync.add(role, stamp_of(msg.header, message.topic), msg)
                 if pair is not None:
                     self._waiting.append((pair, message.log_ns))
             elif message.topic in ("/tf", "/tf_static"):

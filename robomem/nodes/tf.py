@@ -68,7 +68,7 @@ class TransformBuffer:
             known = link.clock.judge(stamp_ns)
             if known == "set_back":
                 link.stamps, link.poses = [], []  # what was before means nothing now
-            elif known == "late" and stamp_ns < link.stamps[-1] - LATE_NS:
+            elif known == "late" and link.stamps and stamp_ns < link.stamps[-1] - LATE_NS:
                 raise TransformError("stamp_goes_back", f"tf: {parent} -> {child} is {(link.stamps[-1] - stamp_ns) / 1e9:.1f} s late")
         i = bisect_left(link.stamps, stamp_ns)
         if i < len(link.stamps) and link.stamps[i] == stamp_ns:

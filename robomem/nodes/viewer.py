@@ -19,10 +19,9 @@ from robomem.errors import InvalidInputError
 from robomem.nodes import qos
 from robomem.nodes.conversions import camera_intrinsics, detections_from_msg, events_from_msg, image_depth, image_rgb, objects_from_msg
 from robomem.nodes.graph_follower import GraphFollower
-from robomem.nodes.sync import Pair, PairSync
-from robomem.nodes.tf import TransformError
+from robomem.nodes.sync import Pair, PairSync, Waiting
 from robomem.nodes.tf_listener import listen
-from robomem.nodes.wire import NS, WireError, to_ns
+from robomem.nodes.wire import NS, WireError, stamp_of, to_ns
 from robomem.perception.frame import RgbdFrame
 from robomem.viewer.recording import Recording
 
@@ -57,7 +56,7 @@ class ViewerNode(RobomemNode):
         self._recording = Recording(path, viewer=viewer, **budget)
         self._sync = PairSync(int(self.param("slop_s") * NS), False)
         self._intrinsics: Any = None
-        self._waiting: tuple[Pair, float] | None = None
+        self._waiting = Waiting(self.param("tf_patience_s"), self.counts)
         self._objects: Any = None
         self._shown_ns = self._image_ns = 0
         self._event_ns, self._event_ids = -1, set()
@@ -108,7 +107,11 @@ class ViewerNode(RobomemNode):
             self._recording.detections(to_ns(msg.header.stamp), found)
 
     def _take(self, stream: str, msg: Any) -> None:
-        stamp = to_ns(msg.header.stamp)
+        try:
+            stamp = stamp_of(msg.header, stream)
+        except WireError as error:
+            self.reject(error.reason, str(error))
+            return
         if stream == "rgb" and 0 <= stamp - self._image_ns < self.param("image_s") * NS:
             return
         if stamp < self._image_ns - NS:  # the clock was set back: another bag, another run
@@ -116,26 +119,28 @@ class ViewerNode(RobomemNode):
             self._image_ns = 0
         pair = self._sync.add(stream, stamp, msg)
         if pair is not None:
-            self._waiting, self._image_ns = (pair, time.monotonic()), pair.stamp_ns
+            self._image_ns = pair.stamp_ns
+            self._waiting.put(pair, time.monotonic())
             self._work()
 
     def _work(self) -> None:
-        """Show the waiting image once its transform is known."""
-        if self._waiting is None or self._intrinsics is None or self._recording is None:
+        """Show the newest image whose transform is known."""
+        if self._intrinsics is None or self._recording is None:
             return
-        pair, since = self._waiting
-        frame_id = self.param("camera_frame") or pair.rgb.header.frame_id
+        taken = self._waiting.take(time.monotonic(), self._pose, self.reject)
+        if taken is None:
+            return
+        pair, T = taken
         try:
-            T = np.asarray(self._tf.lookup(self.param("map_frame"), frame_id, pair.stamp_ns), np.float64)
-            frame = RgbdFrame(pair.stamp_ns, image_rgb(pair.rgb), image_depth(pair.depth), self._intrinsics, T, frame_id)
-            self._recording.camera(frame, None)
-        except TransformError as error:
-            if time.monotonic() - since <= self.param("tf_patience_s"):
-                return
-            self.reject(error.reason, str(error))
+            rgb, depth = image_rgb(pair.rgb), image_depth(pair.depth)
+            frame = RgbdFrame(pair.stamp_ns, rgb, depth, self._intrinsics, np.asarray(T, np.float64), pair.rgb.header.frame_id)
         except (WireError, InvalidInputError) as error:
             self.reject(getattr(error, "reason", "invalid_input"), str(error))
-        self._waiting = None
+            return
+        self._recording.camera(frame, None)
+
+    def _pose(self, pair: Pair) -> Any:
+        return self._tf.lookup(self.param("map_frame"), self.param("camera_frame") or pair.rgb.header.frame_id, pair.stamp_ns)
 
     def _take_objects(self, msg: Any) -> None:
         self._objects = msg

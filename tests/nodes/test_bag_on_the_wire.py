@@ -39,6 +39,8 @@ def play(path: Path, camera: Camera, got: list[TrackedObjects]) -> int:
     assert camera.until(lambda: all(p.get_subscription_count() for p in out.values()), 30)
     for m in reader:
         out[m.topic].publish(m.data)
+        if m.topic == "/camera_info" and not folded:
+            camera.spin(0.3)  # topics have no order among each other, and without camera_info the first image would be turned away
         if m.topic == "/rgb/image":
             assert camera.until(lambda ns=m.log_ns: bool(got) and to_ns(got[-1].header.stamp) == ns, 10), folded
             folded += 1

@@ -19,7 +19,16 @@ from tests.fakes.bags import Change, pictures, write
 
 KNOWN = {  # every reason under which a message may be counted
     *("invalid_input", "wrong_encoding", "wrong_length", "step_does_not_fit", "absurd_size", "not_finite", "not_a_unit_quaternion"),
-    *("bad_intrinsics", "no_camera_info", "unknown_frame", "not_connected", "no_extrapolation", "bad_frames"),
+    *(
+        "bad_intrinsics",
+        "bad_stamp",
+        "clock_set_back",
+        "no_camera_info",
+        "unknown_frame",
+        "not_connected",
+        "no_extrapolation",
+        "bad_frames",
+    ),
     *("stamp_goes_back", "stamp_repeats", "rgb_without_partner", "depth_without_partner", "detections_without_partner"),
 }
 

@@ -80,6 +80,12 @@ def test_it_is_bounded_and_begins_anew_when_the_clock_is_set_back() -> None:
     assert np.allclose(buffer.lookup("map", "base", 3 * S), pose(7))
 
 
+def test_a_first_stamp_below_zero_is_taken_like_any_other() -> None:
+    tf = TransformBuffer()
+    tf.put("map", "camera", -1_929_379_839 * S, np.eye(4))
+    assert tf.newest("camera") is not None
+
+
 def test_a_frame_is_not_its_own_parent_and_a_loop_ends() -> None:
     buffer = TransformBuffer()
     with pytest.raises(TransformError, match="no link"):
