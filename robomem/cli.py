@@ -77,6 +77,7 @@ def _add_bag_options(parser: argparse.ArgumentParser) -> None:
     for name, default in (("rgb", "/rgb/image"), ("depth", "/depth/image"), ("camera-info", "/camera_info"), ("detections", "/detections")):
         group.add_argument(f"--{name}", default=default, metavar="TOPIC", help=f"default {default}")
     group.add_argument("--map-frame", default="map", metavar="FRAME", help="frame of every position (default map)")
+    group.add_argument("--odom-frame", default="odom", metavar="FRAME", help="a jump of it corrects the map; '' never (default odom)")
     group.add_argument("--camera-frame", default="", metavar="FRAME", help="optical frame; default: the colour image's own")
 
 
@@ -111,7 +112,9 @@ def _run(args: argparse.Namespace) -> int:
         from robomem.evaluation.replay import run_replay
         from robomem.nodes.bag_sequence import BagOptions
 
-        names = BagOptions(args.rgb, args.depth, args.camera_info, args.detections, args.map_frame, args.camera_frame)
+        names = BagOptions(
+            args.rgb, args.depth, args.camera_info, args.detections, args.map_frame, args.camera_frame, odom_frame=args.odom_frame
+        )
         return run_replay(args.folder, args.out, args.ask, args.limit, not args.no_recording, print, names)
     if args.command == "convert":
         from robomem.evaluation.convert import folder_to_bag

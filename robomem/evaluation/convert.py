@@ -49,9 +49,9 @@ def folder_to_bag(folder: Path, bag: Path, limit: int, detect: bool, say: Callab
         for original in sequence:
             frame = replace(original, stamp_ns=original.stamp_ns + BEGIN_NS)
             if frames == 0:
-                out.write("/tf_static", frame.stamp_ns, messages.tf(MAP, WORLD, frame.stamp_ns, sequence.T_map_world))
+                out.write("/tf_static", frame.stamp_ns, messages.tf(frame.stamp_ns, (MAP, WORLD, sequence.T_map_world)))
             T_world_camera = inverse(sequence.T_map_world) @ frame.T_map_camera
-            out.write("/tf", frame.stamp_ns, messages.tf(WORLD, OPTICAL, frame.stamp_ns, T_world_camera))
+            out.write("/tf", frame.stamp_ns, messages.tf(frame.stamp_ns, (WORLD, OPTICAL, T_world_camera)))
             out.write("/camera_info", frame.stamp_ns, messages.camera_info(frame))
             if detector is not None:
                 out.write("/detections", frame.stamp_ns, _detections(detector, frame))

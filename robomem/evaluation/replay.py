@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from robomem.belief.correction import MapCorrection
 from robomem.errors import InvalidInputError
 from robomem.evaluation.report import table, write_json
 from robomem.memory.answer import ask
@@ -49,6 +50,10 @@ class Source(Protocol):
 
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[tuple[RgbdFrame, Detections | None]]: ...
+    def corrections(self) -> Sequence[MapCorrection]:
+        """Corrections of the map to be followed before the frame that was given last; each is told once."""
+        ...
+
     def to_world(self, p_map: Any) -> Any:
         """Points Float64[..., 3] of the map frame (m) in the recording's own world frame."""
         ...
@@ -68,6 +73,10 @@ class FolderSource:
 
     def __len__(self) -> int:
         return len(self._sequence)
+
+    def corrections(self) -> Sequence[MapCorrection]:
+        """None: the poses of a recorded folder were made with the whole recording at hand."""
+        return ()
 
     def __iter__(self) -> Iterator[tuple[RgbdFrame, Detections | None]]:
         return ((frame, None) for frame in self._sequence)
@@ -144,6 +153,8 @@ def _feed(memory: RobotMemory, sequence: Source, detector: Detector, recording: 
         t0 = time.perf_counter()
         detections = detector.detect(frame.rgb) if said is None else said
         t1 = time.perf_counter()
+        for correction in sequence.corrections():
+            memory.correct_map(correction)
         result = memory.observe(frame, detections)
         t2 = time.perf_counter()
         if recording is not None:

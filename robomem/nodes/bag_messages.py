@@ -49,8 +49,12 @@ class SensorMessages:
     def _bytes(self, msg: Any, name: str) -> bytes:
         return bytes(self._store.serialize_cdr(msg, name, little_endian=True))
 
-    def tf(self, parent: str, child: str, stamp_ns: int, T: Float) -> bytes:
-        """tf2_msgs/TFMessage of one link, Float64[4, 4]."""
+    def tf(self, stamp_ns: int, *links: tuple[str, str, Float]) -> bytes:
+        """tf2_msgs/TFMessage of links (parent, child, Float64[4, 4] of the child in the parent)."""
+        transforms = [self._link(stamp_ns, *link) for link in links]
+        return self._bytes(self._make("tf2_msgs/msg/TFMessage", transforms=transforms), "tf2_msgs/msg/TFMessage")
+
+    def _link(self, stamp_ns: int, parent: str, child: str, T: Float) -> Any:
         w, x, y, z = (float(v) for v in quaternion_from_matrix(T[:3, :3]))
         transform = self._make(
             "geometry_msgs/msg/Transform",
@@ -58,8 +62,7 @@ class SensorMessages:
             rotation=self._make("geometry_msgs/msg/Quaternion", x=x, y=y, z=z, w=w),
         )
         header = self._header(stamp_ns, parent)
-        link = self._make("geometry_msgs/msg/TransformStamped", header=header, child_frame_id=child, transform=transform)
-        return self._bytes(self._make("tf2_msgs/msg/TFMessage", transforms=[link]), "tf2_msgs/msg/TFMessage")
+        return self._make("geometry_msgs/msg/TransformStamped", header=header, child_frame_id=child, transform=transform)
 
     def camera_info(self, frame: RgbdFrame) -> bytes:
         """sensor_msgs/CameraInfo of a frame."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,10 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from robomem.belief.correction import MapCorrection
 from robomem.errors import InvalidInputError
 from robomem.geometry import Float
 from robomem.nodes.bag import BagMessage, BagReader
 from robomem.nodes.conversions import camera_intrinsics, detections_from_msg, image_depth, image_rgb, rigid
+from robomem.nodes.map_jumps import Frames, MapJumps, MapWatch
 from robomem.nodes.pictures import compressed_depth, compressed_rgb
 from robomem.nodes.sync import Pair, PairSync
 from robomem.nodes.tf import TransformBuffer, TransformError
@@ -39,6 +42,8 @@ class BagOptions:
     Attributes:
         rgb, depth, camera_info, detections: topics.
         map_frame: frame of every position.  camera_frame: optical frame; empty: the colour image's own.
+        odom_frame: odometry's frame below the map; jumps of it are corrections of the map; empty: never look.
+        jump_m, jump_deg, anchor_s: as the world model's parameters of these names.
         slop_s: most time between colour and depth of a pair, s.  patience_s: how long an image waits for its transform, s.
     """
 
@@ -50,6 +55,10 @@ class BagOptions:
     camera_frame: str = ""
     slop_s: float = 0.02
     patience_s: float = 2.0
+    odom_frame: str = "odom"
+    jump_m: float = 0.15
+    jump_deg: float = 5.0
+    anchor_s: float = 600.0
 
 
 class BagSequence:
@@ -74,15 +83,19 @@ class BagSequence:
             raise InvalidInputError(f"bag: {path} holds no /tf; record it too, poses come from there")
         self.rejected: Counter[str] = Counter()
         self.rejections: list[str] = []
+        self._corrections: list[MapCorrection] = []
 
     def __len__(self) -> int:
         return self._bag.counts[self.options.rgb]
 
     def __iter__(self) -> Iterator[tuple[RgbdFrame, Detections | None]]:
-        self.rejected, self.rejections = Counter(), []
+        self.rejected, self.rejections, self._corrections = Counter(), [], []
         self._sync = PairSync(int(self.options.slop_s * NS), self.has_detections, HELD)
         self._tf, self._intrinsics = TransformBuffer(keep_s=30.0), None
         self._waiting: deque[tuple[Pair, int]] = deque()
+        o = self.options
+        jumps = MapJumps(o.jump_m, math.radians(o.jump_deg))
+        self._watch = MapWatch(Frames(o.map_frame, o.odom_frame, o.camera_frame), jumps, round(o.anchor_s * NS))
         now_ns = 0
         for message in self._bag:
             now_ns = message.log_ns
@@ -91,6 +104,11 @@ class BagSequence:
         yield from self._ready(now_ns + int(2 * self.options.patience_s * NS))
         self.rejected.update(self._sync.dropped)
         self.rejected.update(self._bag.damage)
+
+    def corrections(self) -> list[MapCorrection]:
+        """Corrections of the map that are to be followed before the frame that was given last; each is told once."""
+        out, self._corrections = self._corrections, []
+        return out
 
     def to_world(self, p_map: ArrayLike) -> Float:
         """Points Float64[..., 3]: a bag has no other frame than the map's."""
@@ -122,6 +140,8 @@ class BagSequence:
                 for t in self._bag.decode(message).transforms:
                     T = rigid(t.transform.translation, t.transform.rotation, f"tf {t.header.frame_id} -> {t.child_frame_id}")
                     self._tf.put(t.header.frame_id, t.child_frame_id, to_ns(t.header.stamp), T, message.topic == "/tf_static")
+                correction = self._watch.correction(self._tf)
+                self._corrections += [correction] if correction is not None else []
         except (WireError, TransformError, InvalidInputError) as error:
             self._reject(error)
 
@@ -139,13 +159,14 @@ class BagSequence:
                 self._reject(error)
                 continue
             self._waiting.popleft()
+            self._watch.saw(found[0].stamp_ns)
             yield found
 
     def _frame(self, pair: Pair) -> tuple[RgbdFrame, Detections | None]:
         if self._intrinsics is None:
             raise WireError("no_camera_info", f"bag: no camera_info on {self.options.camera_info} before the images")
         frame_id = self.options.camera_frame or pair.rgb.header.frame_id
-        T = self._tf.lookup(self.options.map_frame, frame_id, pair.stamp_ns)
+        T = self._watch.pose(self._tf, pair.rgb.header, pair.stamp_ns)
         rgb = compressed_rgb(pair.rgb) if hasattr(pair.rgb, "format") else image_rgb(pair.rgb)
         depth = compressed_depth(pair.depth) if hasattr(pair.depth, "format") else image_depth(pair.depth)
         frame = RgbdFrame(pair.stamp_ns, rgb, depth, self._intrinsics, np.asarray(T, np.float64), frame_id)

@@ -14,9 +14,8 @@ from robomem.belief.correction import MapCorrection
 from robomem.errors import InvalidInputError
 from robomem.geometry import Float
 from robomem.nodes.conversions import camera_intrinsics, detections_from_msg, image_depth, image_rgb
-from robomem.nodes.map_jumps import MapJumps
+from robomem.nodes.map_jumps import Frames, MapJumps, MapWatch
 from robomem.nodes.sync import Freshness, Pair, PairSync, Waiting
-from robomem.nodes.tf import TransformError
 from robomem.nodes.wire import NS, WireError, stamp_of
 from robomem.perception.frame import MIN_VALID_SHARE, Intrinsics, RgbdFrame
 from robomem.perception.health import FrozenWatch
@@ -33,15 +32,14 @@ class ImageDoor:
     """
 
     def __init__(self, param: Callable[[str], Any], counts: Counter[str], reject: Callable[[str, str], None]) -> None:
-        self._map, self._odom, self._camera = param("map_frame"), param("odom_frame"), param("camera_frame")
-        self._anchor_ns = round(param("anchor_s") * NS)
+        self._camera = param("camera_frame")
         self._counts, self._reject = counts, reject
         self._sync = PairSync(int(param("slop_s") * NS), param("wait_for_detections"), dropped=counts)
         self._waiting = Waiting(param("tf_patience_s"), counts)
-        self._jumps = MapJumps(param("jump_m"), math.radians(param("jump_deg")))
+        jumps = MapJumps(param("jump_m"), math.radians(param("jump_deg")))
+        self._watch = MapWatch(Frames(param("map_frame"), param("odom_frame"), self._camera), jumps, round(param("anchor_s") * NS))
         self._frozen, self._fresh = FrozenWatch(), Freshness(time.monotonic())
         self._intrinsics: Intrinsics | None = None
-        self._frame_id, self._p_odom, self._first_ns = "", np.zeros(3), -1
 
     # -- messages ----------------------------------------------------------------------------------------------------
 
@@ -70,7 +68,7 @@ class ImageDoor:
                 self._waiting.clear()
                 self._reject("no_camera_info", "world_model: images come but no camera_info; is its topic remapped?")
             return None
-        taken = self._waiting.take(now_s, lambda pair: self._pose(tf, pair), self._reject)
+        taken = self._waiting.take(now_s, lambda pair: self._watch.pose(tf, pair.rgb.header, pair.stamp_ns), self._reject)
         if taken is None:
             return None
         try:
@@ -87,31 +85,11 @@ class ImageDoor:
 
     def correction(self, tf: Any) -> MapCorrection | None:
         """What the newest `map -> odom` says, if it jumped: to be asked after every transform."""
-        newest = tf.newest(self._odom) if self._odom else None
-        if newest is None or newest[0] != self._map:
-            return None
-        _, stamp_ns, T = newest
-        jump = self._jumps.hear(stamp_ns, T, self._p_odom)
-        if jump is None:
-            return None
-        self._counts["map_jumps"] += 1
-        if self._first_ns < 0:
-            return None  # nothing was placed under the old one yet
-        # What was last seen before this robot was switched on was placed by another odometry, under another error.
-        since = max(self._first_ns, stamp_ns - self._anchor_ns) if self._anchor_ns else self._first_ns
-        return MapCorrection(jump, since, since)
-
-    def _pose(self, tf: Any, pair: Pair) -> Float:
-        frame_id = self._camera or pair.rgb.header.frame_id
-        T_map_camera = tf.lookup(self._map, frame_id, pair.stamp_ns)
-        T_odom_camera = None
-        if self._odom:
-            try:
-                T_odom_camera = tf.lookup(self._odom, frame_id, pair.stamp_ns)
-                self._p_odom = T_odom_camera[:3, 3]
-            except TransformError:
-                pass  # a robot without odometry: the map cannot jump against it
-        return self._jumps.pose(pair.stamp_ns, T_map_camera, T_odom_camera)
+        before = self._watch.count
+        found = self._watch.correction(tf)
+        if self._watch.count > before:
+            self._counts["map_jumps"] += 1
+        return found
 
     # -- one image ---------------------------------------------------------------------------------------------------
 
@@ -132,5 +110,5 @@ class ImageDoor:
         frame = RgbdFrame(pair.stamp_ns, rgb, depth, k, np.asarray(T, np.float64), where)
         if self._frozen.frozen(frame):
             raise WireError("frozen_frame", f"{where}: the same image again under a new stamp, though the camera moved")
-        self._first_ns = pair.stamp_ns if self._first_ns < 0 else min(self._first_ns, pair.stamp_ns)
+        self._watch.saw(pair.stamp_ns)
         return frame, found

@@ -23,7 +23,7 @@ Change = Callable[[str, int, bytes], bytes | None]  # topic, number of the frame
 def pictures(world: PlaneWorld | None = None, n: int = 6) -> list:
     """`n` frames of 160x120, a tenth of a second apart."""
     world = world or kitchen(item("mug", 1.9, 0.2))
-    eyes = [(0.8, 0.9 - 0.2 * i, 1.35) for i in range(n)]
+    eyes = [(0.8, 0.9 - 1.2 * i / n, 1.35) for i in range(n)]
     return [world.render(look_at(eye, (2.0, 0.0, 0.75)), (10 + i) * S // 10, SMALL) for i, eye in enumerate(eyes)]
 
 
@@ -48,7 +48,7 @@ def write(
         for i, f in enumerate(frames):
             mm = np.rint(f.depth_m * 1000).astype(np.uint16)
             messages = {
-                "/tf": make.tf("map", OPTICAL, f.stamp_ns, f.T_map_camera),
+                "/tf": make.tf(f.stamp_ns, ("map", OPTICAL, f.T_map_camera)),
                 "/camera_info": make.camera_info(f),
                 "/depth/image": make.compressed(f.stamp_ns, png(mm), "png") if compressed else make.image(f.stamp_ns, mm, "16UC1"),
                 "/rgb/image": make.compressed(f.stamp_ns, png(f.rgb), "png") if compressed else make.image(f.stamp_ns, f.rgb, "rgb8"),

@@ -14,8 +14,13 @@ pytest.importorskip("rosbags", reason="pip install 'robomem[ros]'")
 
 from robomem.cli import main
 from robomem.errors import InvalidInputError
+from robomem.geometry import pose2d
+from robomem.memory.robot_memory import RobotMemory
+from robomem.nodes.bag_messages import SensorMessages
 from robomem.nodes.bag_sequence import BagOptions, BagSequence
 from tests.fakes.bags import Change, pictures, write
+from tests.fakes.table_scene import item
+from tests.fakes.table_scene import kitchen as kitchen_with_mug
 
 KNOWN = {  # every reason under which a message may be counted
     *("invalid_input", "wrong_encoding", "wrong_length", "step_does_not_fit", "absurd_size", "not_finite", "not_a_unit_quaternion"),
@@ -158,6 +163,33 @@ def test_mutated_messages_never_crash_the_reader(frames: list, tmp_path: Path) -
         rejected += sum(bag.rejected.values())
         assert set(bag.rejected) <= KNOWN, set(bag.rejected) - KNOWN
     assert used > 20 and rejected > 60
+
+
+def test_a_jump_of_the_map_moves_what_the_replay_remembers(tmp_path: Path) -> None:
+    """Odometry is right, the localiser 0.6 m off until it notices: one mug in the end, where it stands, under its first id."""
+    pytest.importorskip("rclpy")
+    from tests.fakes.ros_camera import seen
+
+    world, make = kitchen_with_mug(item("mug", 1.9, 0.2)), SensorMessages("head_optical")
+    shots, wrong = pictures(world, 24), pose2d(0.6, 0.0, 0.0)
+
+    def localised(topic: str, i: int, message: bytes) -> bytes:
+        f = shots[i]
+        links = (("map", "odom", wrong if i < 12 else np.eye(4)), ("odom", "head_optical", f.T_map_camera))
+        return make.tf(f.stamp_ns, *links) if topic == "/tf" else message
+
+    bag, first, jumps = BagSequence(write(tmp_path / "b.mcap", shots, localised)), set(), 0
+    with RobotMemory.open(":memory:") as memory:
+        for i, (frame, _) in enumerate(bag):
+            for correction in bag.corrections():
+                memory.correct_map(correction)
+                jumps += 1
+            memory.observe(frame, seen(world, shots[i]))
+            if i == 11:
+                first = {v.id for v in memory.objects() if v.label == "mug"}
+        mugs = [v for v in memory.objects() if v.label == "mug" and v.status == "confirmed"]
+    assert jumps == 1 and len(mugs) == 1 and {mugs[0].id} == first
+    assert np.linalg.norm(mugs[0].position - (1.9, 0.2, 0.80)) < 0.05
 
 
 def picture(change: Callable[[bytes], bytes]) -> Change:
