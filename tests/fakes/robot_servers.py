@@ -82,7 +82,7 @@ class Robot(Node):
         self.group = group
         self.tf, self.joints = self.create_publisher(TFMessage, "/tf", qos.TF), self.create_publisher(JointState, "joint_states", 10)
         self.create_subscription(Float64MultiArray, "test/thing", self.put_thing, 10, callback_group=group)
-        self.create_timer(0.02, self.tell, callback_group=group)
+        self.create_timer(0.04, self.tell, callback_group=group)
         kinds: tuple[tuple[Any, str, Callable[[Any, str], Any]], ...] = (
             (NavigateToPose, "navigate_to_pose", self.drive),
             (FollowJointTrajectory, "head", lambda h, t: self.follow(h, t, "head")),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robomem.errors import ConfigError
-from robomem.geometry import look_at
+from robomem.geometry import look_at, pose2d
 from robomem.nodes.environment import prepare_ros_environment, ros_missing
 
 if ros_missing():
@@ -22,6 +22,8 @@ from robomem.nodes.hands import ArmPoses, NoHand  # noqa: E402
 from robomem.nodes.heads import Gaze, error_angles  # noqa: E402
 from robomem.nodes.interfaces import interface  # noqa: E402
 from robomem.nodes.nav2_base import Odometer  # noqa: E402
+from robomem.nodes.tf import TransformBuffer, TransformError  # noqa: E402
+from robomem.nodes.where import Where  # noqa: E402
 
 PAN_TILT, SIGNS, LIMITS = ["pan", "tilt"], [1.0, -1.0], [-1.5, 1.5, -1.0, 0.5]
 
@@ -97,6 +99,22 @@ def test_a_part_that_does_not_exist_is_refused(part: str, value: str) -> None:
     finally:
         node.destroy_node()
     assert rclpy.ok()
+
+
+def test_a_joint_is_not_moved_by_what_tf_said_before_its_last_motion(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("robomem.nodes.where.PATIENCE_S", 0.05)
+    tf = TransformBuffer()
+    where = Where(tf, ("map", "base"))
+    tf.put("map", "base", 5, pose2d(1.0, 2.0, 0.5))
+    tf.put("base", "camera", 5, pose2d(0.1, 0.0, 0.0))
+    tf.put("base", "bumper", 0, pose2d(0.3, 0.0, 0.0), static=True)
+    assert where.in_base("camera", 5)[0, 3] == 0.1 and where.in_base("bumper", 9)[0, 3] == 0.3  # what never moves is never old
+    with pytest.raises(TransformError, match="old") as caught:
+        where.in_base("camera", 6)
+    assert caught.value.reason == "stale"
+    assert where.base(6) == pytest.approx((1.0, 2.0, 0.5))  # a slow localiser's last word stands
+    with pytest.raises(TransformError, match="nothing was ever said"):
+        where.in_base("moon")
 
 
 def test_no_hand_refuses_every_act_and_holds_nothing() -> None:

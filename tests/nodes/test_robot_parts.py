@@ -44,6 +44,11 @@ STALL_S = 1.5
 GAZE = heads.Gaze(("pan", "tilt"), "head_optical", (1.0, -1.0), (-1.6, 1.6, -0.8, 0.8), 0.2)
 
 
+def patience(temper: str) -> float:
+    """Little for servers that never answer in time, plenty for those that do on a busy machine."""
+    return STALL_S if temper in ("stalls", "silent", "accepts_late", "ends_late") else 15.0
+
+
 class Rig:
     """A node with tf, and a robot in another process."""
 
@@ -55,7 +60,7 @@ class Rig:
         self.tf = TfListener(self.node, lambda *_: None, lambda: None)
         self.where = Where(self.tf, ("map", "base_link"))
         self.thing = self.node.create_publisher(Float64MultiArray, "test/thing", 10)
-        self.scene = 0
+        self.scene, self.parts = 0, []
         self.thread = threading.Thread(target=self.spin, daemon=True)
         self.thread.start()
         self.server = self.up()
@@ -85,8 +90,9 @@ class Rig:
                     return
         raise AssertionError("the robot did not come up")
 
-    def base(self, temper: str, stall_s: float = STALL_S) -> Nav2Base:
-        return Nav2Base(self.node, self.where, f"{temper}/navigate_to_pose", stall_s)
+    def base(self, temper: str, stall_s: float | None = None) -> Nav2Base:
+        self.parts.append(Nav2Base(self.node, self.where, f"{temper}/navigate_to_pose", stall_s or patience(temper)))
+        return self.parts[-1]
 
     def now_ns(self) -> int:
         return self.node.get_clock().now().nanoseconds
@@ -107,9 +113,13 @@ def rig() -> Iterator[Rig]:
 
 
 @pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits longer than these tests need."""
+def soon(monkeypatch: pytest.MonkeyPatch, rig: Rig) -> Iterator[None]:
+    """Nobody waits longer than these tests need, and nobody listens on when its test is over."""
     monkeypatch.setattr(actions, "CANCEL_S", 1.0)
+    yield
+    for part in rig.parts:
+        part.close()
+    rig.parts.clear()
 
 
 # -- the base ----------------------------------------------------------------------------------------------------------
@@ -135,16 +145,16 @@ def test_no_path_is_a_turn_on_the_spot(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("temper", "reason", "least_s", "most_s"),
     [
-        ("rejects", "rejected", 0.0, 2.0),
-        ("aborts", BLOCKED, 0.0, 3.0),
-        ("fails", "code 202 no transform", 0.0, 3.0),
-        ("stalls", "stalled", STALL_S, STALL_S + 3.0),
-        ("silent", "stalled", STALL_S, STALL_S + 3.0),
-        ("accepts_late", "stalled", STALL_S, STALL_S + 3.0),
-        ("ends_late", "stalled", STALL_S, STALL_S + 4.0),
-        ("loses", "another client", 0.0, 3.0),
-        ("cancelled_by_other", "preempted", 0.0, 3.0),
-        ("lies", "says done 1.00 m from the goal", 0.0, 2.0),
+        ("rejects", "rejected", 0.0, 4.0),
+        ("aborts", BLOCKED, 0.0, 6.0),
+        ("fails", "code 202 no transform", 0.0, 6.0),
+        ("stalls", "stalled", STALL_S, STALL_S + 5.0),
+        ("silent", "stalled", STALL_S, STALL_S + 5.0),
+        ("accepts_late", "stalled", STALL_S, STALL_S + 5.0),
+        ("ends_late", "stalled", STALL_S, STALL_S + 6.0),
+        ("loses", "another client", 0.0, 6.0),
+        ("cancelled_by_other", "preempted", 0.0, 6.0),
+        ("lies", "says done 1.00 m from the goal", 0.0, 4.0),
     ],
 )
 def test_every_way_a_drive_can_fail_is_a_reason_in_time(rig: Rig, temper: str, reason: str, least_s: float, most_s: float) -> None:
@@ -173,7 +183,7 @@ def test_stop_ends_a_drive_at_once(rig: Rig, temper: str) -> None:
     threading.Timer(0.5, base.stop).start()
     began = time.monotonic()
     result = base.follow(np.array([(6.0, 0.0)]), None)
-    assert not result.ok and result.reason == "cancelled" and time.monotonic() - began < 2.5
+    assert not result.ok and result.reason == "cancelled" and time.monotonic() - began < 4.0
     if temper == "good":
         there = rig.where.base()[0]
         assert 0.2 < there < 2.0 and result.distance_m == pytest.approx(there, abs=0.15)
@@ -186,8 +196,9 @@ def test_stop_ends_a_drive_at_once(rig: Rig, temper: str) -> None:
 
 def joint_head(rig: Rig, temper: str, base: str = "good") -> heads.JointHead:
     mover = JointMover(rig.node, GAZE.joints, f"{temper}/head", 4.0, "test")
-    mover._caller._stall_s = STALL_S
-    return heads.JointHead(mover, GAZE, rig.base(base), rig.where, rig.now_ns)
+    mover._caller._stall_s = patience(temper)
+    rig.parts.append(heads.JointHead(mover, GAZE, rig.base(base), rig.where, rig.now_ns))
+    return rig.parts[-1]
 
 
 def off(rig: Rig, p_map: tuple[float, float, float]) -> float:
@@ -255,7 +266,8 @@ SMALL = np.array((0.04, 0.04, 0.1))
 
 def gripper(rig: Rig, temper: str, arm: ArmPoses | None = None) -> GripperHand:
     hand = GripperHand(rig.node, f"{temper}/gripper", Fingers("fingers"), rig.where, arm, 4.0)
-    hand._caller._stall_s = STALL_S
+    hand._caller._stall_s = patience(temper)
+    rig.parts.append(hand)
     return hand
 
 
@@ -302,8 +314,7 @@ def test_an_arm_goes_to_the_taught_pose_that_fits(rig: Rig, tmp_path: Path) -> N
     rig.stage(0.04)
     hand = gripper(rig, "good", ArmPoses.read(str(tmp_path / "arm.yaml")))
     assert hand.act("pick", np.array((0.79, 0.01, 1.0)), SMALL).ok and hand.holding()
-    time.sleep(0.1)
-    assert rig.where.in_base("fingers")[:3, 3] == pytest.approx((0.5, 0.0, 0.9), abs=1e-3)  # carried
+    assert rig.where.in_base("fingers", rig.now_ns())[:3, 3] == pytest.approx((0.5, 0.0, 0.9), abs=1e-3)  # carried
     assert hand.act("pick", np.array((1.2, 0.0, 1.0)), SMALL).reason == OUT_OF_REACH
 
 
