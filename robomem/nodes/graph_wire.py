@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ class GraphDiff:
         self._relations: dict[tuple[int, str, int, int], tuple[Any, ...]] = {}
         self._stays: dict[tuple[int, int], tuple[Any, ...]] = {}
         self._aliases: dict[int, int] = {}
+        self._seen: dict[int, tuple[Node, list[Relation], list[Stay]]] = {}
+        self._texts: dict[int, tuple[Node, str]] = {}
 
     def delta(self, graph: SceneGraph, stamp_ns: int) -> GraphDelta | None:
         """What changed since the last call, None if nothing did."""
@@ -40,7 +43,12 @@ class GraphDiff:
 
     def whole(self, graph: SceneGraph, stamp_ns: int) -> GraphDelta:
         """The whole graph at the present number; what deltas are told against does not change."""
-        msg = GraphDiff(self.frame, self.session)._changes(graph)
+        msg, nodes = GraphDelta(), graph.all_nodes()
+        merged = sorted(graph.aliases.items())
+        msg.merged_from, msg.merged_into = pack([a for a, _ in merged], "i8"), pack([b for _, b in merged], "i8")
+        self._put_nodes(msg, nodes)
+        _put_relations(msg, [r for n in nodes for r in graph.relations_of(n.id)])
+        _put_stays(msg, [(n.id, s) for n in nodes for s in graph.stays.get(n.id, ())])
         msg.from_seq = msg.to_seq = self.seq
         return self._stamped(msg, stamp_ns)
 
@@ -55,23 +63,25 @@ class GraphDiff:
         present = set()
         for n in graph.all_nodes():
             present.add(n.id)
-            told = (n.layer, n.label, n.from_ns, n.to_ns, *np.round(n.position, 3), *np.round(n.size, 3), dumps(n.attributes))
+            now = (n, graph.relations_of(n.id), list(graph.stays.get(n.id, ())))
+            old = self._seen.get(n.id)
+            if old is not None and old[0] is n and _same(old[1], now[1]) and _same(old[2], now[2]):
+                continue  # all three are frozen and replaced when they change: the very same objects say nothing new
+            self._seen[n.id] = now
+            told = (n.layer, n.label, n.from_ns, n.to_ns, *np.round(n.position, 3), *np.round(n.size, 3), self._text(n))
             if self._nodes.get(n.id) != told:
                 self._nodes[n.id] = told
                 nodes.append(n)
-            for r in graph.relations_of(n.id):
-                key, old = (r.subject, r.predicate, r.object, r.from_ns), self._relations.get((r.subject, r.predicate, r.object, r.from_ns))
-                if old is None or old[0] != r.to_ns or abs(old[1] - r.probability) >= P_STEP:
-                    self._relations[key] = (r.to_ns, r.probability)
-                    relations.append(r)
-            for s in graph.stays.get(n.id, ()):
+            relations += [r for r in now[1] if self._is_news(r)]
+            for s in now[2]:
                 said = (s.to_ns, *np.round(s.position, 3))
                 if self._stays.get((n.id, s.from_ns)) != said:
                     self._stays[n.id, s.from_ns] = said
                     stays.append((n.id, s))
         gone = sorted(self._nodes.keys() - present)
         for i in gone:
-            del self._nodes[i]
+            for kept in (self._nodes, self._seen, self._texts):
+                kept.pop(i, None)
         if gone:
             self._relations = {k: v for k, v in self._relations.items() if k[0] in present}
             self._stays = {k: v for k, v in self._stays.items() if k[0] in present}
@@ -79,19 +89,41 @@ class GraphDiff:
         self._aliases.update(merged)
         msg.removed = pack([i for i in gone if i not in graph.aliases], "i8")
         msg.merged_from, msg.merged_into = pack([a for a, _ in merged], "i8"), pack([b for _, b in merged], "i8")
-        _put_nodes(msg, nodes)
+        self._put_nodes(msg, nodes)
         _put_relations(msg, relations)
-        msg.stay_nodes, msg.stay_from_ns = pack([i for i, _ in stays], "i8"), pack([s.from_ns for _, s in stays], "i8")
-        msg.stay_to_ns, msg.stay_positions = pack(or_minus_one(s.to_ns for _, s in stays), "i8"), pack([s.position for _, s in stays], "f8")
+        _put_stays(msg, stays)
         return msg
 
+    def _is_news(self, r: Relation) -> bool:
+        key = (r.subject, r.predicate, r.object, r.from_ns)
+        old = self._relations.get(key)
+        if old is not None and old[0] == r.to_ns and abs(old[1] - r.probability) < P_STEP:
+            return False
+        self._relations[key] = (r.to_ns, r.probability)
+        return True
 
-def _put_nodes(msg: Any, nodes: list[Node]) -> None:
-    msg.node_ids, msg.node_layers = pack([n.id for n in nodes], "i8"), [n.layer for n in nodes]
-    msg.node_labels, msg.node_attributes = [n.label for n in nodes], [dumps(n.attributes) for n in nodes]
-    msg.node_positions, msg.node_sizes = pack([n.position for n in nodes], "f8"), pack([n.size for n in nodes], "f8")
-    msg.node_yaws, msg.node_from_ns = pack([n.yaw_rad for n in nodes], "f8"), pack([n.from_ns for n in nodes], "i8")
-    msg.node_to_ns = pack(or_minus_one(n.to_ns for n in nodes), "i8")
+    def _text(self, n: Node) -> str:
+        """A node's attributes as JSON, written once."""
+        kept = self._texts.get(n.id)
+        if kept is None or kept[0] is not n:
+            kept = self._texts[n.id] = (n, dumps(n.attributes))
+        return kept[1]
+
+    def _put_nodes(self, msg: Any, nodes: list[Node]) -> None:
+        msg.node_ids, msg.node_layers = pack([n.id for n in nodes], "i8"), [n.layer for n in nodes]
+        msg.node_labels, msg.node_attributes = [n.label for n in nodes], [self._text(n) for n in nodes]
+        msg.node_positions, msg.node_sizes = pack([n.position for n in nodes], "f8"), pack([n.size for n in nodes], "f8")
+        msg.node_yaws, msg.node_from_ns = pack([n.yaw_rad for n in nodes], "f8"), pack([n.from_ns for n in nodes], "i8")
+        msg.node_to_ns = pack(or_minus_one(n.to_ns for n in nodes), "i8")
+
+
+def _same(a: list[Any], b: list[Any]) -> bool:
+    return len(a) == len(b) and all(map(is_, a, b))
+
+
+def _put_stays(msg: Any, stays: list[tuple[int, Stay]]) -> None:
+    msg.stay_nodes, msg.stay_from_ns = pack([i for i, _ in stays], "i8"), pack([s.from_ns for _, s in stays], "i8")
+    msg.stay_to_ns, msg.stay_positions = pack(or_minus_one(s.to_ns for _, s in stays), "i8"), pack([s.position for _, s in stays], "f8")
 
 
 def _put_relations(msg: Any, relations: list[Relation]) -> None:
