@@ -90,6 +90,7 @@ def measure(folder: Path, frames: int, asking_s: float, joins: int) -> dict[str,
         timer = Timer(pids["world_model"])
         ear.hear(GraphDelta, "graph/delta", qos.DELTA, timer.delta, raw=True)
         ear.hear(TrackedObjects, "objects", qos.OBJECTS, timer.objects, raw=True)
+        ear.hear(GraphSnapshot, "graph/snapshot", qos.SNAPSHOT, lambda _raw: None, raw=True)  # as a viewer does: all is paid for
         camera, log, report = stack.play(frames, "first")
         finish(camera, frames / HZ + 60.0, log)
         figures |= _latency(json.loads(report.read_text())["stamps"], timer)

@@ -23,6 +23,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 DIAGNOSTICS_S = 1.0
+TURN_S = 1.0  # a spin without a time limit never wakes with the wheels' EventsExecutor; with one it does
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,17 @@ def _descriptor(p: Parameter) -> ParameterDescriptor:
     return out
 
 
+def _executor(threads: int) -> Any:
+    """Of one thread: the one that is told what happened instead of asking every entity in turn, where this ROS 2 has it (Kilted on)."""
+    if threads > 1:
+        return MultiThreadedExecutor(threads)
+    try:
+        from rclpy.experimental import EventsExecutor
+    except ImportError:
+        return SingleThreadedExecutor()
+    return EventsExecutor()
+
+
 def spin(node_class: type[RobomemNode], arguments: Sequence[str] | None = None) -> int:
     """Run one node until SIGINT or SIGTERM; what it holds is closed either way. Returns the exit status.
 
@@ -144,14 +156,15 @@ def spin(node_class: type[RobomemNode], arguments: Sequence[str] | None = None) 
     rclpy.init(args=sys.argv if arguments is None else list(arguments))
     node = node_class()  # type: ignore[call-arg]
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
-    executor = SingleThreadedExecutor() if node.threads == 1 else MultiThreadedExecutor(node.threads)
+    executor = _executor(node.threads)
     executor.add_node(node)
     try:
         if node.param("autostart"):
             if node.trigger_configure() != SUCCESS:
                 return 1  # it said why; nobody else will bring it up
             node.trigger_activate()
-        executor.spin()
+        while rclpy.ok():
+            executor.spin_once(timeout_sec=TURN_S)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:

@@ -228,7 +228,7 @@ def objects_to_msg(views: Sequence[ObjectView], stamp_ns: int, frame: str, seq: 
     msg.ids, msg.places = pack([v.id for v in views], "i8"), pack(or_minus_one(v.place for v in views), "i8")
     msg.positions, msg.sizes = pack([v.position for v in views], "f8"), pack([v.size for v in views], "f8")
     msg.yaws, msg.existences = pack([v.yaw_rad for v in views], "f8"), pack([v.existence for v in views], "f8")
-    msg.covariances = pack([v.covariance[UPPER] for v in views], "f8")
+    msg.covariances = pack(np.array([v.covariance for v in views]).reshape(-1, 3, 3)[:, UPPER[0], UPPER[1]], "f8")
     msg.first_seen_ns, msg.last_seen_ns = pack([v.first_seen_ns for v in views], "i8"), pack([v.last_seen_ns for v in views], "i8")
     msg.last_checked_ns = pack([v.last_seen_ns for v in views], "i8")
     msg.supports = pack([v.support for v in views], "u4")

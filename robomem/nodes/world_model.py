@@ -24,6 +24,7 @@ from robomem.nodes.conversions import objects_to_msg
 from robomem.nodes.graph_wire import GraphDiff
 from robomem.nodes.image_door import ImageDoor
 from robomem.nodes.markers import markers
+from robomem.nodes.object_board import ObjectBoard
 from robomem.nodes.outbox import Outbox, OutOfIds
 from robomem.nodes.tf_listener import listen
 from robomem.nodes.wire import NS, pack
@@ -89,7 +90,7 @@ class WorldModelNode(RobomemNode):
         self._asking: Any = None
         if self.param("recording"):
             self._recording = Recording(self.param("recording"))
-        self._beats = [self.every(0.05, self._tick), self.every(self.param("snapshot_s"), self._publish_whole)]
+        self._beats = [self.every(0.1, self._tick), self.every(self.param("snapshot_s"), self._publish_whole)]
 
     def close(self) -> None:
         """Let go of everything."""
@@ -162,7 +163,7 @@ class WorldModelNode(RobomemNode):
         if len(answer.npz):
             with np.load(io.BytesIO(answer.npz.tobytes()), allow_pickle=False) as archive:
                 world.restore({name: archive[name] for name in archive.files})
-        self.world = world
+        self.world, self._board = world, ObjectBoard()
         self.get_logger().info(f"world_model: goes on with {len(world.tracker.tracks)} objects")
 
     # -- one image ---------------------------------------------------------------------------------------------------
@@ -192,7 +193,7 @@ class WorldModelNode(RobomemNode):
         delta = self._diff.delta(world.graph, frame.stamp_ns)
         if delta is not None:
             self._delta.publish(delta)
-        everything = world.objects()
+        everything = self._board.views(world, ids)
         self._objects.publish(objects_to_msg(everything, frame.stamp_ns, self.param("map_frame"), self._diff.seq))
         self._outbox.put(result, views, delta)
         if self._recording is not None:
