@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from robomem.nodes.environment import prepare_ros_environment
@@ -42,6 +42,20 @@ class LifecycleClient:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self._executor.spin_once(timeout_sec=left)
+
+    def configure(self, alive: Mapping[str, Callable[[], bool]], seconds: float) -> None:
+        """Configure these nodes side by side, each once it can be asked; who is not done in time, or died, is left to `bring_up`."""
+        clients = {name: self._node.create_client(ChangeState, f"{name}/change_state") for name in alive}
+        request = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_CONFIGURE))
+        asked: dict[str, Any] = {}
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            asked |= {name: c.call_async(request) for name, c in clients.items() if name not in asked and c.service_is_ready()}
+            if all((name in asked and asked[name].done()) or not lives() for name, lives in alive.items()):
+                break
+            self.spin(0.02)
+        for client in clients.values():
+            self._node.destroy_client(client)
 
     def bring_up(self, name: str, seconds: float, alive: Callable[[], bool]) -> bool:
         """Configure and activate one node; False if it did not get there in time, or died."""

@@ -95,7 +95,7 @@ class Supervisor:
         self.restarts: dict[str, int] = {}
 
     def start(self) -> None:
-        """Start every node and bring it to active, in order.
+        """Start every node, configure them side by side (each loads and compiles for seconds), and bring them to active in order.
 
         Raises:
             ConfigError: one did not get there; all are stopped again, and its log's end is in the message.
@@ -104,6 +104,7 @@ class Supervisor:
         began = time.monotonic()
         for spec in self._specs:
             self._running[spec.name] = _Running(spec, self._launch(spec), time.monotonic())
+        self._client.configure({name: lambda p=r.process: p.poll() is None for name, r in self._running.items()}, UP_S)
         for spec in self._specs:
             if not self._bring_up(spec.name):
                 tail = (self._logs / f"{spec.name}.log").read_text(errors="replace")[-1500:]
