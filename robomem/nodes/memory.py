@@ -36,6 +36,8 @@ INNER = ("WriteWorld", "ReadWorld")
 class MemoryNode(RobomemNode):
     """Serves `~/find`, `~/where_was`, ... (see msgs/robomem_msgs/srv) from one SQLite file."""
 
+    busy = True
+
     def __init__(self) -> None:
         super().__init__("memory", PARAMETERS)
         self.hub: MemoryHub | None = None

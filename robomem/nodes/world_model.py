@@ -54,6 +54,8 @@ PARAMETERS = (
 class WorldModelNode(RobomemNode):
     """Runs the in-process pipeline on topics: rgb/image, depth/image, camera_info, detections, /tf, /tf_static."""
 
+    busy = True
+
     def __init__(self) -> None:
         super().__init__("world_model", PARAMETERS)
         self.world: WorldModel | None = None
