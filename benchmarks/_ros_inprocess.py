@@ -14,7 +14,7 @@ prepare_ros_environment()
 from benchmarks._ros_camera import paced  # noqa: E402  the environment comes first
 from benchmarks._ros_sequence import Sequence  # noqa: E402
 from robomem.memory.robot_memory import RobotMemory  # noqa: E402
-from robomem.nodes.world_model import warm_up  # noqa: E402
+from robomem.scene_graph.warm_up import warm_up  # noqa: E402
 
 
 def main() -> int:

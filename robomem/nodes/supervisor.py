@@ -20,7 +20,7 @@ import yaml
 from robomem.errors import ConfigError
 from robomem.nodes.environment import SUPERVISED, child_environment
 
-UP_S = 20.0  # a node has this long to get from its process to active
+UP_S = 60.0  # a node has this long to get from its process to active: two seconds, but a first start that compiles on a slow machine
 SILENT_S = 3.0  # a node that says nothing on /diagnostics for this long is dead, though its process lives
 BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STEADY_S = 60.0  # after which a restart is no longer one of a row

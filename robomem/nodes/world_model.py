@@ -29,9 +29,9 @@ from robomem.nodes.outbox import Outbox, OutOfIds
 from robomem.nodes.tf_listener import listen
 from robomem.nodes.wire import NS, pack
 from robomem.nodes.world_services import WorldServices
-from robomem.perception.frame import Intrinsics, RgbdFrame
+from robomem.perception.frame import RgbdFrame
+from robomem.scene_graph.warm_up import warm_up
 from robomem.scene_graph.world_model import WorldModel
-from robomem.types import Detections
 from robomem.viewer.recording import Recording
 
 PARAMETERS = (
@@ -238,20 +238,6 @@ class WorldModelNode(RobomemNode):
         rates = json.dumps(self.world.tracker.rates.to_json())
         npz = pack(np.frombuffer(out.getvalue(), np.uint8), "u1")
         client.call_async(WriteWorld.Request(stamp_ns=self.world.stamp_ns, npz=npz, move_rates=rates))
-
-
-def warm_up() -> None:
-    """Fold an empty room into a world that nobody keeps."""
-    world = WorldModel(RobomemConfig(), IdAllocator(), np.random.default_rng(0))
-    camera = Intrinsics(114.0, 114.0, 80.0, 60.0, 160, 120)
-    pose = np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 1.0], [0, 0, 0, 1.0]])
-    depth = np.full((120, 160), 2.5, np.float32)
-    depth[50:70, 70:90] = 1.5
-    found = Detections(("mug",), np.ones(1, np.float32), np.array([[70, 50, 90, 70]], np.float32))
-    for k in range(4):
-        world.step(RgbdFrame(k * NS // 2, np.zeros((120, 160, 3), np.uint8), depth, camera, pose), found)
-    world.refresh_rooms()
-    world.location_belief("mug", NS)
 
 
 def main() -> int:

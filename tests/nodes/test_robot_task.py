@@ -23,9 +23,8 @@ if robot_interfaces.missing():
     pytest.skip(robot_interfaces.missing(), allow_module_level=True)
 prepare_ros_environment(local_only=True)
 
-from robomem.nodes import supervisor as supervisor_module  # noqa: E402
 from robomem.nodes.director import Director  # noqa: E402
-from robomem.nodes.supervisor import NodeSpec  # noqa: E402
+from robomem.nodes.supervisor import NodeSpec, Supervisor  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 BODY = {
@@ -59,14 +58,12 @@ def robot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Director]:
         body = subprocess.Popen(
             [sys.executable, "-m", "tests.fakes.seeing_robot"], cwd=ROOT, stdout=log, stderr=log, start_new_session=True
         )
-    patience, supervisor_module.UP_S = supervisor_module.UP_S, 90.0  # the first start of a fresh checkout compiles
-    supervisor = supervisor_module.Supervisor(specs, folder / "logs")
+    supervisor = Supervisor(specs, folder / "logs")
     try:
         supervisor.start()
         with Director() as director:
             yield director
     finally:
-        supervisor_module.UP_S = patience
         supervisor.stop()
         os.killpg(body.pid, signal.SIGKILL)
         body.wait(5)
