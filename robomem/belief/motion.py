@@ -10,12 +10,23 @@ from numpy.typing import NDArray
 from robomem.belief.particles import NoisePool
 
 STATIC_DIFFUSION_M = 0.002  # m per sqrt(frame) while in view: keeps particles apart, a centimetre over 25 frames
+WANDER_M = 0.02  # m per sqrt(hour) out of sight: vacuum cleaners, cats and elbows move what nobody takes away
 PERSON_ACCELERATION = 1.5  # m/s^2, white noise on a constant-velocity walk
 
 
 def diffuse_static(particles: NDArray[np.float32], noise: NoisePool) -> None:
     """Let Float32[n, P, 3] positions (m) of things that stand still wander by millimetres, in place."""
     particles += STATIC_DIFFUSION_M * noise.normal(particles.shape)
+
+
+def unseen_minutes(unseen_ns: int) -> int:
+    """Whole minutes out of sight: in steps, so that what nobody looks at is not made anew with every image."""
+    return max(int(unseen_ns), 0) // 60_000_000_000
+
+
+def wander(unseen_ns: int) -> float:
+    """Variance (m^2 per axis) that a position gains while nobody looks, in closed form; being taken away is a matter of existence."""
+    return WANDER_M**2 * unseen_minutes(unseen_ns) / 60.0
 
 
 def walk(particles: NDArray[np.float32], velocity: NDArray[np.float64], dt_s: float, noise: NoisePool) -> None:

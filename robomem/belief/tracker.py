@@ -119,7 +119,7 @@ class Tracker:
             track.last_seen_ns,
             track.support,
             None,
-            self.table.cov[r].copy(),
+            self.table.cov[r] + np.eye(3) * motion.wander(self.stamp_ns - track.last_seen_ns),
             track.color(),
             track.kind,
             track.embedding,

@@ -27,6 +27,11 @@ class MemoryHub(RobotMemory):
         """None: the live world is another process's (while something is forgotten, the stored one)."""
         return self._live.get() if self._editing else None
 
+    def warm_up(self) -> None:
+        """Load what the first question would load: half a second that nobody should wait for."""
+        with self._guard:
+            self._similarity("thing", "object")
+
     def lease_ids(self, n: int) -> int:
         """The first of `n` ids that nobody else will ever have."""
         with self._guard:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from robomem.belief.motion import wander
 from robomem.memory.recall import Trace
 from robomem.memory.records import PlaceWords, Stay
 from robomem.memory.store import Located, Store
@@ -147,7 +148,7 @@ def present_trace(view: ObjectView, place: PlaceWords, at_ns: int, hours: float)
     age_ns = max(0, at_ns - view.last_seen_ns)
     aging = 1.0 if view.status == "held" else float(np.exp(-age_ns / (hours * 3.6e12)))
     # The covariance's largest eigenvalue; objects that are gone keep the spread they had.
-    widest = float(np.linalg.eigvalsh(view.covariance)[-1])
+    widest = float(np.linalg.eigvalsh(view.covariance)[-1]) + (0.0 if view.status == "held" else wander(age_ns))
     return Trace(
         view.id,
         view.label,

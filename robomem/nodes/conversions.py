@@ -85,7 +85,8 @@ def image_depth(msg: Any) -> NDArray[np.float32]:
     code, per_m = DEPTH[msg.encoding]
     dtype = np.dtype(code).newbyteorder(">" if msg.is_bigendian else "<")
     raw = np.ascontiguousarray(_pixels(msg, dtype.itemsize)).view(dtype)
-    depth = raw.astype(np.float32) / np.float32(per_m)  # divided, not multiplied: the nearest float of so many millimetres
+    with np.errstate(invalid="ignore"):  # signalling NaNs are bytes like any other
+        depth = raw.astype(np.float32) / np.float32(per_m)  # divided, not multiplied: the nearest float of so many millimetres
     return np.where(np.isfinite(depth) & (depth > 0), depth, np.float32(0))
 
 
@@ -117,6 +118,9 @@ def camera_intrinsics(msg: Any) -> Intrinsics:
         WireError: no pinhole camera.
     """
     k = unpack(msg.k, "f8", (3, 3), "camera_info.k")
+    side = max(int(msg.width), int(msg.height))
+    if not all(0.02 * side < f < 100.0 * side for f in (k[0, 0], k[1, 1])) or np.abs(k[:2, 2]).max() > 2 * side:
+        raise WireError("bad_intrinsics", f"camera_info.k: no camera of {msg.width}x{msg.height} has these: {k.ravel().tolist()}")
     try:
         return Intrinsics(float(k[0, 0]), float(k[1, 1]), float(k[0, 2]), float(k[1, 2]), int(msg.width), int(msg.height))
     except InvalidInputError as error:

@@ -52,21 +52,30 @@ class ImageDoor:
 
     def take(self, stream: str, msg: Any, now_s: float) -> None:
         """One message of "rgb", "depth" or "detections"."""
+        overtaken = self._sync.overtaken
         try:
             pair = self._sync.add(stream, stamp_of(msg.header, stream), msg)
         except WireError as error:
             self._reject(error.reason, str(error))
             return
+        if self._sync.overtaken > overtaken:
+            self._counts["without_partner"] += self._sync.overtaken - overtaken
         if pair is not None:
             self._waiting.put(pair, now_s)
             self._fresh.heard(now_s)
+
+    @property
+    def held(self) -> int:
+        """Messages that wait for a partner, and pairs that wait for a transform; bounded."""
+        return self._sync.held + len(self._waiting)
 
     def next(self, tf: Any, now_s: float) -> tuple[RgbdFrame, Detections | None] | None:
         """The newest image whose transform is known, checked; None while there is none."""
         if self._intrinsics is None:
             if len(self._waiting):
+                for _ in range(len(self._waiting)):
+                    self._reject("no_camera_info", "world_model: images come but no camera_info; is its topic remapped?")
                 self._waiting.clear()
-                self._reject("no_camera_info", "world_model: images come but no camera_info; is its topic remapped?")
             return None
         taken = self._waiting.take(now_s, lambda pair: self._watch.pose(tf, pair.rgb.header, pair.stamp_ns), self._reject)
         if taken is None:

@@ -54,6 +54,7 @@ class MemoryNode(RobomemNode):
         hub = MemoryHub.open(path, seed=self.param("seed"))
         assert isinstance(hub, MemoryHub)
         self.hub = hub
+        self._warming = self.every(1.0, self._warm_up)  # soon, but not before a restarted node answers
         self._mirror = GraphMirror()
         for name in (*VERBS, *INNER):
             snake = "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
@@ -68,6 +69,11 @@ class MemoryNode(RobomemNode):
             self.hub.close()
             self.hub = None
 
+    def _warm_up(self) -> None:
+        self.destroy_timer(self._warming)
+        if self.hub is not None:
+            self.hub.warm_up()
+
     def _guarded(self, verb: Callable[[MemoryHub, Any, Any], None]) -> Callable[[Any, Any], Any]:
         """An asker's mistake becomes ok = false with the reason."""
 
@@ -80,8 +86,7 @@ class MemoryNode(RobomemNode):
                 verb(self.hub, request, response)
             except RobomemError as error:
                 response.ok, response.reason = False, error.reason if isinstance(error, WireError) else str(error)
-                if not (isinstance(error, WireError) and error.reason == "gap"):
-                    self.reject(getattr(error, "reason", "bad_request"), str(error))
+                self.reject(getattr(error, "reason", "bad_request"), str(error))
             return response
 
         return answer
@@ -199,8 +204,7 @@ class MemoryNode(RobomemNode):
         arrays = asked.archive(request.npz, "write_world")
         asked.rates(request.move_rates)
         if not hub.knows_map(arrays):
-            response.ok, response.reason = False, "correction_first"  # its batch is on the way; the next snapshot will do
-            return
+            raise WireError("correction_first", "write_world: its map was corrected, and the batch that says so is still on the way")
         hub.keep_world(arrays, request.move_rates, int(request.stamp_ns), self._mirror.graph)
 
     def read_world(self, hub: MemoryHub, request: Any, response: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from robomem.belief.motion import unseen_minutes
 from robomem.scene_graph.graph import Relation
 from robomem.scene_graph.world_model import WorldModel
 from robomem.types import ObjectView
@@ -36,7 +37,8 @@ class ObjectBoard:
         out = []
         for i in sorted(tracks):
             t = tracks[i]
-            cold = (t.row, t.status, t.kind, t.last_seen_ns, t.support, t.hits)
+            unseen = unseen_minutes(world.tracker.stamp_ns - t.last_seen_ns)
+            cold = (t.row, t.status, t.kind, t.last_seen_ns, t.support, t.hits, unseen)
             held_by = world.graph.relations_of(i)
             old = self._relations.get(i)
             same = old is not None and len(old) == len(held_by) and all(map(is_, old, held_by))  # relations are replaced, not changed

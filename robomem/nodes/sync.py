@@ -39,13 +39,20 @@ class PairSync:
         self._clock = ClockWatch()
         self._held: dict[str, OrderedDict[int, Any]] = {name: OrderedDict() for name in ("rgb", "depth", "detections")}
         self.newest_ns = -1
+        self.overtaken = 0  # messages that never found a partner before a newer pair was whole
         self.dropped: Counter[str] = Counter() if dropped is None else dropped
 
     def clear(self) -> None:
         """The clock was set back: forget everything."""
         self.newest_ns = -1
+        self.overtaken += self.held
         for held in self._held.values():
             held.clear()
+
+    @property
+    def held(self) -> int:
+        """Messages without a partner so far."""
+        return sum(len(held) for held in self._held.values())
 
     def add(self, stream: str, stamp_ns: int, msg: Any) -> Pair | None:
         """Take one message of "rgb", "depth" or "detections"; the pair it completes, if it does.
@@ -78,9 +85,11 @@ class PairSync:
             said = None if found is None else self._held["detections"][found]
             pair = Pair(stamp, self._held["rgb"][stamp], self._held["depth"][depth], said)
             self.newest_ns = stamp
-            for held in self._held.values():
-                for old in [s for s in held if s <= stamp]:
+            for name, part in (("rgb", stamp), ("depth", depth), ("detections", found)):
+                held = self._held[name]
+                for old in [s for s in held if s <= stamp or s == part]:
                     del held[old]
+                    self.overtaken += old != part
             return pair
         return None
 

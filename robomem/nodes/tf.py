@@ -13,6 +13,7 @@ from robomem.errors import RobomemError
 from robomem.geometry import Float, between, inverse
 
 LATE_NS = 1_000_000_000
+MAX_LINKS = 2000
 MAX_DEPTH = 64  # links between two frames; more is a loop
 
 
@@ -52,7 +53,7 @@ class TransformBuffer:
         """How `child` stands in `parent` (Float64[4, 4]) at a time. A clock that was set back clears the link.
 
         Raises:
-            TransformError: a frame that would be its own parent, or a transform that comes more than a second late.
+            TransformError: a frame that would be its own parent, more frames than any robot has, a transform over a second late.
         """
         parent, child = parent.lstrip("/"), child.lstrip("/")
         if not parent or not child or parent == child:
@@ -62,6 +63,8 @@ class TransformBuffer:
 
     def _put(self, parent: str, child: str, stamp_ns: int, T: Float, static: bool) -> None:
         link = self._links.get(child)
+        if link is None and len(self._links) >= MAX_LINKS:
+            raise TransformError("too_many_frames", f"tf: {child[:80]!r} would be frame {MAX_LINKS + 1}; does a publisher make up names?")
         if link is None or link.parent != parent or link.static != static or static:
             link = self._links[child] = _Link(parent, static)
         if not static:

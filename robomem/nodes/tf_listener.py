@@ -13,7 +13,7 @@ from robomem.geometry import Float
 from robomem.nodes import qos
 from robomem.nodes.conversions import rigid
 from robomem.nodes.tf import TransformBuffer, TransformError
-from robomem.nodes.wire import WireError, set_stamp, to_ns
+from robomem.nodes.wire import WireError, set_stamp, stamp_of, to_ns
 
 
 def listen(
@@ -48,7 +48,8 @@ class TfListener(TransformBuffer):
         for t in msg.transforms:
             try:
                 T = rigid(t.transform.translation, t.transform.rotation, f"tf {t.header.frame_id} -> {t.child_frame_id}")
-                self.put(t.header.frame_id, t.child_frame_id, to_ns(t.header.stamp), T, static)
+                stamp_ns = to_ns(t.header.stamp) if static else stamp_of(t.header, f"tf {t.child_frame_id[:80]}")
+                self.put(t.header.frame_id, t.child_frame_id, stamp_ns, T, static)
             except (WireError, TransformError) as error:
                 self._reject(error.reason, str(error))
         self._on_news()

@@ -123,7 +123,7 @@ def move_grid(grid: OccupancyGrid, correction: MapCorrection, whole: bool) -> No
 
     Free space keeps no time, so under a partial correction it stays until it is looked at again.
     """
-    if 0 in grid.shape:
+    if not grid.crop():  # or turning there and back would leave a larger map every time
         return
     if whole:
         window = Window.around(grid.shape, grid.origin, grid.cell_m, correction.T_new_old)

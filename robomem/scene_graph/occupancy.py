@@ -197,6 +197,18 @@ class OccupancyGrid:
         """Bool[rows, cols]: cells in which a surface above the floor was measured."""
         return np.asarray((self._layers["log"] > 0).any(axis=0))
 
+    def crop(self) -> bool:
+        """Give back rows and columns at the border that nothing was ever seen of, by whole metres; False for an empty map."""
+        known = (self._layers["log"] != 0).any(axis=0) | (self._layers["seen"] != 0) | (self._layers["state"] != 0)
+        if not known.any():
+            return False
+        step = round(1.0 / self.cell_m)
+        spans = [np.flatnonzero(known.any(axis=axis)) for axis in (1, 0)]
+        (r0, r1), (c0, c1) = ((int(v[0]) // step * step, -(-(int(v[-1]) + 1) // step) * step) for v in spans)
+        origin = (self.origin[0] + c0 * self.cell_m, self.origin[1] + r0 * self.cell_m)
+        self.rebase(origin, lambda layer, _: layer[..., r0:r1, c0:c1].copy())
+        return True
+
     def rebase(self, origin: tuple[float, float], moved: Callable[[NDArray[Any], Any], NDArray[Any]]) -> None:
         """Replace every layer by `moved(layer, value of an unseen cell)` under a new origin (m)."""
         self._layers = {name: moved(layer, _FILL.get(name, 0)) for name, layer in self._layers.items()}

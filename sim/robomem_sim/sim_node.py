@@ -25,12 +25,13 @@ from robomem.geometry import inverse, pose2d
 from robomem.nodes import qos
 from robomem.nodes.conversions import detections_to_msg, image_to_msg, info_to_msg
 from robomem.nodes.tf_listener import transform_msg
-from robomem.nodes.wire import WireError, dumps, loads, set_stamp, to_ns, unpack
+from robomem.nodes.wire import FAR_M, WireError, dumps, loads, set_stamp, to_ns, unpack
 from robomem.perception.frame import RgbdFrame
 from robomem.skills.skill import SkillResult
 from robomem.types import Detections
 
 OPTICAL = "head_optical"
+MAX_POINTS = 10_000  # of a path
 RESEND_S, GIVE_UP_S = (
     1.5,
     40.0,
@@ -216,7 +217,10 @@ class SimNode(RobomemNode):
 
     def _drive(self, handle: Any) -> Any:
         goal = handle.request
-        path = unpack(goal.path, "f8", (-1, 2), "drive_base.path")
+        path = unpack(goal.path, "f8", (-1, 2), "drive_base.path", FAR_M)
+        if len(path) > MAX_POINTS:
+            raise WireError("absurd_size", f"drive_base.path: {len(path)} points, at most {MAX_POINTS}")
+        unpack([goal.final_yaw], "f8", (1,), "drive_base.final_yaw", 1e4)
         end = path[-1] if len(path) else None
         beat = [time.monotonic()]
 
@@ -236,12 +240,14 @@ class SimNode(RobomemNode):
         return result
 
     def _look(self, handle: Any) -> Any:
-        r = self.robot.look_at(unpack(handle.request.point, "f8", (3,), "look_at.point"))
+        r = self.robot.look_at(unpack(handle.request.point, "f8", (3,), "look_at.point", FAR_M))
         return LookAt.Result(ok=r.ok, reason=r.reason)
 
     def _manipulate(self, handle: Any) -> Any:
         goal = handle.request
-        p = unpack(goal.position, "f8", (3,), "manipulate_object.position")
+        p = unpack(goal.position, "f8", (3,), "manipulate_object.position", FAR_M)
+        if len(goal.size):
+            unpack(goal.size, "f8", (3,), "manipulate_object.size", FAR_M, 0)
         acts: dict[str, Callable[[], SkillResult]] = {
             "pick": lambda: self.robot.pick(p),
             "place": lambda: self.robot.place(p),

@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 import rclpy
-from builtin_interfaces.msg import Time
-from geometry_msgs.msg import TransformStamped
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from robomem_msgs.msg import DetectionMasks
@@ -22,7 +20,8 @@ from tf2_msgs.msg import TFMessage
 
 from robomem.geometry import look_at
 from robomem.nodes import qos
-from robomem.nodes.conversions import detections_to_msg, put_rigid
+from robomem.nodes.conversions import detections_to_msg
+from robomem.nodes.tf_listener import transform_msg
 from robomem.nodes.wire import pack, set_stamp
 from robomem.perception.frame import RgbdFrame
 from robomem.types import Detections
@@ -68,6 +67,7 @@ class Camera:
 
     def __init__(self, world: PlaneWorld) -> None:
         self.world, self.node, self.k = world, Node("test_camera"), 0
+        self.T_map_odom: np.ndarray | None = None  # a localiser above odometry; None: the camera's pose is in the map at once
         self.stamp_ns = 1000 * S
         make = self.node.create_publisher
         self.rgb, self.depth = make(Image, "rgb/image", qos.SENSOR), make(Image, "depth/image", qos.SENSOR)
@@ -76,17 +76,14 @@ class Camera:
         self.executor = SingleThreadedExecutor()
         self.executor.add_node(self.node)
 
-    def shoot(self, period_s: float = 0.1) -> None:
+    def shoot(self, period_s: float = 0.1, listen_s: float = 0.03, tf: bool = True) -> None:
         """One image with everything that belongs to it."""
         self.stamp_ns += round(period_s * S)
         eye = EYES[(self.k // 3) % len(EYES)]
         self.k += 1
         frame = self.world.render(look_at(eye, (2.0, 0.0, 0.75)), self.stamp_ns, MEDIUM)
-        link = TransformStamped(child_frame_id=OPTICAL)
-        link.header.frame_id = "map"
-        set_stamp(link.header.stamp, self.stamp_ns)
-        put_rigid(frame.T_map_camera, link.transform.translation, link.transform.rotation)
-        self.tf.publish(TFMessage(transforms=[link]))
+        if tf:
+            self.say_pose(frame.T_map_camera)
         k = MEDIUM
         info = CameraInfo(height=k.height, width=k.width, k=[k.fx, 0.0, k.cx, 0.0, k.fy, k.cy, 0.0, 0.0, 1.0])
         set_stamp(info.header.stamp, self.stamp_ns)
@@ -97,13 +94,14 @@ class Camera:
         self.found.publish(found)
         self.depth.publish(image(frame.depth_m, "32FC1", self.stamp_ns))
         self.rgb.publish(image(frame.rgb, "rgb8", self.stamp_ns))
-        self.spin(0.03)
+        self.spin(listen_s)
 
-    def newest(self) -> Any:
-        """Stamp of the newest image, as a message's."""
-        stamp = Time()
-        set_stamp(stamp, self.stamp_ns)
-        return stamp
+    def say_pose(self, T_odom_camera: np.ndarray) -> None:
+        """The transforms of an image."""
+        chain = [("map", OPTICAL, T_odom_camera)]
+        if self.T_map_odom is not None:
+            chain = [("map", "odom", self.T_map_odom), ("odom", OPTICAL, T_odom_camera)]
+        self.tf.publish(TFMessage(transforms=[transform_msg(parent, child, self.stamp_ns, T) for parent, child, T in chain]))
 
     def spin(self, seconds: float) -> None:
         """Let callbacks run."""

@@ -32,13 +32,14 @@ from tests.fakes.table_scene import kitchen as table_kitchen  # noqa: E402
 class Robot:
     """The two nodes and a camera in front of a table with a mug and a bottle."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, T_map_odom: np.ndarray | None = None) -> None:
         ros_up()
         self.folder = folder
         self.processes = {}
         self.up("memory")
         self.up("world_model")
         self.camera = Camera(table_kitchen(item("mug", 1.9, 0.2), item("bottle", 2.1, -0.2, height=0.25)))
+        self.camera.T_map_odom = T_map_odom
         self.objects: list[TrackedObjects] = []
         self.camera.node.create_subscription(TrackedObjects, "objects", self.objects.append, qos.OBJECTS)
         try:

@@ -109,3 +109,16 @@ def test_the_latest_common_time_is_that_of_the_slowest_link_between() -> None:
     assert buffer.latest("camera", "base")[0] == 0  # nothing between them moves
     with pytest.raises(TransformError, match="nothing was ever said"):
         buffer.latest("map", "gripper")
+
+
+def test_stamps_before_time_and_made_up_frames_do_no_harm() -> None:
+    """A link whose first stamp was below zero crashed the buffer (found by the fuzzer, case 3397)."""
+    buffer = TransformBuffer()
+    buffer.put("map", "base", -5, np.eye(4))
+    buffer.put("map", "base", S, np.eye(4))
+    assert np.allclose(buffer.lookup("map", "base", S), np.eye(4))
+    with pytest.raises(TransformError, match="make up names"):
+        for k in range(3000):
+            buffer.put("map", f"frame {k}", S, np.eye(4))
+    buffer.put("map", "base", 2 * S, pose(1))  # what was known goes on
+    assert np.allclose(buffer.lookup("map", "base", 2 * S), pose(1))
