@@ -29,7 +29,6 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--ask", action="append", default=[], metavar="QUESTION", help="a question to answer at the end (repeatable)")
     replay.add_argument("--limit", type=int, default=0, help="use only the first N frames")
     replay.add_argument("--no-recording", action="store_true", help="do not write recording.rrd")
-
     _add_bag_options(replay)
 
     convert = commands.add_parser("convert", help="a recorded RGB-D folder as a bag (.mcap) that ROS tools play")
@@ -65,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         run.add_argument("name", help="which one; 'list' names them")
         run.add_argument("--seeds", default="", help="A-B")
         run.add_argument("--data", type=Path, default=None, help="data folder, where one is read")
+        run.add_argument("--test", type=Path, default=None, help="data folder to test on, where learning and testing are apart")
         run.add_argument("--out", type=Path, default=None, help="also write the JSON to this file")
         run.add_argument("--quick", action="store_true", help="a small form for CI")
 
@@ -142,7 +142,7 @@ def _run(args: argparse.Namespace) -> int:
         return _do(args.instruction, args.ask)
     from robomem.evaluation.registry import run_named
 
-    return run_named(args.command, args.name, args.seeds, args.data, args.out, args.quick, print)
+    return run_named(args.command, args.name, args.seeds, args.data, args.out, args.quick, print, args.test)
 
 
 def _need_ros(command: str) -> None:

@@ -25,6 +25,7 @@ class BenchArgs:
         out: file the JSON is written to (plots go beside it), or None.
         quick: a small form for CI.
         say: prints a line.
+        test: folder of data to test on, or None: a part of `data` is.
     """
 
     seeds: Sequence[int]
@@ -32,6 +33,7 @@ class BenchArgs:
     out: Path | None
     quick: bool
     say: Say
+    test: Path | None = None
 
 
 def benchmarks_folder() -> Path:
@@ -51,7 +53,9 @@ def available() -> list[str]:
     return sorted(p.stem for p in benchmarks_folder().glob("*.py") if not p.stem.startswith("_"))
 
 
-def run_named(command: str, name: str, seeds: str, data: Path | None, out: Path | None, quick: bool, say: Say) -> int:
+def run_named(
+    command: str, name: str, seeds: str, data: Path | None, out: Path | None, quick: bool, say: Say, test: Path | None = None
+) -> int:
     """Run one. Exit status 0 whether or not a target is met.
 
     Raises:
@@ -67,8 +71,9 @@ def run_named(command: str, name: str, seeds: str, data: Path | None, out: Path 
     if root not in sys.path:
         sys.path.insert(0, root)  # the benchmarks are modules of the checkout; worker processes import them by name
     module = importlib.import_module(f"benchmarks.{name}")
-    args = BenchArgs(parse_seeds(seeds) if seeds else [], data, out, quick, say)
+    args = BenchArgs(parse_seeds(seeds) if seeds else [], data, out, quick, say, test)
     figures: Mapping[str, Any] = module.run(args)
     asked = f"robomem {command} {name}" + (f" --seeds {seeds}" if seeds else "") + (" --quick" if quick else "")
+    asked += "".join(f" --{name} {folder}" for name, folder in (("data", data), ("test", test)) if folder is not None)
     say(write_json({"command": asked, **figures}, out))
     return 0

@@ -125,3 +125,18 @@ def test_labels_of_a_crowd_do_not_overlap() -> None:
         placer.place((4 + 0.15 * (i % 5), 3 + 0.15 * (i // 5)), f"thing {i}", "black")
     boxes = placer._taken
     assert sum(_shared(a, b) for k, a in enumerate(boxes) for b in boxes[k + 1 :]) < 20.0  # of some 20,000 square pixels of text
+
+
+def test_curves_show_every_name_in_its_colour(tmp_path) -> None:
+    from matplotlib.image import imread
+
+    from robomem.viewer.curves import COLORS, draw_curves
+
+    path = draw_curves(
+        tmp_path / "c.png", {"a": {"one": ([1, 2], [0, 1]), "two": ([1, 2], [1, 0])}, "b": {"two": ([1], [1])}}, "x", "y", "t"
+    )
+    pixels = (imread(path)[..., :3] * 255).round().astype(int).reshape(-1, 3)
+    for color in COLORS[:2]:
+        assert (pixels == [int(color[k : k + 2], 16) for k in (1, 3, 5)]).all(axis=1).sum() > 100
+    with pytest.raises(InvalidInputError, match="at least one panel"):
+        draw_curves(tmp_path / "d.png", {}, "x", "y", "t")

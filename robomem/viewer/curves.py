@@ -1,0 +1,36 @@
+"""Curves beside each other as one PNG: accuracy against days lived, risk against coverage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from robomem.errors import InvalidInputError
+from robomem.viewer.figures import INK, _figure, _save
+
+COLORS = ("#2f7d5b", "#c9772e", "#9aa5b1", "#5a6fb0", "#a5527a")
+Curve = tuple[Sequence[float], Sequence[float]]  # x, y
+
+
+def draw_curves(path: str | Path, panels: Mapping[str, Mapping[str, Curve]], x_words: str, y_words: str, title: str) -> Path:
+    """One panel per key, one line per name in it; the same name has the same colour everywhere.
+
+    Raises:
+        InvalidInputError: no panel.
+        MissingDependencyError: matplotlib is not installed.
+    """
+    if not panels:
+        raise InvalidInputError("viewer: draw_curves needs at least one panel, got none")
+    figure = _figure(5.2 * len(panels) + 0.6, 3.8)
+    names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
+    for axes, (words, curves) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+        for name, (x, y) in curves.items():
+            axes.plot(x, y, color=COLORS[names.index(name) % len(COLORS)], label=name, linewidth=1.8)
+        axes.set_title(words, fontsize=11, loc="left", color=INK)
+        axes.set_xlabel(x_words, fontsize=9)
+        axes.set_ylabel(y_words, fontsize=9)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(fontsize=9, frameon=False)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold", color=INK)
+    figure.tight_layout(rect=(0, 0, 1, 0.97))
+    return _save(figure, path)
