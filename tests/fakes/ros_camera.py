@@ -21,6 +21,7 @@ from tf2_msgs.msg import TFMessage
 from robomem.geometry import look_at
 from robomem.nodes import qos
 from robomem.nodes.conversions import detections_to_msg
+from robomem.nodes.environment import SUPERVISED, child_environment
 from robomem.nodes.tf_listener import transform_msg
 from robomem.nodes.wire import pack, set_stamp
 from robomem.perception.frame import RgbdFrame
@@ -142,7 +143,8 @@ def start(module: str, folder: Path, **parameters: Any) -> subprocess.Popen[byte
     arguments = [w for k, v in {"autostart": "true", **parameters}.items() for w in ("-p", f"{k}:={v}")]
     log = (folder / f"{module}.log").open("ab")
     command = [sys.executable, "-m", f"robomem.nodes.{module}", "--ros-args", *arguments]
-    return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder, start_new_session=True)
+    env = child_environment({SUPERVISED: str(os.getpid())})  # a test that is killed takes its nodes with it
+    return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder, env=env, start_new_session=True)
 
 
 def ros_up() -> None:
