@@ -1,6 +1,6 @@
 # What a newcomer types. Every target sets up what it needs first; a second run skips what is done.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench doctor lock config clean distclean
+.PHONY: help setup demo test check bench doctor lock docs config clean distclean
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -38,6 +38,9 @@ doctor: $(READY)  ## what is installed, what is missing, which command mends it
 
 lock: $(READY)  ## write requirements.lock anew
 	@$(BIN)/python scripts/lock.py
+
+docs: $(READY)  ## write docs/nodes.md anew from the nodes
+	@$(BIN)/python scripts/nodes_page.py
 
 config: $(READY)  ## write config/robomem.yaml from the code's defaults
 	@$(BIN)/python scripts/config.py
