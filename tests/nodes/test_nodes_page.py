@@ -14,7 +14,8 @@ if ros_missing():
     pytest.skip(f"not installed: {', '.join(ros_missing())}; `make setup` builds and installs them", allow_module_level=True)
 
 PAGE = ROOT / "docs" / "nodes.md"
-MADE = re.compile(r"""(?:create_publisher|create_subscription|create_service|make)\((\w+), "([^"]+)", .*?(?:qos\.(\w+))?\)*$""", re.M)
+MADE = re.compile(r"""(?:create_publisher|create_subscription|create_service|make)\((\w+), "([^"]+)"(.*)$""", re.M)
+QUALITY = re.compile(r"qos\.(\w+)")
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +33,10 @@ def test_every_endpoint_that_a_node_makes_is_a_row_with_its_quality_of_service(s
     rows = {name: (kind, q) for _, name, kind, q, _ in script["ROWS"][node]}
     made = MADE.findall(source)
     assert made
-    for kind, name, quality in made:
+    for kind, name, rest in made:
+        quality = "".join(QUALITY.findall(rest)).lower()
         assert name in rows, f"{name} is on no row of {node}"
-        assert rows[name][0].endswith(f"/{kind}") and rows[name][1] == quality.lower(), (name, rows[name], kind, quality)
+        assert rows[name][0].endswith(f"/{kind}") and rows[name][1] == quality, (name, rows[name], kind, quality)
 
 
 def test_every_service_of_the_memory_is_named(script: dict) -> None:
