@@ -50,7 +50,8 @@ class Remapper:
     def apply(self, event: Event) -> None:
         """Follow one "map_corrected" event; it and the rows it moves are written in one transaction, or none of them is.
 
-        Cost: about 50 us per row that was last seen since the error began: ten minutes of five things at 10 Hz hold the writer for two seconds.
+        Cost: about 50 us per row that was last seen since the error began: ten minutes of five things at 10 Hz hold the writer for
+        two seconds.
         """
         correction, s = MapCorrection.from_json(event.after), self._store
         with s.together():
