@@ -18,7 +18,7 @@ from robomem.nodes.map_jumps import Frames, MapJumps, MapWatch
 from robomem.nodes.sync import Freshness, Pair, PairSync, Waiting
 from robomem.nodes.wire import NS, WireError, stamp_of
 from robomem.perception.frame import MIN_VALID_SHARE, Intrinsics, RgbdFrame
-from robomem.perception.health import FrozenWatch
+from robomem.perception.health import FrozenWatch, PoseGate
 from robomem.types import Detections
 
 
@@ -38,7 +38,7 @@ class ImageDoor:
         self._waiting = Waiting(param("tf_patience_s"), counts)
         jumps = MapJumps(param("jump_m"), math.radians(param("jump_deg")))
         self._watch = MapWatch(Frames(param("map_frame"), param("odom_frame"), self._camera), jumps, round(param("anchor_s") * NS))
-        self._frozen, self._fresh = FrozenWatch(), Freshness(time.monotonic())
+        self._frozen, self._gate, self._fresh = FrozenWatch(), PoseGate(), Freshness(time.monotonic())
         self._intrinsics: Intrinsics | None = None
 
     # -- messages ----------------------------------------------------------------------------------------------------
@@ -98,6 +98,7 @@ class ImageDoor:
         found = self._watch.correction(tf)
         if self._watch.count > before:
             self._counts["map_jumps"] += 1
+            self._gate.reset()
         return found
 
     # -- one image ---------------------------------------------------------------------------------------------------
@@ -119,5 +120,7 @@ class ImageDoor:
         frame = RgbdFrame(pair.stamp_ns, rgb, depth, k, np.asarray(T, np.float64), where)
         if self._frozen.frozen(frame):
             raise WireError("frozen_frame", f"{where}: the same image again under a new stamp, though the camera moved")
+        if self._gate.outlier(frame):
+            raise WireError("pose_outlier", f"{where}: tf puts the camera where it cannot have got to since the last image")
         self._watch.saw(pair.stamp_ns)
         return frame, found

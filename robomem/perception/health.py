@@ -33,3 +33,40 @@ class FrozenWatch:
         step = inverse(self._T) @ frame.T_map_camera
         turn = float(np.arccos(np.clip((np.trace(step[:3, :3]) - 1) / 2, -1.0, 1.0)))
         return bool(np.linalg.norm(step[:3, 3]) > MOVED_M or turn > MOVED_RAD)
+
+
+class PoseGate:
+    """Notices a pose that no robot can have reached since the last image: one wild transform must not stretch the map to where nobody was.
+
+    Poses that go on agreeing with each other are believed after a few images: then the robot was carried, or localised anew.
+
+    Args:
+        speed_mps: faster than any robot in a building.  slack_m: what a pose may be off on top.  patience: so many in a row are believed.
+    """
+
+    def __init__(self, speed_mps: float = 5.0, slack_m: float = 2.0, patience: int = 3) -> None:
+        self._speed_mps, self._slack_m, self._patience = speed_mps, slack_m, patience
+        self._last: tuple[int, Float] | None = None
+        self._odd: list[tuple[int, Float]] = []
+
+    def reset(self) -> None:
+        """The map was corrected: the next pose is believed."""
+        self._last, self._odd = None, []
+
+    def outlier(self, frame: RgbdFrame) -> bool:
+        """True if this image should not be folded in."""
+        here = (frame.stamp_ns, frame.T_map_camera[:3, 3].copy())
+        if self._last is None or self._near(self._last, here):
+            self._last, self._odd = here, []
+            return False
+        self._odd = [*self._odd, here] if self._odd and self._near(self._odd[-1], here) else [here]
+        if len(self._odd) < self._patience:
+            return True
+        self._last, self._odd = here, []
+        return False
+
+    def _near(self, before: tuple[int, Float], now: tuple[int, Float]) -> bool:
+        passed_s = (now[0] - before[0]) / 1e9
+        if passed_s < 0:
+            return True  # the clock was set back: nothing is known of the time between
+        return bool(np.linalg.norm(now[1] - before[1]) <= self._slack_m + self._speed_mps * passed_s)
