@@ -106,7 +106,7 @@ def stage(
     return story
 
 
-def _known(home: Household) -> int:
+def _known(home: StagedHome) -> int:
     return sum(v.status in ("confirmed", "occluded") and v.kind == "object" for v in home.memory.objects())
 
 

@@ -147,7 +147,7 @@ def rigid(translation: Any, rotation: Any, name: str = "transform") -> NDArray[n
     return out
 
 
-def put_rigid(T: NDArray[np.float64], translation: Any, rotation: Any) -> None:
+def put_rigid(T: NDArray[np.floating], translation: Any, rotation: Any) -> None:
     """Float64[4, 4] -> geometry_msgs Vector3 or Point and Quaternion, in place."""
     translation.x, translation.y, translation.z = (float(v) for v in T[:3, 3])
     w, x, y, z = quaternion_from_matrix(T[:3, :3])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, cast
 
 from robomem.nodes.base import Parameter, RobomemNode, spin  # isort: skip  sets the ROS environment before the messages load
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
@@ -18,6 +18,7 @@ from robomem.nodes.remote_memory import Caller, RemoteMemory
 from robomem.nodes.ros_body import RosBody
 from robomem.nodes.tf_listener import listen
 from robomem.nodes.wire import dumps, pack
+from robomem.planning.beliefs import WorldLike
 from robomem.planning.executor import Executor
 from robomem.planning.report import TaskReport
 from robomem.planning.survey import carry_out, survey_order
@@ -134,7 +135,7 @@ class PlannerNode(RobomemNode):
         try:
             order = survey_order(request.instruction)
             if order is not None:
-                return carry_out(order, self.memory.world, self.body, say, self._stop.is_set)
+                return carry_out(order, cast(WorldLike, self.memory.world), self.body, say, self._stop.is_set)
             planning = RobomemConfig().planning
             planning = type(planning)(
                 **{**vars(planning), "on_ambiguous": "ask" if request.ask else "best", "safety_file": self.param("safety_file")}

@@ -13,7 +13,7 @@ from robomem_msgs.action import DriveBase, LookAt, ManipulateObject
 
 from robomem.geometry import Float
 from robomem.nodes.actions import ActionCaller, Outcome
-from robomem.nodes.tf import TransformBuffer, TransformError
+from robomem.nodes.tf import TransformError, Transforms
 from robomem.nodes.wire import pack
 from robomem.skills.skill import SkillResult
 
@@ -143,7 +143,7 @@ class RosBody:
     def __init__(
         self,
         parts: tuple[Base, Head, Hand],
-        tf: TransformBuffer,
+        tf: Transforms,
         clock_ns: Callable[[], int],
         seen: Callable[[int, float], bool],
         frames: tuple[str, str] = ("map", "base_link"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -34,6 +35,18 @@ class _Link:
     clock: ClockWatch = field(default_factory=ClockWatch)
     stamps: list[int] = field(default_factory=list)
     poses: list[Float] = field(default_factory=list)
+
+
+class Transforms(Protocol):
+    """Who knows where frames are: our buffer, or tf2's."""
+
+    def lookup(self, target: str, source: str, stamp_ns: int) -> Float:
+        """T_target_source Float64[4, 4] at a time.  Raises: TransformError."""
+        ...
+
+    def newest(self, child: str) -> tuple[str, int, Float] | None:
+        """Parent, stamp and pose of a link's newest transform, None if there is none."""
+        ...
 
 
 class TransformBuffer:

@@ -26,7 +26,7 @@ class FrozenWatch:
     def frozen(self, frame: RgbdFrame) -> bool:
         """True if this image is pixel for pixel the one before, though the camera has moved since that one was new."""
         depth, rgb = (np.ascontiguousarray(a[::EVERY, ::EVERY]) for a in (frame.depth_m, frame.rgb))
-        total = zlib.crc32(rgb, zlib.crc32(depth))
+        total = zlib.crc32(rgb.data, zlib.crc32(depth.data))
         if total != self._sum:
             self._sum, self._T = total, frame.T_map_camera
             return False
