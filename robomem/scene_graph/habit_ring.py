@@ -127,7 +127,7 @@ class SightingRing:
 
     def _column(self, thing: int) -> int:
         if len(self.columns) >= self.capacity:
-            self.forget([min(self.columns, key=lambda t: (self.last_slot[self.columns[t]], t))])
+            self.forget_things([min(self.columns, key=lambda t: (self.last_slot[self.columns[t]], t))])
         if len(self.columns) >= len(self.last_slot):
             self._grow()
         self.columns[thing] = len(self.columns)
@@ -136,14 +136,45 @@ class SightingRing:
     def forget(self, ids: Iterable[int]) -> None:
         """Remove things, and where anything was on or in them."""
         gone = set(ids)
-        for thing in sorted(gone & self.columns.keys()):
-            self._move_column(len(self.columns) - 1, self.columns.pop(thing))
+        self.forget_things(gone)
         places = [i for i, place in enumerate(self.places) if place[0] not in gone]
         if len(places) < len(self.places):
             self._keep_places(places)
             lost = (self.last_place < 0) & (self.last_slot >= 0)
-            for thing in [t for t, column in self.columns.items() if lost[column]]:
-                self.forget([thing])
+            self.forget_things([t for t, column in self.columns.items() if lost[column]])
+        self.version += 1
+
+    def forget_things(self, things: Iterable[int]) -> None:
+        """Remove columns only."""
+        for thing in sorted(set(things) & self.columns.keys()):
+            last = len(self.columns) - 1
+            self._move_column(last, self.columns.pop(thing))
+        self.version += 1
+
+    def merge(self, kept: int, absorbed: int) -> None:
+        """Two things turned out to be one: what was seen of either was seen of `kept`, also as what others were on or in."""
+        a, k = self.columns.get(absorbed), self.columns.get(kept)
+        if a is not None and k is None:
+            self.columns[kept] = self.columns.pop(absorbed)
+        elif a is not None and k is not None:
+            unknown = self._cells[:, k] < 0
+            self._cells[unknown, k] = self._cells[unknown, a]
+            self._moved[:, k] |= self._moved[:, a]
+            if self.last_slot[a] > self.last_slot[k]:
+                self.last_place[k], self.last_slot[k] = self.last_place[a], self.last_slot[a]
+            self.forget_things([absorbed])
+        codes = [self._codes.get((kept, place[1]), i) if place[0] == absorbed else i for i, place in enumerate(self.places)]
+        if any(place[0] == absorbed for place in self.places):
+            new = np.array([*codes, -1], np.int64)  # the last entry maps -1 to -1
+            self._cells, self.last_place = new[self._cells].astype(np.int16), new[self.last_place]
+            self.places = [(kept, p[1]) if p[0] == absorbed and codes[i] == i else p for i, p in enumerate(self.places)]
+            self._drop_unused_places()
+        self.version += 1
+
+    def set_back(self, slot: int) -> None:
+        """The clock was set back to `slot`: what was seen later was seen by then."""
+        np.minimum(self.last_slot, slot, out=self.last_slot)
+        np.minimum(self._last_move, slot, out=self._last_move)
         self.version += 1
 
     def _move_column(self, source: int, target: int) -> None:

@@ -38,6 +38,7 @@ class HabitsConfig:
         follows: the same, times how much more often it moves when the thing asked about does.
         backoff: how many moments like now the wider estimate is worth.
         stays: how many moments "it stays" is worth; `time`: the time of day alone.
+        doubt: how many more after the first day, half of them after the second: one day shows no variation.
     """
 
     days: int = 56
@@ -50,6 +51,7 @@ class HabitsConfig:
     follows: float = 1.0
     backoff: float = 1.0
     stays: float = 1.5
+    doubt: float = 10.0
     time: float = 0.3
 
 
@@ -88,43 +90,48 @@ class Habits:
             return None
         return self._ring.places[self._ring.last_place[column]], int(self._ring.last_slot[column]) * SLOT_NS
 
-    def days(self, thing: int, now_ns: int, at_ns: int) -> int:
-        """On how many past days the thing was seen both at about this time of day and as long afterwards as is asked about."""
+    def days(self, thing: int, now_ns: int, at_ns: int, gone_ns: int | None = None) -> int:
+        """On how many past days something was seen that bears on `predict` with the same arguments."""
         column = self._ring.columns.get(thing)
         if column is None:
             return 0
-        before, after = self._pairs(column, now_ns // SLOT_NS, at_ns // SLOT_NS)
+        before, after = self._pairs(column, now_ns // SLOT_NS, at_ns // SLOT_NS, gone_ns)
         return int(((before >= 0) & (after >= 0)).any(axis=1).sum())
 
-    def predict(self, thing: int, now_ns: int, at_ns: int) -> dict[Place, float]:
+    def predict(self, thing: int, now_ns: int, at_ns: int, gone_ns: int | None = None) -> dict[Place, float]:
         """Where a thing will be at `at_ns`, by all that was seen until `now_ns`: place -> probability, likeliest first; they sum to one.
 
         Empty for a thing never seen: habits say nothing of it. Its place now is where it was last seen, however long ago.
+
+        Args:
+            gone_ns: when it was found gone from there, if it was: then only days count on which it had left by that time of day; empty
+                if there are none.
         """
         ring, now, at = self._ring, now_ns // SLOT_NS, at_ns // SLOT_NS
         column = ring.columns.get(thing)
         if column is None:
             return {}
         here = int(ring.last_place[column])
-        if at <= ring.last_slot[column]:
+        if gone_ns is None and at <= ring.last_slot[column]:
             return {ring.places[here]: 1.0}
-        before, after = self._pairs(column, now, at)
-        wide = self._back_off(before, after, here)
+        before, after = self._pairs(column, now, at, gone_ns)
+        wide = self._back_off(before, after, here, self.config.stays if gone_ns is None else 0.0)
         side = (before.shape[1] - self._width(self.config.near_min)) // 2
         near = slice(side, before.shape[1] - side)
         weights = np.where(before[:, near] == here, self._likeness(column, now), 0.0)
         q = _count(after[:, near], weights, len(ring.places)) + self.config.backoff * wide
-        q /= q.sum()
-        return {ring.places[i]: float(q[i]) for i in np.argsort(-q, kind="stable") if q[i] > 0}
+        total = float(q.sum())
+        return {ring.places[i]: float(q[i]) / total for i in np.argsort(-q, kind="stable") if q[i] > 0}
 
-    def _back_off(self, before: NDArray[np.int16], after: NDArray[np.int16], here: int) -> NDArray[np.float64]:
+    def _back_off(self, before: NDArray[np.int16], after: NDArray[np.int16], here: int, stays: float) -> NDArray[np.float64]:
         """The estimate from the same place at this time of day, the time of day alone, and "it stays"; Float64[places]."""
         n, bell = len(self._ring.places), np.broadcast_to(self._bell(self.config.wide_min), before.shape)
         by_time = _count(after, bell, n)
         q = _count(after, np.where(before == here, bell, 0.0), n)
         q += self.config.time * by_time / max(float(by_time.sum()), 1e-9)
-        q[here] += self.config.stays
-        return q / q.sum()
+        if stays > 0:
+            q[here] += stays + self.config.doubt / max(1, int((after >= 0).any(axis=1).sum()))
+        return q / max(float(q.sum()), 1e-9)
 
     def _width(self, width_min: float) -> int:
         return 2 * round(3 * width_min / SLOT_MIN) + 1
@@ -139,13 +146,20 @@ class Habits:
         n = self._width(width_min)
         return slot - DAY_SLOTS * np.arange(1, days + 1)[:, None] + np.arange(n) - n // 2
 
-    def _pairs(self, column: int, now: int, at: int) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
-        """Place codes of a thing around this time on past days, and as long afterwards as is asked about; Int16[days, w], -1 unknown."""
-        start = min(int(self._ring.last_slot[column]), now)
+    def _pairs(self, column: int, now: int, at: int, gone_ns: int | None) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+        """Place codes of a thing around this time on past days, and as long afterwards as is asked about; Int16[days, w], -1 unknown.
+
+        With `gone_ns` only moments count after which it was seen elsewhere by that time.
+        """
+        ring = self._ring
+        start = min(int(ring.last_slot[column]), now)
         slots = self._around(start, now, self.config.wide_min)
         ends = slots + (at - start)
-        after = np.where(ends <= now, self._ring.at(ends, column), np.int16(-1))
-        return self._ring.at(slots, column), after
+        after = np.where(ends <= now, ring.at(ends, column), np.int16(-1))
+        if gone_ns is not None:
+            then = ring.at(slots + (gone_ns // SLOT_NS - start), column)
+            after = np.where((then >= 0) & (then != ring.last_place[column]), after, np.int16(-1))
+        return ring.at(slots, column), after
 
     def _likeness(self, column: int, now: int) -> NDArray[np.float64]:
         """How much each past moment was like now for one thing, Float64[days, w]."""
@@ -177,6 +191,14 @@ class Habits:
     def forget(self, ids: Iterable[int]) -> None:
         """Remove things, and where anything was on or in them."""
         self._ring.forget(ids)
+
+    def merge(self, kept: int, absorbed: int) -> None:
+        """Two things turned out to be one."""
+        self._ring.merge(kept, absorbed)
+
+    def set_clock(self, stamp_ns: int) -> None:
+        """The robot's clock was set back: what was seen later was seen by now."""
+        self._ring.set_back(stamp_ns // SLOT_NS)
 
     def clear(self) -> None:
         """Forget all."""

@@ -37,6 +37,7 @@ def pack(world: WorldModel) -> Arrays:
             out[f"voxels_{i}"], out[f"voxel_counts_{i}"] = t.body.keys, t.body.counts
             out[f"voxel_frame_{i}"] = t.body.T_map_voxels
     out |= pack_space(world)
+    out |= {f"habits_{name}": array for name, array in world.foresight.habits.pack().items()}
     meta = {
         "format": FORMAT,
         "stamp_ns": world.stamp_ns,
@@ -80,6 +81,9 @@ def unpack(world: WorldModel, arrays: Mapping[str, NDArray[np.generic]]) -> None
         _unpack_tracks(world, meta, arrays)
         world.graph.__dict__.update(SceneGraph.from_json(meta["graph"]).__dict__)
         world.grid.__dict__.update(unpack_grid(arrays).__dict__)
+        habits = {name[7:]: array for name, array in arrays.items() if name.startswith("habits_")}
+        if habits:  # snapshots of before have none
+            world.foresight.habits.restore(habits)
     except (KeyError, ValueError, TypeError) as error:
         raise InvalidInputError(f"world snapshot: does not fit the format: {error}") from error
     world.tracker.aliases = {int(a): int(b) for a, b in meta["aliases"]}

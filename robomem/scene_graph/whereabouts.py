@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,12 +112,25 @@ class Whereabouts:
 
     # -- probabilities -----------------------------------------------------------------------------------------------
 
-    def distribution(self, label: str, object_id: int | None, stamp_ns: int, furniture: list[ObjectView]) -> list[PlaceProbability]:
+    def distribution(
+        self,
+        label: str,
+        object_id: int | None,
+        stamp_ns: int,
+        furniture: list[ObjectView],
+        usual: Mapping[tuple[int, str], float] = MappingProxyType({}),
+    ) -> list[PlaceProbability]:
         """Where a thing of this label (this object, if known) is if it is not where it was last seen; sums to less than one.
 
         weight(place) = stays seen there + PRIOR_STAYS * common sense, times the chance that it escaped every look at the place.
+
+        Args:
+            stamp_ns: when; of a time to come, looks until now say the less the longer its kind has to move meanwhile.
+            usual: (holder, relation) -> what habits say of this time; their sum, at most 1, is how much they count beside the rest.
         """
         rows: list[PlaceProbability] = []
+        left_over, others = dict(usual), 1.0 - sum(usual.values())
+        ahead = self.tracker.rates.survival(label, self.ontology.prior(label).moves_every_h, stamp_ns - self.tracker.stamp_ns)
         stays, left = self._stays(object_id, furniture)
         prior = self.ontology.prior(label)
         sense = {f.id: prior.at.get(f.label, 0.0) + ANYWHERE for f in furniture}
@@ -131,12 +146,25 @@ class Whereabouts:
                 seen, spot = stays.get((f.id, relation), (0.0, None))
                 weight = (seen + PRIOR_STAYS * share * sense[f.id] / total) / (count + PRIOR_STAYS)
                 why = f"seen there {seen:g} times before" if seen else "usual for its kind" if prior.at.get(f.label) else "any surface"
-                escaped = self._escaped(f, relation, object_id, label, stamp_ns, spot) * (LEFT if (f.id, relation) == left else 1.0)
-                rows.append(self._row(f, relation, weight * escaped, why, spot))
+                escaped = 1.0 - ahead * (1.0 - self._escaped(f, relation, object_id, label, stamp_ns, spot))
+                habit = left_over.pop((f.id, relation), 0.0)
+                weight = others * weight * (LEFT if (f.id, relation) == left else 1.0) + habit
+                rows.append(self._row(f, relation, weight * escaped, "usual at this time" if 2 * habit > weight else why, spot))
+        rows += [row for place, p in left_over.items() if (row := self._other_row(place, p)) is not None]
         mass = sum(r.probability for r in rows) + ELSEWHERE
         scaled = [r for r in rows if r.probability > 0]
         scaled.sort(key=lambda r: (-r.probability, r.place_id, r.relation))
         return [replace(r, probability=r.probability / mass) for r in scaled]
+
+    def _other_row(self, place: tuple[int, str], probability: float) -> PlaceProbability | None:
+        """A place that is no furniture to search: the floor of a room, another thing."""
+        node = self.graph.node(place[0])
+        if node is None or node.to_ns is not None:
+            return None
+        room = self.graph.node(self.graph.room_of(node.id) or -1)
+        return PlaceProbability(
+            node.id, node.label, room.label if room else "", node.position, probability, place[1], why="usual at this time"
+        )
 
     def _row(self, f: ObjectView, relation: str, probability: float, why: str, spot: NDArray[np.float64] | None) -> PlaceProbability:
         room = self.graph.room_of(f.id)

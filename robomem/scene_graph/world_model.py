@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,9 @@ from robomem.ontology import Ontology, default_ontology
 from robomem.perception.frame import RgbdFrame
 from robomem.perception.lifting import Lifter
 from robomem.scene_graph.builder import GraphBuilder
+from robomem.scene_graph.foresight import Foresight
 from robomem.scene_graph.graph import SceneGraph
+from robomem.scene_graph.habits import Habits
 from robomem.scene_graph.map_correction import correct
 from robomem.scene_graph.occupancy import OccupancyGrid
 from robomem.scene_graph.room_layer import RoomLayer
@@ -73,6 +75,7 @@ class WorldModel:
         self.builder = GraphBuilder(self.graph, self.tracker, ids, config.graph, self.ontology)
         self.rooms = RoomLayer(self.graph, self.grid, ids, config.graph, self.ontology, self.builder.building)
         self.whereabouts = Whereabouts(self.tracker, self.graph, self.ontology)
+        self.foresight = Foresight(self.tracker, self.graph, self.whereabouts, self.ontology, Habits())
         self.stamp_ns = 0
         self._rng = rng
         self._rooms_ns = -(10**18)
@@ -111,6 +114,9 @@ class WorldModel:
             self.whereabouts.gone_ns[i] = frame.stamp_ns
         events, self._pending = self._pending + self.builder.update(frame.stamp_ns, changes, evidence), ()
         self._keep_rooms(frame.stamp_ns, events)
+        for kept, absorbed in changes.merged:
+            self.foresight.habits.merge(kept, absorbed)
+        self.foresight.note(frame.stamp_ns, changes.object_ids.tolist(), (e.object_id for e in events))
         for i in changes.gone:
             self._scatter(i)
         marks.append(("graph", time.process_time()))
@@ -165,35 +171,7 @@ class WorldModel:
 
     def location_belief(self, query: int | str, stamp_ns: int) -> list[PlaceProbability]:
         """Where an object (id) or a kind of object (label) may be at `stamp_ns`; sums to at most one, the rest is "elsewhere"."""
-        furniture = self.builder.furniture()
-        if isinstance(query, str):
-            return self.whereabouts.distribution(self.ontology.canonical(query), None, stamp_ns, furniture)
-        view = self.object(query)
-        if view is None:
-            return []
-        others = self.whereabouts.distribution(view.label, view.id, stamp_ns, furniture)
-        if view.status in ("missing", "removed"):
-            return others
-        stays = self.tracker.rates.survival(view.label, self.ontology.prior(view.label).moves_every_h, stamp_ns - view.last_seen_ns)
-        here = view.existence * stays
-        rows = [replace(r, probability=r.probability * (1 - here)) for r in others]
-        up = self.graph.parent(view.id)
-        holder = self.graph.node(up[0]) if up else None
-        room = self.graph.room_of(view.id)
-        name = self.graph.node(room) if room is not None else None
-        first = PlaceProbability(
-            holder.id if holder else view.id,
-            holder.label if holder else view.label,
-            name.label if name else "",
-            view.position,
-            here,
-            up[1] if up and up[1] in ("on", "inside") else "on",
-            False,
-            False,
-            view.last_seen_ns,
-            "last seen there",
-        )
-        return [first, *rows]
+        return self.foresight.belief(query, stamp_ns, self.stamp_ns, self.builder.furniture())
 
     # -- what others know better -------------------------------------------------------------------------------------
 
@@ -244,6 +222,7 @@ class WorldModel:
         for surface in self.surfaces.values():
             surface.seen_ns, surface.inside_ns = np.minimum(surface.seen_ns, stamp_ns), min(surface.inside_ns, stamp_ns)
         self.whereabouts.gone_ns = {i: min(ns, stamp_ns) for i, ns in self.whereabouts.gone_ns.items()}
+        self.foresight.habits.set_clock(stamp_ns)
         self.grid.set_clock(stamp_ns)
         self._rooms_ns = min(self._rooms_ns, stamp_ns)
 
@@ -261,12 +240,14 @@ class WorldModel:
         """Remove tracks and nodes without a trace."""
         self.tracker.forget(ids)
         self.graph.forget(set(ids))
+        self.foresight.forget(ids)
         for i in ids:
             self.whereabouts.surfaces.pop(i, None)
             self.whereabouts.gone_ns.pop(i, None)
 
     def forget_looks(self) -> None:
-        """Forget when which surface was looked at, what was searched and how often what moves: only the map stays."""
+        """Forget when which surface was looked at, what was searched, how often what moves and habits: only the map stays."""
+        self.foresight.habits.clear()
         self.whereabouts.surfaces.clear()
         self.whereabouts.gone_ns.clear()
         self.tracker.rates.load_json({})
