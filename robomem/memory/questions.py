@@ -18,6 +18,7 @@ from robomem.memory.spatial import GONE, SpatialHistory, present_trace
 from robomem.memory.store import Located, Store
 from robomem.ontology import Ontology
 from robomem.scene_graph.graph import Node, Relation, SceneGraph, Stay
+from robomem.scene_graph.habits import Habits
 from robomem.types import ObjectView, PlaceProbability, Recall
 
 EVIDENCE = 5  # observation ids per answer
@@ -163,18 +164,39 @@ class Questions:
         return [view for view, _ in (self.present() if at_ns is None else self._then(at_ns))]
 
     def predict(self, text: str | int, at_ns: int) -> list[PlaceProbability]:
-        """Places by what the store alone knows (no live world): the last place by P(still there), the rest by earlier stays."""
+        """Places by what the store alone knows (no live world): the last by P(still there), the rest by earlier stays, all by habits."""
         if (meant := self.meant(text, at_ns)) is None:
             return []
         recall, stays = self.find(meant, at_ns, 1), self._store.stays(meant)
+        if not stays:
+            return []
+        last, gone = stays[-1], self._gone(meant)
+        usual, weight = self._usual(meant, at_ns, last.to_ns if gone else None)
+        here = 0.0 if recall.verdict == "moved_since_seen" and gone else recall.p_still_there
+        if not gone and weight:
+            here = (1 - weight) * here + weight * usual.pop(last.place.place_id or 0, 0.0)
         counts = Counter(stay.place.place_id for stay in stays[:-1] if stay.place.place_id is not None)
-        here = 0.0 if recall.verdict == "moved_since_seen" and self._gone(meant) else recall.p_still_there
-        rows = [_place_row(stays[-1].place, stays[-1].position, here, "last seen there")] if stays and here > 0 else []
         total = sum(counts.values()) + 1  # one stay's worth stays with places never seen: the rest is "elsewhere"
-        for place_id, n in counts.most_common():
+        rest, mass = (weight if usual else 0.0), sum(usual.values()) or 1.0
+        rows = [_place_row(last.place, last.position, here, "last seen there")] if here > 0 else []
+        for place_id, n in sorted(counts.items(), key=lambda row: (-row[1], row[0])):
+            p, habit = (1 - rest) * n / total, rest * usual.get(place_id, 0.0) / mass
             stay = next(s for s in reversed(stays) if s.place.place_id == place_id)
-            rows.append(_place_row(stay.place, stay.position, (1 - here) * n / total, f"seen there {n} times before"))
+            why = "usual at this time" if habit > p else f"seen there {n} times before"
+            rows.append(_place_row(stay.place, stay.position, (1 - here) * (p + habit), why))
         return rows
+
+    def _usual(self, object_id: int, at_ns: int, gone_ns: int | None) -> tuple[dict[int, float], float]:
+        """By place id what the habits of the last snapshot say of a time, and how much that counts."""
+        arrays, habits = self._store.world("habits_"), Habits()
+        if not arrays:
+            return {}, 0.0
+        habits.restore({name.removeprefix("habits_"): array for name, array in arrays.items()})
+        found, weight = habits.usual(object_id, habits.newest_ns, max(at_ns, habits.newest_ns), gone_ns)
+        out: dict[int, float] = {}
+        for (holder, _), p in found.items():
+            out[holder] = out.get(holder, 0.0) + p
+        return out, weight
 
     def meant(self, query: str | int, at_ns: int) -> int | None:
         """The object a prediction is about: the one recalled, but not one of a merely related kind (a cup, asked for a mug)."""

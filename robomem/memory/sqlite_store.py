@@ -387,12 +387,12 @@ class SqliteStore(SqliteCore):
                     self.remove(table.WORLD_STATE, "WHERE name = ? AND part >= ?", (name, len(parts)))
                     self.put(table.WORLD_STATE, parts)
 
-    def world(self) -> dict[str, NDArray[Any]]:
-        """The last snapshot; empty if there is none or any part of it is damaged (a half-restored world would be worse than none)."""
+    def world(self, start: str = "") -> dict[str, NDArray[Any]]:
+        """The last snapshot (arrays named `start`...); {} if there is none or a part is damaged: half a world is worse than none."""
         with self._guard:
             before = self.bad_rows
             parts: dict[str, bytes] = {}
-            for name, _, data, _ in self.rows(table.WORLD_STATE, "ORDER BY name, part"):
+            for name, _, data, _ in self.rows(table.WORLD_STATE, "WHERE name GLOB ? ORDER BY name, part", (f"{start}*",)):
                 parts[name] = parts.get(name, b"") + data
             if self.bad_rows > before:
                 return {}

@@ -126,8 +126,8 @@ class Store(Protocol):
         """Write the world model's snapshot; unchanged arrays cost nothing."""
         ...
 
-    def world(self) -> dict[str, NDArray[Any]]:
-        """The last snapshot, empty if there is none or a part of it is damaged."""
+    def world(self, start: str = "") -> dict[str, NDArray[Any]]:
+        """The last snapshot (the arrays whose names begin with `start`), empty if there is none or a part of it is damaged."""
         ...
 
     def flush(self) -> None:

@@ -14,14 +14,13 @@ from robomem.scene_graph.whereabouts import Whereabouts
 from robomem.types import ObjectView, PlaceProbability
 
 NOTE_S = 60.0  # a thing in view is noted this often; habits have slots of ten minutes
-HABIT_DAYS = 3.0  # after so many days habits weigh as much as stays and common sense
 
 
 class Foresight:
     """Feeds the habits with what is seen and answers for any time.
 
-    Habits speak with the weight days / (days + HABIT_DAYS), where days are those on which something was seen that bears on the question:
-    on the first day the answers are those of stays, survival and common sense alone.
+    Habits weigh the more the more days something was seen on that bears on the question (`Habits.usual`): on the first day the answers are
+    those of stays, survival and common sense alone.
     """
 
     def __init__(self, tracker: Tracker, graph: SceneGraph, whereabouts: Whereabouts, ontology: Ontology, habits: Habits) -> None:
@@ -68,9 +67,9 @@ class Foresight:
         if view is None:
             return []
         if view.status in ("missing", "removed"):
-            habit, weight = self._habit(view.id, now_ns, at_ns, self.whereabouts.gone_ns.get(view.id, view.last_seen_ns))
+            habit, weight = self.habits.usual(view.id, now_ns, max(at_ns, now_ns), self.whereabouts.gone_ns.get(view.id, view.last_seen_ns))
             return self._elsewhere(view, at_ns, furniture, habit, weight)
-        habit, weight = self._habit(view.id, now_ns, at_ns)
+        habit, weight = self.habits.usual(view.id, now_ns, max(at_ns, now_ns))
         stays = self.tracker.rates.survival(view.label, self.ontology.prior(view.label).moves_every_h, at_ns - view.last_seen_ns)
         place = self._place(view.id)
         if place is None or self.habits.last(view.id) is None or self.habits.last(view.id)[0] != place:  # type: ignore[index]
@@ -80,12 +79,6 @@ class Foresight:
         here = view.existence * stays
         rows = self._elsewhere(view, at_ns, furniture, habit, weight)
         return [self._here(view, here), *(replace(r, probability=r.probability * (1 - here)) for r in rows)]
-
-    def _habit(self, object_id: int, now_ns: int, at_ns: int, gone_ns: int | None = None) -> tuple[dict[Place, float], float]:
-        """What habits say, and with what weight."""
-        at_ns = max(at_ns, now_ns)
-        days = self.habits.days(object_id, now_ns, at_ns, gone_ns)
-        return (self.habits.predict(object_id, now_ns, at_ns, gone_ns), days / (days + HABIT_DAYS)) if days else ({}, 0.0)
 
     def _elsewhere(
         self, view: ObjectView, at_ns: int, furniture: list[ObjectView], habit: dict[Place, float], weight: float

@@ -39,6 +39,7 @@ class HabitsConfig:
         backoff: how many moments like now the wider estimate is worth.
         stays: how many moments "it stays" is worth; `time`: the time of day alone.
         doubt: how many more after the first day, half of them after the second: one day shows no variation.
+        trust_days: after so many days habits weigh as much as stays, survival and common sense.
     """
 
     days: int = 56
@@ -52,6 +53,7 @@ class HabitsConfig:
     backoff: float = 1.0
     stays: float = 1.5
     doubt: float = 10.0
+    trust_days: float = 3.0
     time: float = 0.3
 
 
@@ -91,12 +93,13 @@ class Habits:
         return self._ring.places[self._ring.last_place[column]], int(self._ring.last_slot[column]) * SLOT_NS
 
     def days(self, thing: int, now_ns: int, at_ns: int, gone_ns: int | None = None) -> int:
-        """On how many past days something was seen that bears on `predict` with the same arguments."""
+        """On how many past days, at about this time of day, something was seen that bears on `predict` with the same arguments."""
         column = self._ring.columns.get(thing)
         if column is None:
             return 0
         before, after = self._pairs(column, now_ns // SLOT_NS, at_ns // SLOT_NS, gone_ns)
-        return int(((before >= 0) & (after >= 0)).any(axis=1).sum())
+        near = self._near(before)
+        return int(((before >= 0) & (after >= 0))[:, near].any(axis=1).sum())
 
     def predict(self, thing: int, now_ns: int, at_ns: int, gone_ns: int | None = None) -> dict[Place, float]:
         """Where a thing will be at `at_ns`, by all that was seen until `now_ns`: place -> probability, likeliest first; they sum to one.
@@ -116,12 +119,21 @@ class Habits:
             return {ring.places[here]: 1.0}
         before, after = self._pairs(column, now, at, gone_ns)
         wide = self._back_off(before, after, here, self.config.stays if gone_ns is None else 0.0)
-        side = (before.shape[1] - self._width(self.config.near_min)) // 2
-        near = slice(side, before.shape[1] - side)
+        near = self._near(before)
         weights = np.where(before[:, near] == here, self._likeness(column, now), 0.0)
         q = _count(after[:, near], weights, len(ring.places)) + self.config.backoff * wide
         total = float(q.sum())
         return {ring.places[i]: float(q[i]) / total for i in np.argsort(-q, kind="stable") if q[i] > 0}
+
+    def usual(self, thing: int, now_ns: int, at_ns: int, gone_ns: int | None = None) -> tuple[dict[Place, float], float]:
+        """`predict`, and how much it should count beside what is known without habits: 0 on the first day, a half after `trust_days`."""
+        days = self.days(thing, now_ns, at_ns, gone_ns)
+        return (self.predict(thing, now_ns, at_ns, gone_ns), days / (days + self.config.trust_days)) if days else ({}, 0.0)
+
+    @property
+    def newest_ns(self) -> int:
+        """When something was last seen (ns, rounded down to ten minutes); negative before anything was."""
+        return self._ring.newest * SLOT_NS
 
     def _back_off(self, before: NDArray[np.int16], after: NDArray[np.int16], here: int, stays: float) -> NDArray[np.float64]:
         """The estimate from the same place at this time of day, the time of day alone, and "it stays"; Float64[places]."""
@@ -132,6 +144,11 @@ class Habits:
         if stays > 0:
             q[here] += stays + self.config.doubt / max(1, int((after >= 0).any(axis=1).sum()))
         return q / max(float(q.sum()), 1e-9)
+
+    def _near(self, wide: NDArray[np.int16]) -> slice:
+        """The columns of the narrow window in the wide one."""
+        side = max(wide.shape[1] - self._width(self.config.near_min), 0) // 2
+        return slice(side, wide.shape[1] - side)
 
     def _width(self, width_min: float) -> int:
         return 2 * round(3 * width_min / SLOT_MIN) + 1

@@ -149,6 +149,29 @@ def test_prediction_by_record_follows_its_past(furnished: HandHome):
     assert rows[0].label == "counter" and "seen there" in rows[0].why and sum(r.probability for r in rows) <= 1
 
 
+def test_prediction_by_record_follows_the_habits_of_the_snapshot(furnished: HandHome):
+    """Twelve days on the desk from nine to six, else on the counter; the live world is gone, its snapshot is on record."""
+    from robomem.scene_graph.habit_ring import DAY_SLOTS, SLOT_NS
+    from robomem.scene_graph.habits import Habits
+
+    memory, habits, h = furnished.memory, Habits(), 6 * SLOT_NS
+    now = 12 * DAY_SLOTS * SLOT_NS + 7 * h
+    furnished.put(1, "mug", "desk", now - 16 * h, moved=True)
+    furnished.put(1, "mug", "counter", now, moved=True)
+    plain = memory.predict("mug", now + 5 * h)
+    assert all("usual" not in row.why for row in plain)
+    for slot in range(12 * DAY_SLOTS + 43):
+        desk = 54 <= slot % DAY_SLOTS < 108
+        habits.saw(1, (furnished.ids["desk" if desk else "counter"], "on"), slot * SLOT_NS)
+    memory.store.put_world({f"habits_{name}": array for name, array in habits.pack().items()})
+    for hours, place in ((0, "counter"), (5, "desk"), (14, "counter")):
+        rows = memory.predict("mug", now + hours * h)
+        assert rows[0].label == place and rows[0].probability > 0.5 and sum(r.probability for r in rows) <= 1, (hours, rows)
+    furnished.lose(1, now + 3 * h)
+    rows = memory.predict("mug", now + 4 * h)
+    assert rows[0].label == "desk" and rows[0].why == "usual at this time" and rows[0].probability > plain[1].probability
+
+
 def test_corrections_hold(furnished: HandHome):
     memory = furnished.memory
     assert memory.correct(3, label="teacups").label == "cup"
