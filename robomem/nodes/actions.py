@@ -36,6 +36,14 @@ class Outcome:
         return self.status == "succeeded"
 
 
+class _Client(ActionClient):
+    """rclpy's client (9.1.2) is seen by a spinning executor before it has its lock, and the executor ends with an AttributeError."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._lock = threading.Lock()
+        super().__init__(*args, **kwargs)
+
+
 class ActionCaller:
     """Runs goals of one action, one at a time; the node's executor must spin in another thread.
 
@@ -53,7 +61,7 @@ class ActionCaller:
     ) -> None:
         self.name, self._stall_s, self._find_s = name, stall_s, find_s
         # A group of its own: feedback comes one after the other, in order, and whoever waits for it waits in another group.
-        self._client = ActionClient(node, kind, name, callback_group=MutuallyExclusiveCallbackGroup())
+        self._client = _Client(node, kind, name, callback_group=MutuallyExclusiveCallbackGroup())
         self._stop, self._halt = threading.Event(), halt or threading.Event()
         self._lock = threading.Lock()
 

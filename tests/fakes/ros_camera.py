@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import rclpy
+from builtin_interfaces.msg import Time
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from robomem_msgs.msg import DetectionMasks
@@ -103,6 +104,12 @@ class Camera:
         if self.T_map_odom is not None:
             chain = [("map", "odom", self.T_map_odom), ("odom", OPTICAL, T_odom_camera)]
         self.tf.publish(TFMessage(transforms=[transform_msg(parent, child, self.stamp_ns, T) for parent, child, T in chain]))
+
+    def newest(self) -> Any:
+        """Stamp of the newest image, as a message's."""
+        stamp = Time()
+        set_stamp(stamp, self.stamp_ns)
+        return stamp
 
     def spin(self, seconds: float) -> None:
         """Let callbacks run."""

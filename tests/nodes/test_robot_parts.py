@@ -359,4 +359,7 @@ def test_a_server_that_is_killed_is_noticed_and_its_successor_used(rig: Rig) -> 
     assert not result.ok and "server died" in result.reason and time.monotonic() - began < 12.0
     assert rig.server.wait(5) == -9
     rig.server = rig.up()
-    assert rig.base("good").follow(np.array([(0.5, 0.0)]), None).ok
+    base, results = rig.base("good", 5.0), []
+    while len(results) < 3 and not (results and results[-1].ok):  # a server that is not yet matched loses its first answer (Fast DDS)
+        results.append(base.follow(np.array([(0.5 + 0.2 * len(results), 0.0)]), None))
+    assert results[-1].ok, results
