@@ -23,7 +23,8 @@ from robomem.nodes.supervisor import NodeSpec, Supervisor
 from robomem.types import ObjectView
 
 VICTIMS = ("memory", "world_model")
-TASKS = ("bring the mug to the dining table", "patrol the home")
+# Per round one task for each victim; the mug goes somewhere else the second time, or there would be nothing left to do.
+TASKS = (("bring the mug to the dining table", "patrol the home"), ("patrol the home", "bring the mug to the coffee table"))
 NOTICED_S = 4.0
 INTO_THE_TASK_S = 2.0
 BACK_S, TASK_S = 60.0, 900.0
@@ -82,7 +83,7 @@ def kills(folder: Path, seed: int, start_ns: int, rounds: int, say: Say) -> dict
     witness = Witness(say)
     home = RemoteHousehold(seed, database, folder / "kill_logs", say=witness, start_ns=start_ns)
     try:
-        rows = [_kill(home, witness, victim, TASKS[(k + j) % len(TASKS)]) for k in range(rounds) for j, victim in enumerate(VICTIMS)]
+        rows = [_kill(home, witness, victim, TASKS[k % len(TASKS)][j]) for k in range(rounds) for j, victim in enumerate(VICTIMS)]
     finally:
         home.close()
     good = sum(bool(r["recovered"]) for r in rows)

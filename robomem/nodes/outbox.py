@@ -104,9 +104,9 @@ class Outbox:
         answer = future.result()
         if answer is None:
             return
-        if answer.leased >= 0:
-            self.grant(int(answer.leased))
         if answer.ok:
+            if answer.leased > 0:  # a refusal leaves the field at zero, and ids from zero on are somebody else's
+                self.grant(int(answer.leased))
             self.acknowledged = int(answer.seq)
             self._waiting.popleft()
             if len(answer.forgotten):
