@@ -181,7 +181,7 @@ def _ask(question: str, db: Path) -> int:
     with RobotMemory.open(db, read_only=True) as memory:
         answer = ask(memory, question)
     print(answer.text)
-    if answer.evidence:
+    if answer.evidence and "Evidence" not in answer.text:  # most answers name it themselves
         print(f"evidence: observations {', '.join(str(i) for i in answer.evidence[:8])}")
     return 0
 

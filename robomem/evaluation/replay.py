@@ -132,7 +132,7 @@ def run_replay(
         memory.flush()
     say(
         f"{pace.frames} frames, {figures['fps']:.1f} frames a second with the detector, {figures['fps_without_detector']:.1f} without; "
-        f"see {out}/map.png, recording.rrd, memory.db"
+        f"see {out}/map.png, {'recording.rrd, ' if record else ''}memory.db"
     )
     say(write_json(figures, out / "summary.json"))
     return 0
