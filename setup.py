@@ -43,6 +43,11 @@ EXTRAS = {
     "sam2": ["peft>=0.12", "torch>=2.4", "transformers>=4.56"],
     "thor": ["ai2thor==5.0.0", "procthor>=0.0.1.dev2"],
     "ros": ROS,
+    "interchange": ["spark_dsg>=1.1,<1.2"],  # upstream is renaming it
+    "mcp": ["mcp>=2.0"],
+    "export": ["pyarrow>=15"],
+    "bench": ["motmetrics>=1.4", "stonesoup>=1.6", "trackeval>=1.1"],
+    "rivals": ["duckdb>=1.1", "emem==0.3.0", "lancedb>=0.20", "sqlite-vec>=0.1.6", "usearch>=2.16"],
     "test": TEST,  # by this name colcon chooses pytest
     "dev": [*TEST, "onnx>=1.16", "pyright[nodejs]>=1.1.390", "ruff>=0.9", "setuptools>=70.1"],
 }

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-EXTRAS = "perception,sim,viewer,llm,policy,sam2,thor,ros,dev"
+EXTRAS = "perception,sim,viewer,llm,policy,sam2,thor,ros,interchange,mcp,export,bench,rivals,dev"
 TORCH = "torch==2.13.0"  # proven together with rclpy, Open3D and PyBullet in one environment
 HEADER = f"""# Exact versions for Python 3.11 of robomem with every extra ({EXTRAS}).
 # Used as constraints: pip install -c requirements.lock -e .[sim,perception,viewer,llm,dev]
