@@ -48,6 +48,8 @@ class GraphConfig:
     """The scene graph above the belief."""
 
     grid_m: float = 0.05  # cell of the 2-D occupancy grid, m
+    grid_max_m2: float = 6400.0  # the floor plan's rectangle does not grow beyond this area; 14 kB per m^2 at 5 cm
+    grid_max_side_m: float = 150.0  # a frame so far away that the plan would be longer is refused: its pose is wrong
     moved_m: float = 0.30  # a re-observed object further than this has moved
     room_door_m: float = 1.1  # free-space necks narrower than this separate rooms
 

@@ -121,7 +121,8 @@ def planar(T: Float) -> Float:
 def move_grid(grid: OccupancyGrid, correction: MapCorrection, whole: bool) -> None:
     """Move the map of the floor: all of it, or the cells in which something was hit since the poses went wrong.
 
-    Free space keeps no time, so under a partial correction it stays until it is looked at again.
+    Free space keeps no time, so under a partial correction it stays until it is looked at again. Where the old part and the moved part
+    lie too far apart for one map, it starts over: `OccupancyGrid.refused["torn_apart"]`.
     """
     if not grid.crop():  # or turning there and back would leave a larger map every time
         return
@@ -135,6 +136,10 @@ def move_grid(grid: OccupancyGrid, correction: MapCorrection, whole: bool) -> No
     if not band.any():
         return
     window = Window.around(grid.shape, grid.origin, grid.cell_m, correction.T_new_old, keep=True)
+    if not grid.fits(window.shape):
+        grid.refused["torn_apart"] += 1
+        grid.clear()
+        return
     old = grid.origin
     span = correction.full_ns - correction.since_ns
     transforms = [correction.at(correction.since_ns + round(b / BANDS * span)) for b in range(BANDS + 1)]

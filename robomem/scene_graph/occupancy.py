@@ -6,6 +6,8 @@ the table, and walls (seen above 1.25 m) can be told from furniture.
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -17,6 +19,8 @@ from robomem.perception.frame import RgbdFrame
 from robomem.scene_graph import grid_kernels as kernels
 from robomem.scene_graph.grid_ops import distance
 
+LOG = logging.getLogger("robomem.scene_graph")
+WORLD_M = 1e6  # no robot's map reaches further from its origin; beyond, a cell's number would lose its meaning
 State = Literal["free", "occupied", "unknown"]
 _STATES: tuple[State, ...] = ("unknown", "free", "occupied")
 _SLAB_LAYERS = ("log", "low_cm", "high_cm")  # evidence, and between which heights surface was seen, per slab
@@ -42,17 +46,26 @@ class OccupancyGrid:
     Args:
         cell_m: cell size, m.
         max_range_m: depth beyond makes no obstacle (noise grows with range) and carves no free space.
-        max_side_m: a frame that would make the map longer than this is refused.
+        max_side_m: a camera so far off that the map would be longer than this is refused with an error.
         forget_s: something briefly seen in known empty space (a person walking by) is dropped after this long unseen.
+        max_m2: the area (of the rectangle around all that was seen) beyond which the map does not grow; 1 m^2 takes 14 kB at 5 cm.
+
+    Attributes:
+        refused: why frames were not taken into the map, counted.
     """
 
-    def __init__(self, cell_m: float = 0.05, max_range_m: float = 4.5, max_side_m: float = 150.0, forget_s: float = 30.0) -> None:
+    def __init__(
+        self, cell_m: float = 0.05, max_range_m: float = 4.5, max_side_m: float = 150.0, forget_s: float = 30.0, max_m2: float = 6400.0
+    ) -> None:
         if not 0.01 <= cell_m <= 0.5:
             raise InvalidInputError(f"occupancy grid: cell_m must be in 0.01..0.5 m, got {cell_m}")
         self.cell_m = float(cell_m)
         self.max_range_m = float(max_range_m)
         self.max_side_m = float(max_side_m)
         self.forget_s = float(forget_s)
+        self.max_m2 = float(max_m2)
+        self.refused: Counter[str] = Counter()
+        self._refused_in_row = 0
         self.origin: tuple[float, float] = (0.0, 0.0)
         self.updates = 0
         self._start_ns: int | None = None
@@ -119,24 +132,56 @@ class OccupancyGrid:
         cell = self.to_cell((x, y))
         return _STATES[int(self._layers["state"][cell[0], cell[1]])] if self.contains(cell) else "unknown"
 
-    def update(self, frame: RgbdFrame, ignore: NDArray[np.bool_] | None = None) -> None:
+    def admit(self, frame: RgbdFrame) -> None:
+        """Refuse a frame whose camera stands so far from the map that the pose must be wrong; nothing is changed then.
+
+        Where most frames are is right: a map that began at a wild pose starts over after more frames elsewhere than it was made of.
+
+        Raises:
+            InvalidInputError: the map would exceed `max_side_m`, or the pose is no place at all.
+        """
+        x, y = float(frame.T_map_camera[0, 3]), float(frame.T_map_camera[1, 3])
+        if not (abs(x) <= WORLD_M and abs(y) <= WORLD_M):
+            self.refused["no_place"] += 1
+            raise InvalidInputError(f"{frame.camera}: frame at ({x:.3g}, {y:.3g}) m; is the pose in the map frame and in metres?")
+        length = self._side_with((x, y, x, y))
+        if length <= self.max_side_m:
+            return
+        if self._refused_in_row >= self.updates:
+            LOG.warning("%s: the map of the floor starts over at (%.0f, %.0f) m: most frames are there", frame.camera, x, y)
+            self.refused["started_over"] += 1
+            self.clear()
+            return
+        self._refused_in_row += 1
+        self.refused["too_far"] += 1
+        raise InvalidInputError(
+            f"{frame.camera}: frame at ({x:.0f}, {y:.0f}) m would make the map {length:.0f} m long, "
+            f"limit {self.max_side_m:.0f} m; is the pose in the map frame and in metres?"
+        )
+
+    def update(self, frame: RgbdFrame, ignore: NDArray[np.bool_] | None = None) -> bool:
         """Fold one depth image in.
 
         Args:
             frame: depth and pose in the map frame.
             ignore: Bool[h, w] pixels to leave out, e.g. masks of people.
 
+        Returns:
+            False if the map would exceed its area: nothing is changed, `refused["map_full"]` counts it.
+
         Raises:
-            InvalidInputError: the frame lies so far away that the map would exceed `max_side_m`.
+            InvalidInputError: see `admit`.
 
         Cost: about 2 ms at 320x240 and little more at 640x480, since pixels are subsampled to some 160 columns.
         """
+        self.admit(frame)
         k, T = frame.intrinsics, np.ascontiguousarray(frame.T_map_camera)
         depth = np.where(ignore, np.float32(0), frame.depth_m) if ignore is not None else frame.depth_m
         camera = (float(k.fx), float(k.fy), float(k.cx), float(k.cy), T, self.max_range_m)
         stride = max(1, round(k.width / 160))
         bounds = kernels.frame_bounds(depth, stride, *camera)
-        self._grow(bounds, frame.camera)
+        if not self._grow(bounds, frame.camera):
+            return False
         window, corner = self._window(bounds)
         rows, cols = window[0].stop - window[0].start, window[1].stop - window[1].start
         hits, floor = np.zeros((kernels.SLABS, rows, cols), np.uint16), np.zeros((rows, cols), np.uint16)
@@ -152,14 +197,20 @@ class OccupancyGrid:
         layers = [self._layers[name][(..., *window)] for name in _LAYERS]
         kernels.fold_in(hits, floor, near, passed, low_pass, np.float32(self._now_s), *layers)
         self.updates += 1
+        self._refused_in_row = 0
         if self._now_s - self._expired_s >= 5.0:
             self.expire(frame.stamp_ns)
+        return True
 
     def mark_free(self, xy: ArrayLike, radius_m: float) -> None:
-        """Note that a robot stands at xy (m): unknown cells of its disc are free. Cells held for occupied stay so."""
+        """Note that a robot stands at xy (m): unknown cells of its disc are free. Cells held for occupied stay so.
+
+        A place that the map may not grow to is counted in `refused`.
+        """
         x, y = (float(v) for v in np.asarray(xy, float)[:2])
         bounds = (x - radius_m, y - radius_m, x + radius_m, y + radius_m)
-        self._grow(bounds, "robot footprint")
+        if not (abs(x) <= WORLD_M and abs(y) <= WORLD_M) or not self._grow(bounds, "robot footprint"):
+            return
         window, _ = self._window(bounds)
         state, seen = self._layers["state"][window], self._layers["seen"][window]
         rows, cols = np.mgrid[window]
@@ -209,6 +260,12 @@ class OccupancyGrid:
         self.rebase(origin, lambda layer, _: layer[..., r0:r1, c0:c1].copy())
         return True
 
+    def clear(self) -> None:
+        """Forget every cell; the clock and the counters go on."""
+        self.updates = 0
+        self._refused_in_row = 0
+        self.rebase((0.0, 0.0), lambda layer, _: layer[..., :0, :0].copy())
+
     def rebase(self, origin: tuple[float, float], moved: Callable[[NDArray[Any], Any], NDArray[Any]]) -> None:
         """Replace every layer by `moved(layer, value of an unseen cell)` under a new origin (m)."""
         self._layers = {name: moved(layer, _FILL.get(name, 0)) for name, layer in self._layers.items()}
@@ -222,7 +279,9 @@ class OccupancyGrid:
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Everything needed to go on later, as arrays of plain dtypes."""
         out = {name: layer.copy() for name, layer in self._layers.items()}
-        out["frame"] = np.array([self.cell_m, *self.origin, self.max_range_m, self.max_side_m, self.forget_s, self._now_s, self._expired_s])
+        out["frame"] = np.array(
+            [self.cell_m, *self.origin, self.max_range_m, self.max_side_m, self.forget_s, self._now_s, self._expired_s, self.max_m2]
+        )
         out["counters"] = np.array([self.updates, -1 if self._start_ns is None else self._start_ns], np.int64)
         return out
 
@@ -240,7 +299,7 @@ class OccupancyGrid:
                 f"occupancy grid: not a snapshot: missing {missing}, layer shapes {sorted(shapes)}; was it written by robomem?"
             )
         frame, counters = np.asarray(arrays["frame"], float), np.asarray(arrays["counters"], np.int64)
-        grid = cls(*(float(frame[i]) for i in (0, 3, 4, 5)))
+        grid = cls(*(float(frame[i]) for i in (0, 3, 4, 5, *range(8, len(frame)))))  # snapshots of before have no ninth
         grid.origin = (float(frame[1]), float(frame[2]))
         grid._now_s, grid._expired_s = float(frame[6]), float(frame[7])
         grid.updates, grid._start_ns = int(counters[0]), None if counters[1] < 0 else int(counters[1])
@@ -259,28 +318,45 @@ class OccupancyGrid:
         corner = self.to_xy(low) - self.cell_m / 2
         return (slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))), (float(corner[0]), float(corner[1]))
 
-    def _grow(self, bounds: tuple[float, float, float, float], who: str) -> None:
-        """Make the layers cover bounds (m) plus two cells, in steps of a metre."""
+    def _side_with(self, bounds: tuple[float, float, float, float]) -> float:
+        """Length (m) of the longer side if the map also held bounds (m)."""
         rows, cols = self.shape
         if rows == 0:
-            self.origin = (float(np.floor(bounds[0])), float(np.floor(bounds[1])))
+            return max(bounds[2] - bounds[0], bounds[3] - bounds[1])
+        low, high = self.to_cell(bounds[:2]), self.to_cell(bounds[2:])
+        size = np.maximum(high + 1, (rows, cols)) - np.minimum(low, 0)
+        return float(size.max()) * self.cell_m
+
+    def _grow(self, bounds: tuple[float, float, float, float], who: str) -> bool:
+        """Make the layers cover bounds (m) plus two cells, in steps of a metre; False (and as before) if that is more than it may hold."""
+        rows, cols = self.shape
+        origin = self.origin if rows else (float(np.floor(bounds[0])), float(np.floor(bounds[1])))
         step = round(1.0 / self.cell_m)
-        low, high = self.to_cell(bounds[:2]) - 2, self.to_cell(bounds[2:]) + 3
+        low = np.floor((np.array(bounds[1::-1]) - origin[::-1]) / self.cell_m + 1e-9).astype(np.int64) - 2
+        high = np.floor((np.array(bounds[:1:-1]) - origin[::-1]) / self.cell_m + 1e-9).astype(np.int64) + 3
         before = [max(0, -(int(v) // step)) * step for v in np.minimum(low, 0)]
         after = [max(0, -((n - int(v)) // step)) * step for v, n in zip(high, (rows, cols), strict=True)]
         if not (any(before) or any(after)):
-            return
+            return True
         new = (rows + before[0] + after[0], cols + before[1] + after[1])
-        if max(new) * self.cell_m > self.max_side_m:
-            length = max(new) * self.cell_m
-            raise InvalidInputError(
-                f"{who}: frame at ({bounds[0]:.0f}, {bounds[1]:.0f}) m would make the map {length:.0f} m long, "
-                f"limit {self.max_side_m:.0f} m; is the pose in the map frame and in metres?"
-            )
+        if not self.fits(new):
+            if not self.refused["map_full"]:
+                LOG.warning(
+                    "%s: with (%.0f, %.0f) m the map of the floor would be %.0f x %.0f m, limit %.0f m^2 and %.0f m; what lies there "
+                    "is not mapped (graph.grid_max_m2, graph.grid_max_side_m). Further ones are counted",
+                    *(who, bounds[0], bounds[1], new[1] * self.cell_m, new[0] * self.cell_m, self.max_m2, self.max_side_m),
+                )
+            self.refused["map_full"] += 1
+            return False
         pad = ((before[0], after[0]), (before[1], after[1]))
         for name, layer in self._layers.items():
             self._layers[name] = np.pad(layer, ((0, 0), *pad) if name in _SLAB_LAYERS else pad, constant_values=_FILL.get(name, 0))
-        self.origin = (self.origin[0] - before[1] * self.cell_m, self.origin[1] - before[0] * self.cell_m)
+        self.origin = (origin[0] - before[1] * self.cell_m, origin[1] - before[0] * self.cell_m)
+        return True
+
+    def fits(self, shape: tuple[int, int]) -> bool:
+        """True if a map of so many rows and columns is within the limits of side and area."""
+        return max(shape) * self.cell_m <= self.max_side_m and shape[0] * shape[1] * self.cell_m**2 <= self.max_m2
 
 
 def clearance(grid: OccupancyGrid) -> NDArray[np.float32]:

@@ -80,7 +80,9 @@ def unpack(world: WorldModel, arrays: Mapping[str, NDArray[np.generic]]) -> None
             raise InvalidInputError(f"world snapshot: format {meta['format']}, this robomem reads {FORMAT}; upgrade robomem")
         _unpack_tracks(world, meta, arrays)
         world.graph.__dict__.update(SceneGraph.from_json(meta["graph"]).__dict__)
+        limits = world.grid.max_side_m, world.grid.max_m2  # the configuration's, not those of when it was written
         world.grid.__dict__.update(unpack_grid(arrays).__dict__)
+        world.grid.max_side_m, world.grid.max_m2 = limits
         habits = {name[7:]: array for name, array in arrays.items() if name.startswith("habits_")}
         if habits:  # snapshots of before have none
             world.foresight.habits.restore(habits)

@@ -71,7 +71,7 @@ class WorldModel:
         self.lifter = Lifter(config.perception)
         self.tracker = Tracker(config.belief, config.perception, ids.next, rng, self.ontology)
         self.graph = SceneGraph()
-        self.grid = OccupancyGrid(config.graph.grid_m)
+        self.grid = OccupancyGrid(config.graph.grid_m, max_side_m=config.graph.grid_max_side_m, max_m2=config.graph.grid_max_m2)
         self.builder = GraphBuilder(self.graph, self.tracker, ids, config.graph, self.ontology)
         self.rooms = RoomLayer(self.graph, self.grid, ids, config.graph, self.ontology, self.builder.building)
         self.whereabouts = Whereabouts(self.tracker, self.graph, self.ontology)
@@ -89,13 +89,14 @@ class WorldModel:
         """Fold one frame in. `None`: no detector ran; `Detections.empty()`: it ran and named nothing.
 
         Raises:
-            InvalidInputError: the stamp is older than the last frame's.
+            InvalidInputError: the stamp is older than the last frame's, or the camera is where no map reaches; nothing is changed then.
         """
         if frame.stamp_ns < self.stamp_ns:
             raise InvalidInputError(
                 f"{frame.camera}: stamp {frame.stamp_ns} is {(self.stamp_ns - frame.stamp_ns) / NS_PER_S:.3f} s older than the "
                 "last frame; sort the stream, or open a new memory if the clock was reset"
             )
+        self.grid.admit(frame)
         marks = [("start", time.process_time())]
         lifted = self.lifter.lift(frame, detections) if detections is not None else None
         marks.append(("perception", time.process_time()))

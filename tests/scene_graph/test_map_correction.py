@@ -156,3 +156,14 @@ def WorldView(arrays: dict) -> WorldModel:
     world = WorldModel(RobomemConfig(), IdAllocator(), np.random.default_rng(2))
     world.restore(arrays)
     return world
+
+
+def test_parts_that_do_not_fit_into_one_map_make_it_start_over() -> None:
+    home = LostHome(np.eye(4))
+    home.around(COUNTER)
+    since = round((home.t + 0.1) * S)
+    home.around(DESK)
+    home.world.correct_map(MapCorrection(pose2d(900.0, 0.0, 0.0), since))
+    assert home.world.grid.shape == (0, 0) and home.world.grid.refused == {"torn_apart": 1}
+    home.around(COUNTER)
+    assert home.world.grid.free.any()

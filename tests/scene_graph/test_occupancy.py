@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import numpy as np
@@ -9,8 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from robomem.config import RobomemConfig
 from robomem.errors import InvalidInputError
+from robomem.ids import IdAllocator
+from robomem.perception.frame import RgbdFrame
 from robomem.scene_graph.occupancy import OccupancyGrid, clearance
+from robomem.scene_graph.world_model import WorldModel
+from robomem.types import Detections
 from tests.fakes.explored_home import RADIUS_M, START, cell_centres, explored_home
 from tests.fakes.plane_world import LARGE, MEDIUM, Box, PlaneWorld, block, head_pose, home_2x2, table, wall
 
@@ -136,6 +142,66 @@ def test_a_pose_far_away_is_refused_and_changes_nothing() -> None:
     with pytest.raises(InvalidInputError, match=r"camera: frame at \(500\d\d, .* limit 150 m; is the pose in the map frame"):
         grid.update(far)
     assert grid.shape == shape
+
+
+def looking_from(x: float, y: float, stamp_s: float = 0.0) -> RgbdFrame:
+    """A frame of one wall ahead, seen from far or near."""
+    frame = PlaneWorld([wall(2, -3, 2, 3)]).render(head_pose(0, 0, 0), round(stamp_s * SECOND))
+    frame.T_map_camera[:2, 3] += x, y
+    return frame
+
+
+def test_the_map_does_not_grow_beyond_its_area() -> None:
+    grid = OccupancyGrid(max_m2=400.0)
+    taken = [grid.update(looking_from(x, y)) for x, y in ((0, 0), (30, 0), (30, 30), (-60, 60), (5, 2))]
+    assert taken == [True, True, False, False, True]
+    assert grid.shape[0] * grid.shape[1] * grid.cell_m**2 <= 400.0
+    assert grid.refused["map_full"] == 2 and grid.updates == 3
+    before = grid.shape
+    for spot in ((60.0, 60.0), (1e300, 0.0), (0.0, float("nan"))):
+        grid.mark_free(spot, 0.3)
+    assert grid.shape == before and grid.refused["map_full"] == 3
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.tuples(st.floats(-1e9, 1e9) | st.floats(-90, 90), st.floats(-1e9, 1e9) | st.floats(-90, 90)), max_size=12))
+def test_no_poses_make_a_map_that_fills_the_memory(spots: list[tuple[float, float]]) -> None:
+    grid = OccupancyGrid(max_m2=900.0, max_side_m=100.0)
+    for x, y in spots:
+        with contextlib.suppress(InvalidInputError):
+            grid.update(looking_from(x, y))
+        rows, cols = grid.shape
+        assert rows * cols * grid.cell_m**2 <= 900.0 and max(rows, cols) * grid.cell_m <= 100.0
+
+
+def test_a_map_that_began_at_a_wild_pose_starts_over_where_most_frames_are() -> None:
+    grid = OccupancyGrid()
+    grid.update(looking_from(5000, 0))
+    with pytest.raises(InvalidInputError, match="is the pose in the map frame"):
+        grid.update(looking_from(0, 0))
+    assert grid.update(looking_from(0, 0)) and grid.state(1.0, 0.0) == "free"
+    for _ in range(2):  # from here on the wild one is the exception
+        grid.update(looking_from(0, 0))
+    with pytest.raises(InvalidInputError, match="5000"):
+        grid.update(looking_from(5000, 0))
+    assert grid.refused == {"too_far": 2, "started_over": 1}
+
+
+def test_a_frame_from_nowhere_leaves_the_world_as_it_was() -> None:
+    world = WorldModel(RobomemConfig(), IdAllocator(), np.random.default_rng(0))
+    world.step(looking_from(0, 0, 1.0), Detections.empty())
+    with pytest.raises(InvalidInputError):
+        world.step(looking_from(900, 0, 2.0), Detections.empty())
+    assert world.stamp_ns == world.tracker.stamp_ns == SECOND and world.grid.updates == 1
+
+
+def test_a_restored_map_keeps_to_the_limits_of_today() -> None:
+    old = OccupancyGrid(max_m2=100.0)
+    old.update(looking_from(0, 0))
+    arrays = old.snapshot()
+    assert OccupancyGrid.restore(arrays).max_m2 == 100.0
+    arrays["frame"] = arrays["frame"][:8]  # written before there was a limit
+    assert OccupancyGrid.restore(arrays).max_m2 == OccupancyGrid().max_m2
 
 
 def test_a_stamp_that_goes_back_does_not_make_things_young() -> None:
