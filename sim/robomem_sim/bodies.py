@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from robomem.errors import MissingDependencyError
-from robomem.geometry import yaw_matrix
+from robomem.geometry import inverse, yaw_matrix
+from robomem.perception.frame import Intrinsics
 from robomem_sim.assets import COLORS, Shape, object_model
 from robomem_sim.furniture import Leaf
 from robomem_sim.home import WALL_HEIGHT_M, WALL_THICKNESS_M, Home
@@ -21,6 +22,7 @@ from robomem_sim.meshes import Mesh, box, merge
 Rgb = tuple[float, float, float]
 _WALL_TINT: Rgb = (0.88, 0.86, 0.80)
 _FLOOR_TINTS: tuple[Rgb, ...] = ((0.60, 0.50, 0.40), (0.56, 0.54, 0.50), (0.66, 0.56, 0.44), (0.52, 0.48, 0.44), (0.62, 0.62, 0.60))
+NEAR_M = 0.05  # nothing nearer to the camera is drawn
 STRUCTURE = ""  # entity name of walls and floors
 
 
@@ -77,6 +79,41 @@ def shape_specs(entity: str, shape: Shape, color: str) -> list[BodySpec]:
 def object_specs(home: Home) -> list[BodySpec]:
     """All small objects."""
     return [spec for item in home.objects for spec in shape_specs(item.name, list(object_model(item.label).parts), item.color)]
+
+
+class Renderer(Protocol):
+    """What a world needs of whatever draws it: `Stage` (PyBullet) and `fast_stage.FastStage` (numba).
+
+    Attributes:
+        specs: the bodies.
+        low, high: Float64[n, 2] rectangle around each body's footprint, map frame, m.
+    """
+
+    specs: list[BodySpec]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+    def add(self, specs: list[BodySpec]) -> None:
+        """More bodies, at the origin."""
+        ...
+
+    def pose(self, index: int, xyz: NDArray[np.float64], yaw_rad: float) -> None:
+        """Put a body's frame at a map pose."""
+        ...
+
+    def show(self, mask: NDArray[np.bool_]) -> None:
+        """Draw only the bodies of Bool[n]."""
+        ...
+
+    def draw(
+        self, T_map_camera: NDArray[np.float64], k: Intrinsics, far_m: float
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int32]]:
+        """Draw what is shown: rgb UInt8[h, w, 3], depth Float32[h, w] m (0: nothing), index into `specs` Int32[h, w] (-1: nothing)."""
+        ...
+
+    def close(self) -> None:
+        """Free what was taken."""
+        ...
 
 
 class Stage:
@@ -154,16 +191,17 @@ class Stage:
             self._bullet.changeVisualShape(self._ids[k], -1, rgbaColor=(*self.specs[k].color, float(mask[k])), physicsClientId=self._client)
         self._shown = mask.copy()
 
-    def render(
-        self, view: list[float], projection: list[float], width: int, height: int
+    def draw(
+        self, T_map_camera: NDArray[np.float64], k: Intrinsics, far_m: float
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.int32]]:
-        """Draw what is shown: rgb UInt8[h, w, 3], z buffer Float32[h, w] in 0..1, and index into `specs` Int32[h, w] (-1: nothing)."""
-        b = self._bullet
+        """Draw what is shown: rgb UInt8[h, w, 3], depth Float32[h, w] m (0: nothing), index into `specs` Int32[h, w] (-1: nothing)."""
+        b, width, height = self._bullet, k.width, k.height
+        view, projection = _gl_matrices(T_map_camera, k, far_m)
         _, _, rgba, z, ids = b.getCameraImage(
             width,
             height,
-            view,
-            projection,
+            view.T.ravel().tolist(),
+            projection.T.ravel().tolist(),
             shadow=0,
             renderer=b.ER_TINY_RENDERER,
             lightDirection=(4, 3, 9),
@@ -175,16 +213,27 @@ class Stage:
         table = np.full(max(self._ids) + 2, -1, np.int32)
         table[self._ids] = np.arange(len(self._ids))
         pixels = np.asarray(ids).reshape(height, width)
-        return (
-            np.asarray(rgba, np.uint8).reshape(height, width, 4)[..., :3].copy(),
-            np.asarray(z, np.float32).reshape(height, width),
-            np.where(pixels >= 0, table[np.minimum(pixels, len(table) - 1)], -1),
-        )
+        body = np.where(pixels >= 0, table[np.minimum(pixels, len(table) - 1)], -1)
+        z = np.asarray(z, np.float32).reshape(height, width).astype(np.float64)
+        depth = far_m * NEAR_M / (far_m - (far_m - NEAR_M) * z)
+        depth[(body == -1) | (depth > far_m * 0.999)] = 0.0
+        return np.asarray(rgba, np.uint8).reshape(height, width, 4)[..., :3].copy(), depth.astype(np.float32), body
 
     def close(self) -> None:
         """Disconnect."""
         if self._bullet.isConnected(self._client):
             self._bullet.disconnect(self._client)
+
+
+def _gl_matrices(T_map_camera: NDArray[np.float64], k: Intrinsics, far_m: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """View and projection Float64[4, 4] of a pinhole camera, as OpenGL writes them."""
+    gl = inverse(T_map_camera)
+    gl[1:3] *= -1.0  # optical (y down, z forward) to OpenGL (y up, z back)
+    m = np.zeros((4, 4))
+    m[0, 0], m[1, 1] = 2 * k.fx / k.width, 2 * k.fy / k.height
+    m[0, 2], m[1, 2] = (k.width - 2 * k.cx) / k.width, (2 * k.cy - k.height + 2) / k.height
+    m[2, 2], m[2, 3], m[3, 2] = -(far_m + NEAR_M) / (far_m - NEAR_M), -2 * far_m * NEAR_M / (far_m - NEAR_M), -1.0
+    return gl, m
 
 
 def leaf_pose(leaf: Leaf, fraction: float) -> tuple[NDArray[np.float64], float]:

@@ -63,6 +63,7 @@ class FreeSpace:
             local = np.stack([gx, gy], axis=-1) @ R
             # Half a cell is added so that a thin leg between two cell centres still counts.
             taken[i0:i1, j0:j1] |= (np.abs(local) <= (hx + CELL_M / 2, hy + CELL_M / 2)).all(axis=-1)
+        self._main: dict[float, NDArray[np.bool_]] = {}
         padded = np.pad(taken, 1, constant_values=True)
         self.clearance: NDArray[np.float64] = ndimage.distance_transform_edt(~padded)[1:-1, 1:-1] * CELL_M
 
@@ -77,7 +78,13 @@ class FreeSpace:
         return (cell[1] + 0.5) * CELL_M, (cell[0] + 0.5) * CELL_M
 
     def main_part(self, radius_m: float) -> NDArray[np.bool_]:
-        """Bool[rows, cols]: the largest connected floor on which a disc's centre can be."""
+        """Bool[rows, cols], read-only: the largest connected floor on which a disc's centre can be."""
+        if radius_m not in self._main:  # a walking person asks at every step
+            self._main[radius_m] = self._largest(radius_m)
+            self._main[radius_m].flags.writeable = False
+        return self._main[radius_m]
+
+    def _largest(self, radius_m: float) -> NDArray[np.bool_]:
         parts, count = ndimage.label(self.clearance > radius_m)
         if count == 0:
             return np.zeros(self.clearance.shape, bool)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from robomem.errors import InvalidInputError
 from robomem.geometry import footprint, overlap_area, yaw_matrix
 from robomem_sim.assets import ObjectModel, object_model, person_shape
-from robomem_sim.bodies import Stage, furniture_specs, leaf_pose, object_specs, shape_specs, structure_specs
+from robomem_sim.bodies import BodySpec, Renderer, Stage, furniture_specs, leaf_pose, object_specs, shape_specs, structure_specs
 from robomem_sim.freespace import FreeSpace, distance_to_obstacles, obstacles
 from robomem_sim.furniture import Surface
 from robomem_sim.home import STANDING_GAP_M, FurnitureItem, Home, ObjectItem, surface_under
 from robomem_sim.truth import describe
 from robomem_sim.visibility import Culler
 
+OUTSIDE = "outside"  # holder of what was taken out of the home
 OPEN_ENOUGH = 0.5  # opened further than this, one can look and reach inside
 
 
@@ -24,14 +26,15 @@ class World:
     """A home in some state. Kinematic: things are where they are put.
 
     Args:
-        id_salt: shuffles simulator ids; nothing else may depend on it.
+        id_salt: shuffles PyBullet's ids; nothing else may depend on it.
+        stage: what draws it, made from its bodies (`FastStage`); None = PyBullet.
 
     Attributes:
         names: every entity (furniture, objects, people), sorted; images index into it.
         people: scripted persons; whoever moves the clock calls `advance_people`.
     """
 
-    def __init__(self, home: Home, id_salt: int = 0) -> None:
+    def __init__(self, home: Home, id_salt: int = 0, stage: Callable[[list[BodySpec]], Renderer] | None = None) -> None:
         self.home = home
         self._items: dict[str, ObjectItem] = {o.name: o for o in home.objects}
         self._pieces: dict[str, FurnitureItem] = {f.name: f for f in home.furniture}
@@ -46,7 +49,8 @@ class World:
         self.obstacles = obstacles(home.walls, home.furniture)
         self.floor = FreeSpace(home.size, self.obstacles)
         self._culler = Culler(np.array([(*w.center, w.size[0] / 2, w.size[1] / 2) for w in home.walls]))
-        self.stage = Stage(object_specs(home) + furniture_specs(home) + structure_specs(home), id_salt)
+        specs = object_specs(home) + furniture_specs(home) + structure_specs(home)
+        self.stage: Renderer = Stage(specs, id_salt) if stage is None else stage(specs)
         self._index()
         for piece in home.furniture:
             self._draw_piece(piece)
@@ -232,6 +236,14 @@ class World:
         self._support[name] = None
         self._put(name, np.asarray(center, float), yaw_rad)
 
+    def take_out(self, name: str) -> None:
+        """Take an object out of the home; `move_object` brings it back."""
+        self.carry(name, OUTSIDE, (0.0, 0.0, -10.0), self._yaw[name])
+
+    def is_out(self, name: str) -> bool:
+        """True while an object is not in the home."""
+        return self._holder.get(name) == OUTSIDE
+
     def set_open(self, name: str, fraction: float) -> None:
         """Open a piece of furniture by a fraction 0..1; what lies in a drawer moves with it.
 
@@ -277,7 +289,8 @@ class World:
     def show_from(self, T_map_camera: NDArray[np.float64], half_azimuth_rad: float, far_m: float) -> None:
         """Hide from the renderer what a camera there cannot see."""
         heading = float(np.arctan2(T_map_camera[1, 2], T_map_camera[0, 2]))
-        absent = [k for name, here in self._persons.items() if not here for k in self._bodies[name]]
+        gone = [n for n, here in self._persons.items() if not here] + [n for n in self._holder if self.is_out(n)]
+        absent = [k for name in gone for k in self._bodies[name]]
         mask = self._culler.visible(T_map_camera[:3, 3], heading, half_azimuth_rad, far_m, self.stage.low, self.stage.high)
         mask[absent] = False
         self.stage.show(mask)
