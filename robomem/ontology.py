@@ -12,6 +12,8 @@ from typing import Any
 from robomem.errors import ConfigError
 from robomem.types import clean_label
 
+MAX_REMEMBERED = 20_000  # words and pairs of words whose answer is kept
+
 
 @dataclass(frozen=True)
 class ClassPrior:
@@ -41,9 +43,19 @@ class Ontology:
     synonyms: Mapping[str, str]
     groups: tuple[frozenset[str], ...]
     rooms: Mapping[str, Mapping[str, float]]
+    _canonical: dict[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)  # asked many times a frame
+    _related: dict[tuple[str, str], bool] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def canonical(self, label: str) -> str:
         """The name this home model uses for a word: "couch" -> "sofa", plural folded, unknown words unchanged."""
+        known = self._canonical.get(label)
+        if known is None:
+            if len(self._canonical) >= MAX_REMEMBERED:  # labels are data from the world: a flood of new words must not stay
+                self._canonical.clear()
+            known = self._canonical[label] = self._fold(label)
+        return known
+
+    def _fold(self, label: str) -> str:
         word = clean_label(label)
         for form in (word, *_singulars(word)):
             if form in self.synonyms:
@@ -58,8 +70,13 @@ class Ontology:
 
     def related(self, a: str, b: str) -> bool:
         """True if the two labels are the same or easily taken for each other."""
-        a, b = self.canonical(a), self.canonical(b)
-        return a == b or any(a in group and b in group for group in self.groups)
+        known = self._related.get((a, b))
+        if known is None:
+            if len(self._related) >= MAX_REMEMBERED:
+                self._related.clear()
+            one, other = self.canonical(a), self.canonical(b)
+            known = self._related[a, b] = one == other or any(one in group and other in group for group in self.groups)
+        return known
 
     def known(self, label: str) -> bool:
         """True if the word (or a synonym) names a class of the home model."""

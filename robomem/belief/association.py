@@ -12,6 +12,8 @@ from robomem.geometry import distance_to_box
 from robomem.types import Observations
 
 COST_LIMIT = 9.0  # nats: a match dearer than this is less likely than a new thing
+AGENT_GATE_M = 1.2
+KINDS = {"object": 0, "furniture": 1, "agent": 2}
 POSITION_FLOOR_M = 0.03  # two views of one thing differ by this much, whatever the sensor claims
 
 
@@ -27,14 +29,22 @@ def gate_radius(size: NDArray[np.floating], gate_m: float) -> float:
     return min(gate_m, 0.10 + 0.75 * float(np.max(size)))
 
 
-def _point_cost(track: Track, table: TrackTable, obs: Observations, j: int, gate_m: float) -> float:
-    r = track.row
-    d2 = float(np.sum((table.mean[r] - obs.positions[j]) ** 2))
-    gate = gate_radius(np.maximum(table.size[r], obs.sizes[j]), gate_m) if track.kind != "agent" else 1.2
-    if d2 > gate * gate:
-        return math.inf
-    variance = (np.trace(table.cov[r]) + np.trace(obs.covariances[j])) / 3 + POSITION_FLOOR_M**2
-    return 0.5 * min(d2 / variance, 16.0)
+def _point_costs(
+    tracks: list[Track], rows: NDArray[np.intp], table: TrackTable, obs: Observations, kinds: list[str], gate_m: float
+) -> NDArray[np.float64]:
+    """Position and size cost Float64[len(tracks), len(obs)] of small things and agents; inf outside the gate and for furniture."""
+    kind = np.array([KINDS[t.kind] for t in tracks])
+    seen = np.array([KINDS[k] for k in kinds])
+    positions = obs.positions.astype(np.float64)
+    d2 = sum((table.mean[rows, a][:, None] - positions[:, a]) ** 2 for a in range(3))
+    largest, largest_seen = table.size[rows].max(axis=1), obs.sizes.max(axis=1).astype(np.float64)
+    gate = np.minimum(gate_m, 0.10 + 0.75 * np.maximum(largest[:, None], largest_seen))  # gate_radius, for all pairs
+    gate[kind == KINDS["agent"]] = AGENT_GATE_M
+    spread = np.trace(table.cov[rows], axis1=1, axis2=2)[:, None] + np.trace(obs.covariances, axis1=1, axis2=2)
+    ratio = np.abs(np.log(np.maximum(largest, 0.01))[:, None] - np.log(np.maximum(largest_seen, 0.01)))
+    cost = 0.5 * np.minimum(d2 / (spread / 3 + POSITION_FLOOR_M**2), 16.0) + ratio
+    fits = (d2 <= gate * gate) & (kind[:, None] == seen) & (kind != KINDS["furniture"])[:, None]
+    return np.where(fits, cost, np.inf)
 
 
 def _extended_cost(track: Track, table: TrackTable, obs: Observations, j: int) -> float:
@@ -52,27 +62,35 @@ def _extended_cost(track: Track, table: TrackTable, obs: Observations, j: int) -
 
 
 def cost_matrix(tracks: list[Track], table: TrackTable, obs: Observations, kinds: list[str], gate_m: float) -> NDArray[np.float64]:
-    """Negative log likelihood Float64[len(tracks), len(obs)] (nats), inf outside the gate."""
-    cost = np.full((len(tracks), len(obs)), np.inf)
+    """Negative log likelihood Float64[len(tracks), len(obs)] (nats), inf outside the gate.
+
+    Cost: geometry of all pairs at once, label and appearance only of the pairs inside the gate.
+    """
     if not len(obs) or not tracks:
-        return cost
+        return np.full((len(tracks), len(obs)), np.inf)
     rows = np.array([t.row for t in tracks])
-    reach = np.linalg.norm(table.size[rows], axis=1)[:, None] / 2 + np.linalg.norm(obs.sizes, axis=1)[None] / 2 + 1.2
-    near = np.linalg.norm(table.mean[rows][:, None] - obs.positions[None], axis=2) < reach
-    for i, j in zip(*np.nonzero(near), strict=True):
+    cost = _point_costs(tracks, rows, table, obs, kinds, gate_m)
+    scores = obs.scores.tolist()
+    for i, j in zip(*(index.tolist() for index in np.nonzero(cost < COST_LIMIT)), strict=True):
         track = tracks[i]
-        if track.kind != kinds[j]:
-            continue
-        extended = track.kind == "furniture"
-        where = _extended_cost(track, table, obs, j) if extended else _point_cost(track, table, obs, j, gate_m)
-        if not math.isfinite(where):
-            continue
-        label = -math.log(track.labels.predictive(obs.labels[j], float(obs.scores[j])))
-        look = 0.0 if extended else 4.0 * max(0.0, 1.0 - similarity(track.embedding, obs.embeddings[j]))
-        ratio = 0.0 if extended else abs(math.log(max(float(np.max(table.size[track.row])), 0.01) / max(float(np.max(obs.sizes[j])), 0.01)))
-        total = where + label * (1.6 if extended else 1.0) + look + ratio
+        total = cost[i, j] - math.log(track.labels.predictive(obs.labels[j], scores[j]))
+        total += 4.0 * max(0.0, 1.0 - similarity(track.embedding, obs.embeddings[j]))
         cost[i, j] = total if total < COST_LIMIT else np.inf
+    cost[cost >= COST_LIMIT] = np.inf
+    extended = [i for i, t in enumerate(tracks) if t.kind == "furniture"]
+    for j in (j for j, kind in enumerate(kinds) if kind == "furniture"):
+        for i in extended:
+            cost[i, j] = _furniture_cost(tracks[i], table, obs, j)
     return cost
+
+
+def _furniture_cost(track: Track, table: TrackTable, obs: Observations, j: int) -> float:
+    size, reach = table.size[track.row], 1.2 + float(np.linalg.norm(obs.sizes[j])) / 2
+    if float(np.linalg.norm(table.mean[track.row] - obs.positions[j])) >= reach + float(np.linalg.norm(size)) / 2:
+        return math.inf
+    total = _extended_cost(track, table, obs, j)
+    total -= 1.6 * math.log(track.labels.predictive(obs.labels[j], float(obs.scores[j])))
+    return total if total < COST_LIMIT else math.inf
 
 
 def assign(cost: NDArray[np.float64]) -> list[tuple[int, int]]:

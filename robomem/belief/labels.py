@@ -48,7 +48,7 @@ class LabelBelief:
         """label -> probability; they sum to one."""
         if self._cache is None:
             total = sum(math.exp(v) for v in self._log.values())
-            self._cache = {k: math.exp(v) / total for k, v in sorted(self._log.items(), key=lambda kv: -kv[1])}
+            self._cache = {k: math.exp(self._log[k]) / total for k in sorted(self._log, key=self._log.__getitem__, reverse=True)}
         return self._cache
 
     def best(self) -> str:
@@ -60,7 +60,8 @@ class LabelBelief:
         """P(detector says `observed` next), from the whole distribution."""
         if not self._log or not observed:
             return P_UNNAMED
-        return sum(p * likelihood(observed, k, score, self._ontology) for k, p in self.probabilities().items())
+        ontology = self._ontology
+        return sum([p * likelihood(observed, k, score, ontology) for k, p in self.probabilities().items()])
 
     def to_json(self) -> dict[str, object]:
         """Plain values, for a snapshot."""
