@@ -15,6 +15,7 @@ from robomem.geometry import inverse, yaw_matrix
 from robomem.ontology import Ontology
 from robomem.perception.frame import RgbdFrame
 from robomem.scene_graph.graph import SceneGraph, Stay
+from robomem.scene_graph.placements import usual_places
 from robomem.types import ObjectView, PlaceProbability
 
 TALL_M = 1.1  # open furniture higher than this has levels
@@ -122,7 +123,8 @@ class Whereabouts:
     ) -> list[PlaceProbability]:
         """Where a thing of this label (this object, if known) is if it is not where it was last seen; sums to less than one.
 
-        weight(place) = stays seen there + PRIOR_STAYS * common sense, times the chance that it escaped every look at the place.
+        weight(place) = stays seen there + PRIOR_STAYS * (common sense and counted placements), times the chance that it
+        escaped every look at the place.
 
         Args:
             stamp_ns: when; of a time to come, looks until now say the less the longer its kind has to move meanwhile.
@@ -133,8 +135,7 @@ class Whereabouts:
         ahead = self.tracker.rates.survival(label, self.ontology.prior(label).moves_every_h, stamp_ns - self.tracker.stamp_ns)
         stays, left = self._stays(object_id, furniture)
         prior = self.ontology.prior(label)
-        sense = {f.id: prior.at.get(f.label, 0.0) + ANYWHERE for f in furniture}
-        total = sum(sense.values()) or 1.0
+        sense = usual_places(label, ((f.id, f.label) for f in furniture), self.ontology, ANYWHERE)
         count = sum(n for n, _ in stays.values())
         for f in furniture:
             p = self.ontology.prior(f.label)
@@ -144,7 +145,7 @@ class Whereabouts:
             shares += [("inside", 0.5 if p.surface else 1.0)] if p.container else []
             for relation, share in shares:
                 seen, spot = stays.get((f.id, relation), (0.0, None))
-                weight = (seen + PRIOR_STAYS * share * sense[f.id] / total) / (count + PRIOR_STAYS)
+                weight = (seen + PRIOR_STAYS * share * sense[f.id]) / (count + PRIOR_STAYS)
                 why = f"seen there {seen:g} times before" if seen else "usual for its kind" if prior.at.get(f.label) else "any surface"
                 escaped = 1.0 - ahead * (1.0 - self._escaped(f, relation, object_id, label, stamp_ns, spot))
                 habit = left_over.pop((f.id, relation), 0.0)
