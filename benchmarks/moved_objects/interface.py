@@ -77,6 +77,8 @@ class TrueThing:
         present: False once it is out of the home.
         pixels, visible: own pixels and unoccluded share in this image (0, 0 if outside).
         distance_m: camera to centre.
+        color: colour name of an object, "" for others: two things of one label and one colour cannot be told apart by sight.
+        is_open: of furniture with a door or drawer, else None.
     """
 
     name: str
@@ -91,6 +93,8 @@ class TrueThing:
     pixels: int = 0
     visible: float = 0.0
     distance_m: float = np.inf
+    color: str = ""
+    is_open: bool | None = None
 
     @property
     def clear(self) -> bool:
@@ -100,7 +104,10 @@ class TrueThing:
 
 @dataclass(frozen=True)
 class TrueEvent:
-    """What a person or the script did: `kind` is "moved", "hidden", "swapped", "removed", "brought_back" or "opened"."""
+    """What a person or the script did: `kind` is "moved", "hidden", "swapped", "removed", "brought_back", "opened" or "shut".
+
+    `before`, `after`: Float64[3] box centres, map frame, m; None = out of the home, or a door or drawer that moved.
+    """
 
     stamp_ns: int
     kind: str

@@ -83,6 +83,10 @@ class World:
             return self._items[name].label
         return "person" if name in self._persons else self._pieces[name].label
 
+    def color(self, name: str) -> str:
+        """Colour name of a small object."""
+        return self._item(name).color
+
     def model(self, name: str) -> ObjectModel:
         """Shape of a small object."""
         return object_model(self._item(name).label)
