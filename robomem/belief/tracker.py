@@ -140,7 +140,7 @@ class Tracker:
         ran = observations is not None
         obs = observations if observations is not None else Observations.empty(frame.stamp_ns)
         changes = Changes(np.full(len(obs), -1, np.int64))
-        viewer = Viewer(frame, self.config, self.perception.sigma_z_at_1m)
+        viewer = self._viewer(frame)
         near = self._near(viewer)
         self._predict(near, dt_s)
         kinds = [self._kind(obs, j) for j in range(len(obs))]
@@ -162,6 +162,13 @@ class Tracker:
             self._learn_direction()
         self._drop_old(changes)
         return changes
+
+    def _viewer(self, frame: RgbdFrame) -> Viewer:
+        return Viewer(frame, self.config, self.perception.sigma_z_at_1m)
+
+    def _old_track(self, track: Track, among: tuple[str, ...], born_after: int | None = None) -> Track | None:
+        """The known thing that `track` most convincingly is, or None."""
+        return best_old_track(self, track, among, born_after)
 
     def _near(self, viewer: Viewer) -> list[Track]:
         """Tracks that can be in the image or gated from it, by id."""
@@ -234,7 +241,7 @@ class Tracker:
         """
         old = None
         if track.status == "tentative" and track.hits >= 3 and self.existence(track) >= RETURN_EXISTENCE:
-            old = best_old_track(self, track, among=("missing", "removed"))
+            old = self._old_track(track, among=("missing", "removed"))
         seen = track.support >= self.config.confirm_support or track.hits >= 5
         if old is None and (self.existence(track) < self.config.confirm_existence or not seen):
             return
@@ -256,7 +263,7 @@ class Tracker:
         self.tracks[track.id] = track
         update.initialise(self, track, obs, j, viewer.camera)
         # Something like it is known to be gone: that it turns up elsewhere is far likelier than a first sighting out of nothing.
-        if best_old_track(self, track, among=("missing", "removed")) is not None:
+        if self._old_track(track, among=("missing", "removed")) is not None:
             self.table.odds[row] += 1.2
         changes.object_ids[j] = track.id
         changes.touched.add(track.id)
@@ -276,13 +283,13 @@ class Tracker:
 
     def _recheck(self, track: Track, changes: Changes) -> None:
         """A colour seen from afar deceives: what looked unlike anything lost when it was new is held against it again from near."""
-        old = best_old_track(self, track, among=("missing", "removed"))
+        old = self._old_track(track, among=("missing", "removed"))
         if old is not None and old.last_seen_ns <= track.first_seen_ns:
             self._adopt(old, track, changes)
 
     def _find_twin_elsewhere(self, gone: Track, changes: Changes) -> None:
         """A thing that is gone from here may be the newcomer that was confirmed elsewhere since."""
-        new = best_old_track(self, gone, among=("confirmed", "occluded"), born_after=gone.last_seen_ns)
+        new = self._old_track(gone, among=("confirmed", "occluded"), born_after=gone.last_seen_ns)
         if new is not None:
             changes.gone.remove(gone.id)
             self._adopt(gone, new, changes)

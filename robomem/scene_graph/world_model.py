@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,13 +63,21 @@ class WorldModel:
 
     Args:
         config: all settings.  ids: object, node, event and observation ids.  rng: the only source of randomness.
+        tracker: the belief's class, for comparisons of its parts.
     """
 
-    def __init__(self, config: RobomemConfig, ids: IdAllocator, rng: np.random.Generator, ontology: Ontology | None = None) -> None:
+    def __init__(
+        self,
+        config: RobomemConfig,
+        ids: IdAllocator,
+        rng: np.random.Generator,
+        ontology: Ontology | None = None,
+        tracker: type[Tracker] = Tracker,
+    ) -> None:
         self.config, self.ids = config, ids
         self.ontology = ontology or default_ontology()
         self.lifter = Lifter(config.perception)
-        self.tracker = Tracker(config.belief, config.perception, ids.next, rng, self.ontology)
+        self.tracker = tracker(config.belief, config.perception, ids.next, rng, self.ontology)
         self.graph = SceneGraph()
         self.grid = OccupancyGrid(config.graph.grid_m, max_side_m=config.graph.grid_max_side_m, max_m2=config.graph.grid_max_m2)
         self.builder = GraphBuilder(self.graph, self.tracker, ids, config.graph, self.ontology)
@@ -91,15 +99,24 @@ class WorldModel:
         Raises:
             InvalidInputError: the stamp is older than the last frame's, or the camera is where no map reaches; nothing is changed then.
         """
-        if frame.stamp_ns < self.stamp_ns:
-            raise InvalidInputError(
-                f"{frame.camera}: stamp {frame.stamp_ns} is {(self.stamp_ns - frame.stamp_ns) / NS_PER_S:.3f} s older than the "
-                "last frame; sort the stream, or open a new memory if the clock was reset"
-            )
-        self.grid.admit(frame)
-        marks = [("start", time.process_time())]
+        self._admit(frame)
+        start = time.process_time()
         lifted = self.lifter.lift(frame, detections) if detections is not None else None
-        marks.append(("perception", time.process_time()))
+        lifting_ms = 1000 * (time.process_time() - start)
+        result = self.step_lifted(frame, lifted, _people(detections))
+        return replace(result, stage_ms={"perception": lifting_ms, **result.stage_ms})
+
+    def step_lifted(self, frame: RgbdFrame, lifted: Observations | None, people: NDArray[np.bool_] | None = None) -> FrameResult:
+        """Fold one frame in whose detections are observations in the map frame already (`None`: no detector ran).
+
+        Args:
+            people: Bool[h, w] pixels of people, who are no walls; None if there are none.
+
+        Raises:
+            InvalidInputError: as `step`.
+        """
+        self._admit(frame)
+        marks = [("start", time.process_time())]
         changes = self.tracker.step(frame, lifted)
         marks.append(("belief", time.process_time()))
         self.stamp_ns = frame.stamp_ns
@@ -108,7 +125,7 @@ class WorldModel:
         evidence: dict[int, tuple[int, ...]] = {}
         for obs_id, object_id in zip(observation_ids.tolist(), changes.object_ids.tolist(), strict=True):
             evidence[object_id] = (*evidence.get(object_id, ()), obs_id)
-        self.grid.update(frame, _people(detections))
+        self.grid.update(frame, people)
         self.whereabouts.look(frame, self.builder.furniture())
         marks.append(("grid", time.process_time()))
         for i in (*changes.gone, *(a for a, _, _ in changes.moved)):
@@ -123,6 +140,14 @@ class WorldModel:
         marks.append(("graph", time.process_time()))
         stage_ms = {name: 1000 * (t - marks[k][1]) for k, (name, t) in enumerate(marks[1:])}
         return FrameResult(frame.stamp_ns, events, obs, observation_ids, changes.object_ids, self._changed(changes), stage_ms)
+
+    def _admit(self, frame: RgbdFrame) -> None:
+        if frame.stamp_ns < self.stamp_ns:
+            raise InvalidInputError(
+                f"{frame.camera}: stamp {frame.stamp_ns} is {(self.stamp_ns - frame.stamp_ns) / NS_PER_S:.3f} s older than the "
+                "last frame; sort the stream, or open a new memory if the clock was reset"
+            )
+        self.grid.admit(frame)
 
     def _changed(self, changes: Changes) -> tuple[int, ...]:
         ids = changes.touched | set(changes.gone) | {i for i, _, _ in changes.moved} | self._shifted

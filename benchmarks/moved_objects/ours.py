@@ -1,0 +1,70 @@
+"""robomem behind the neutral adapter: world model, belief and graph, without the store; the past from the graph's stays."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from benchmarks.moved_objects.interface import Believed, RelationClaim
+from robomem.belief.tracker import Tracker
+from robomem.config import BeliefConfig, RobomemConfig
+from robomem.ids import IdAllocator
+from robomem.ontology import default_ontology
+from robomem.perception.frame import RgbdFrame
+from robomem.scene_graph.world_model import WorldModel
+from robomem.types import Observations
+
+
+class RobomemMemory:
+    """robomem as one installs it, fed with lifted observations.
+
+    Args:
+        belief: filter settings.  tracker: the belief's class.  appearance: False takes looks and colours out of the observations.
+    """
+
+    name = "robomem"
+
+    def __init__(
+        self,
+        belief: BeliefConfig | None = None,
+        tracker: type[Tracker] = Tracker,
+        appearance: bool = True,
+        name: str = "robomem",
+        seed: int = 0,
+    ) -> None:
+        config = dataclasses.replace(RobomemConfig(), belief=belief or BeliefConfig())
+        self.name, self._appearance = name, appearance
+        self.world = WorldModel(config, IdAllocator(), np.random.default_rng(seed), tracker=tracker)
+
+    def add(self, detections: Observations | None, frame: RgbdFrame) -> None:
+        """One image."""
+        if detections is not None and not self._appearance:
+            n = len(detections)
+            detections = dataclasses.replace(detections, embeddings=np.zeros((n, 0), np.float32), colors=("",) * n)
+        self.world.step_lifted(frame, detections)
+
+    def objects(self, t_ns: int) -> list[Believed]:
+        """From the belief now, from the graph for the past (what the graph holds to have been there then, by all that is known now)."""
+        if t_ns >= self.world.stamp_ns:
+            views = self.world.tracker.views()
+            return [Believed(v.id, v.label, v.position, v.existence, v.kind) for v in views if v.status not in ("tentative", "removed")]
+        layers = {"object": "object", "furniture": "furniture", "agent": "agent"}
+        out = []
+        for node in self.world.graph.nodes(at_ns=t_ns):
+            where = self.world.graph.position_at(node.id, t_ns)
+            if node.layer in layers and where is not None and node.label != "robot":
+                out.append(Believed(node.id, node.label, np.asarray(where, float), 1.0, layers[node.layer]))
+        return out
+
+    def where(self, label: str, t_ns: int) -> list[Believed]:
+        """Things of that label, likeliest first."""
+        word = default_ontology().canonical(label)
+        found = [b for b in self.objects(t_ns) if default_ontology().canonical(b.label) == word]
+        return sorted(found, key=lambda b: -b.existence)
+
+    def relations(self, t_ns: int) -> list[RelationClaim]:
+        """`on` and `inside` from the graph."""
+        at = None if t_ns >= self.world.stamp_ns else t_ns
+        rows = [r for name in ("on", "inside") for r in self.world.graph.relations(predicate=name, at_ns=at)]
+        return [RelationClaim(r.subject, r.predicate, r.object, r.probability) for r in rows]
