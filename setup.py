@@ -65,6 +65,7 @@ setup(
         *find_packages(include=["robomem", "robomem.*"]),
         *find_packages("sim", include=["robomem_sim", "robomem_sim.*"]),
         "benchmarks",
+        "benchmarks.moved_objects",
     ],
     package_dir={"robomem": "robomem", "robomem_sim": "sim/robomem_sim", "benchmarks": "benchmarks"},
     package_data={"robomem": ["data/*.yaml", "nodes/data/*.xml", "weights/**/*"], "robomem_sim": ["data/**/*"]},

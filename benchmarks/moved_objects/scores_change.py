@@ -208,9 +208,8 @@ def _true_changes(known: Knowledge, q_ns: int, r_ns: int) -> tuple[list[Stay], l
             elif after and before is False:
                 come.append(s)
     # A move shorter than the matching radius, or a look-alike that took the place: nothing to be told apart by a map of places.
-    full = [*kept, *come]
-    gone = [s for s in gone if not any(_same_place(s, o) for o in full)]
-    return gone, [s for s in come if not any(_same_place(s, o) for o in kept)], kept
+    left = [s for s in gone if not any(_same_place(s, o) for o in (*kept, *come))]
+    return left, [s for s in come if not any(_same_place(s, o) for o in (*kept, *gone))], kept
 
 
 def _same_place(a: Stay, b: Stay) -> bool:

@@ -65,8 +65,9 @@ class Tracks:
         import motmetrics
 
         book = motmetrics.MOTAccumulator(auto_id=True)
+        numbers = {n: k for k, n in enumerate(sorted({n for row in self.truth for n in row}))}
         for names, ids, d in zip(self.truth, self.ids, self.apart, strict=True):
-            book.update(names, ids, np.where(d <= NEAR_M, d, np.nan))
+            book.update([numbers[n] for n in names], ids, np.where(d <= NEAR_M, d, np.nan))
         return float(motmetrics.metrics.create().compute(book, metrics=["idf1"])["idf1"].iloc[0])
 
 

@@ -103,7 +103,7 @@ class WorldModel:
         start = time.process_time()
         lifted = self.lifter.lift(frame, detections) if detections is not None else None
         lifting_ms = 1000 * (time.process_time() - start)
-        result = self.step_lifted(frame, lifted, _people(detections))
+        result = self._fold(frame, lifted, _people(detections))
         return replace(result, stage_ms={"perception": lifting_ms, **result.stage_ms})
 
     def step_lifted(self, frame: RgbdFrame, lifted: Observations | None, people: NDArray[np.bool_] | None = None) -> FrameResult:
@@ -116,6 +116,9 @@ class WorldModel:
             InvalidInputError: as `step`.
         """
         self._admit(frame)
+        return self._fold(frame, lifted, people)
+
+    def _fold(self, frame: RgbdFrame, lifted: Observations | None, people: NDArray[np.bool_] | None) -> FrameResult:
         marks = [("start", time.process_time())]
         changes = self.tracker.step(frame, lifted)
         marks.append(("belief", time.process_time()))

@@ -1,4 +1,4 @@
-"""Hand-made streams for the moved-object benchmark: a camera that stands still before a wall, small cubes, and memories that say what a script says."""
+"""Hand-made streams for the moved-object benchmark: cubes before a wall, and a memory that says what a script says."""
 
 from __future__ import annotations
 
