@@ -1,4 +1,4 @@
-"""The command line: `robomem demo | replay | record | view | ask | up | bench | eval | doctor`."""
+"""The command line: `robomem demo | replay | record | view | ask | graph | up | bench | eval | doctor`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from robomem.errors import RobomemError
 
@@ -51,6 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("question")
     ask.add_argument("--db", type=Path, required=True, help="a robomem database")
 
+    _add_graph_command(commands)
+
     up = commands.add_parser("up", help="start ROS 2 nodes from a YAML file, keep them alive, stop them cleanly (Ctrl-C)")
     up.add_argument("config", type=Path, help="see config/up_camera.yaml")
     up.add_argument("--logs", type=Path, default=Path("out/up/logs"), help="folder for one log per node")
@@ -59,6 +62,12 @@ def _parser() -> argparse.ArgumentParser:
     do.add_argument("instruction")
     do.add_argument("--ask", action="store_true", help="come back with a question when several things fit, instead of taking the likeliest")
 
+    _add_measuring(commands)
+    commands.add_parser("doctor", help="what is installed, what is missing, which command mends it")
+    return parser
+
+
+def _add_measuring(commands: Any) -> None:
     for name, text in (("bench", "measure"), ("eval", "evaluate")):
         run = commands.add_parser(name, help=f"{text}; prints a table and, last, one JSON line")
         run.add_argument("name", help="which one; 'list' names them")
@@ -68,8 +77,20 @@ def _parser() -> argparse.ArgumentParser:
         run.add_argument("--out", type=Path, default=None, help="also write the JSON to this file")
         run.add_argument("--quick", action="store_true", help="a small form for CI")
 
-    commands.add_parser("doctor", help="what is installed, what is missing, which command mends it")
-    return parser
+
+def _add_graph_command(commands: Any) -> None:
+    graph = commands.add_parser("graph", help="the scene graph to other systems and back: spark_dsg (Hydra), NetworkX, GraphML, JSON")
+    verbs = graph.add_subparsers(dest="verb", metavar="VERB", required=True)
+    export = verbs.add_parser("export", help="write a memory's graph to a file")
+    export.add_argument("--db", type=Path, required=True, help="a robomem database")
+    forms = ("json", "rooms", "networkx", "graphml", "spark_dsg")
+    export.add_argument("--format", choices=forms, default="json", help="json holds everything, past too (default); rooms: room -> objects")
+    export.add_argument("--out", type=Path, required=True, metavar="FILE")
+    taken = verbs.add_parser("import", help="make a new memory of a graph file")
+    taken.add_argument("file", type=Path)
+    taken.add_argument("--db", type=Path, required=True, help="the database to make")
+    show = verbs.add_parser("show", help="what a graph file or a database holds: counts, and the things of each room")
+    show.add_argument("file", type=Path)
 
 
 def _add_bag_options(parser: argparse.ArgumentParser) -> None:
@@ -122,6 +143,8 @@ def _run(args: argparse.Namespace) -> int:
         return folder_to_bag(args.folder, args.bag, args.limit, args.detect, print)
     if args.command == "ask":
         return _ask(args.question, args.db)
+    if args.command == "graph":
+        return _graph(args)
     if args.command == "doctor":
         from robomem.doctor import run
 
@@ -172,6 +195,18 @@ def _do(instruction: str, ask: bool) -> int:
     if report.question:
         print(f"it asks: {report.question}")
     return 0 if report.ok else 1
+
+
+def _graph(args: argparse.Namespace) -> int:
+    from robomem.memory import exchange
+
+    if args.verb == "export":
+        exchange.export_graph(args.db, args.format, args.out, print)
+    elif args.verb == "import":
+        exchange.import_graph(args.file, args.db, print)
+    else:
+        exchange.show_graph(args.file, print)
+    return 0
 
 
 def _ask(question: str, db: Path) -> int:

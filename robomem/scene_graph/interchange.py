@@ -1,54 +1,74 @@
-"""Interchange: the graph as JSON (nodes and relations, and room -> objects) and as NetworkX."""
+"""Interchange: the graph as JSON (everything, or room -> objects) and as NetworkX, both ways.
+
+`spark_graph` speaks spark_dsg, `graph_files` reads and writes files of every form.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from robomem.errors import InvalidInputError
 from robomem.scene_graph.graph import LAYERS, Node, Relation, SceneGraph, Stay
 
 FORMAT = "robomem-scene-graph/1"
+NETWORKX_FORMAT = "robomem-networkx/1"
+MAX_ID = (1 << 63) - 1  # ids are int64 in the store and on the wire
+_NODE_FIELDS = ("id", "layer", "label", "position", "size", "yaw_rad", "from_ns", "attributes")
 
 
 def to_json(graph: SceneGraph) -> dict[str, Any]:
     """Everything in the graph, past intervals too, as plain JSON values; lengths in m, times in ns."""
     return {
         "format": FORMAT,
-        "nodes": [
-            {
-                "id": n.id,
-                "layer": n.layer,
-                "label": n.label,
-                "position": n.position.tolist(),
-                "size": n.size.tolist(),
-                "yaw_rad": n.yaw_rad,
-                "attributes": n.attributes,
-                "from_ns": n.from_ns,
-                "to_ns": n.to_ns,
-            }
-            for n in graph.all_nodes()
-        ],
-        "relations": [[r.subject, r.predicate, r.object, round(r.probability, 4), r.from_ns, r.to_ns] for r in graph.all_relations()],
-        "stays": [[i, s.from_ns, s.to_ns, s.position.tolist()] for i in sorted(graph.stays) for s in graph.stays[i]],
+        "nodes": [node_row(n) for n in graph.all_nodes()],
+        "relations": [relation_row(r) for r in graph.all_relations()],
+        "stays": [[i, *stay_row(s)] for i in sorted(graph.stays) for s in graph.stays[i]],
         "aliases": [[a, b] for a, b in sorted(graph.aliases.items())],
         "rooms": rooms_to_objects(graph),
     }
 
 
 def rooms_to_objects(graph: SceneGraph) -> dict[str, list[dict[str, Any]]]:
-    """Room name -> its things now: the form users of other systems ask for."""
+    """Room name and id -> its furniture and objects now: the form users of other systems ask for. Things in no room: "unknown"."""
     out: dict[str, list[dict[str, Any]]] = {f"{n.label} {n.id}": [] for n in graph.nodes("room")}
     for layer in ("furniture", "object"):
         for n in graph.nodes(layer):
             room = graph.room_of(n.id)
             name = graph.node(room) if room is not None else None
             key = f"{name.label} {name.id}" if name else "unknown"
-            out.setdefault(key, []).append(
-                {"id": n.id, "label": n.label, "position": np.round(n.position, 3).tolist(), "where": graph.describe(n.id)}
-            )
+            row: dict[str, Any] = {"id": n.id, "label": n.label, "layer": layer, "position": np.round(n.position, 3).tolist()}
+            row |= {"size": np.round(n.size, 3).tolist(), "yaw_rad": round(float(n.yaw_rad), 3), "where": graph.describe(n.id)}
+            row |= {name: n.attributes[name] for name in ("existence", "status", "color", "states") if n.attributes.get(name)}
+            out.setdefault(key, []).append(row)
     return out
+
+
+def node_row(n: Node) -> dict[str, Any]:
+    """One node as plain values."""
+    return {
+        "id": n.id,
+        "layer": n.layer,
+        "label": n.label,
+        "position": n.position.tolist(),
+        "size": n.size.tolist(),
+        "yaw_rad": n.yaw_rad,
+        "attributes": n.attributes,
+        "from_ns": n.from_ns,
+        "to_ns": n.to_ns,
+    }
+
+
+def relation_row(r: Relation) -> list[Any]:
+    """[subject, predicate, object, probability, from_ns, to_ns]."""
+    return [r.subject, r.predicate, r.object, round(r.probability, 4), r.from_ns, r.to_ns]
+
+
+def stay_row(s: Stay) -> list[Any]:
+    """[from_ns, to_ns, position]."""
+    return [s.from_ns, s.to_ns, s.position.tolist()]
 
 
 def from_json(data: dict[str, Any]) -> SceneGraph:
@@ -62,47 +82,143 @@ def from_json(data: dict[str, Any]) -> SceneGraph:
     graph = SceneGraph()
     try:
         for row in data["nodes"]:
-            if row["layer"] not in LAYERS:
-                raise InvalidInputError(f"scene graph: unknown layer '{row['layer']}'; expected one of {', '.join(LAYERS)}")
-            graph.put(
-                Node(
-                    int(row["id"]),
-                    row["layer"],
-                    str(row["label"]),
-                    np.array(row["position"], float),
-                    np.array(row["size"], float),
-                    float(row["yaw_rad"]),
-                    dict(row["attributes"]),
-                    int(row["from_ns"]),
-                    row["to_ns"],
-                )
-            )
-        for i, start, end, position in data["stays"]:
-            graph.stays[int(i)].append(Stay(int(start), end, np.array(position, float)))
-        for subject, predicate, target, probability, start, end in data["relations"]:
-            graph.add_relation(Relation(int(subject), str(predicate), int(target), float(probability), int(start), end))
-        graph.aliases = {int(a): int(b) for a, b in data["aliases"]}
-    except (KeyError, TypeError, ValueError) as error:
-        raise InvalidInputError(f"scene graph: a row does not fit the format: {error}") from error
+            graph.put(node_from_row(row))
+        for i, *row in data["stays"]:
+            graph.stays[node_id(i)].append(stay_from_row(row))
+        for row in data["relations"]:
+            graph.add_relation(relation_from_row(row))
+        graph.aliases = aliases_from_rows(data["aliases"])
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise InvalidInputError(f"scene graph: a row does not fit the format: {type(error).__name__}: {error}") from error
     return graph
 
 
+def node_from_row(row: dict[str, Any]) -> Node:
+    """The node of `node_row`.
+
+    Raises:
+        InvalidInputError: an unknown layer.
+        KeyError, TypeError, ValueError: a field is missing or of another kind.
+    """
+    if row["layer"] not in LAYERS:
+        raise InvalidInputError(f"scene graph: unknown layer {str(row['layer'])[:40]!r}; expected one of {', '.join(LAYERS)}")
+    yaw = float(row["yaw_rad"])
+    if not np.isfinite(yaw):
+        raise ValueError(f"node {row['id']}: yaw_rad is {yaw}")
+    return Node(
+        node_id(row["id"]),
+        row["layer"],
+        str(row["label"]),
+        _three(row["position"]),
+        _three(row["size"]),
+        yaw,
+        dict(row["attributes"]),
+        _whole(row["from_ns"]),
+        _until(row["to_ns"]),
+    )
+
+
+def relation_from_row(row: list[Any]) -> Relation:
+    """The relation of `relation_row`.  Raises: TypeError, ValueError."""
+    subject, predicate, target, probability, start, end = row
+    if not 0.0 <= float(probability) <= 1.0 + 1e-9:
+        raise ValueError(f"relation {subject} {predicate} {target}: probability is {probability}")
+    return Relation(node_id(subject), str(predicate), node_id(target), float(probability), _whole(start), _until(end))
+
+
+def stay_from_row(row: list[Any]) -> Stay:
+    """The stay of `stay_row`.  Raises: TypeError, ValueError."""
+    start, end, position = row
+    return Stay(_whole(start), _until(end), _three(position))
+
+
+def aliases_from_rows(rows: list[list[int]]) -> dict[int, int]:
+    """Absorbed id -> id it goes by.
+
+    Raises:
+        ValueError: aliases that go round in a circle: following them would never end.
+    """
+    aliases = {node_id(a): node_id(b) for a, b in rows}
+    for start in aliases:
+        at, steps = start, 0
+        while at in aliases and steps <= len(aliases):
+            at, steps = aliases[at], steps + 1
+        if steps > len(aliases):
+            raise ValueError(f"alias {start} leads in a circle")
+    return aliases
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or int(value) != value or not -MAX_ID <= value <= MAX_ID:
+        raise ValueError(f"expected a whole number of 64 bits, got {str(value)[:40]!r}")
+    return int(value)
+
+
+def node_id(value: Any) -> int:
+    """An id as a whole number.  Raises: TypeError, ValueError: it is none, negative, or of more than 63 bits."""
+    if _whole(value) < 0:
+        raise ValueError(f"node id {value} is negative")
+    return int(value)
+
+
+def _until(value: Any) -> int | None:
+    return None if value is None else _whole(value)
+
+
+def _three(value: Any) -> NDArray[np.float64]:
+    out = np.array(value, float)
+    if out.shape != (3,) or not np.isfinite(out).all():
+        raise ValueError(f"expected three finite numbers (m), got {str(value)[:60]}")
+    return out
+
+
+# -- NetworkX ------------------------------------------------------------------------------------------------------------
+
+
 def to_networkx(graph: SceneGraph) -> Any:
-    """networkx.MultiDiGraph of what holds now: node attributes layer, label, position (m), size (m); edge key = predicate."""
+    """networkx.MultiDiGraph of what holds now; edge key = predicate, with probability and from_ns.
+
+    Node attributes: layer, label, position (m), size (m), yaw_rad, from_ns, and the node's own (one whose name is taken: in `attributes`).
+    """
     import networkx as nx
 
-    out = nx.MultiDiGraph()
+    out = nx.MultiDiGraph(format=NETWORKX_FORMAT)
     for n in graph.nodes():
-        out.add_node(
-            n.id,
-            layer=n.layer,
-            label=n.label,
-            position=n.position.tolist(),
-            size=n.size.tolist(),
-            yaw_rad=n.yaw_rad,
-            **{k: v for k, v in n.attributes.items() if k not in ("layer", "label", "position", "size", "yaw_rad")},
-        )
+        own = {k: v for k, v in n.attributes.items() if k not in _NODE_FIELDS}
+        if len(own) < len(n.attributes):
+            own["attributes"] = {k: v for k, v in n.attributes.items() if k in _NODE_FIELDS}
+        fields = {"layer": n.layer, "label": n.label, "position": n.position.tolist(), "size": n.size.tolist(), "yaw_rad": n.yaw_rad}
+        out.add_node(n.id, **fields, from_ns=n.from_ns, **own)
     for r in graph.relations():
         if r.subject in out and r.object in out:
             out.add_edge(r.subject, r.object, key=r.predicate, probability=r.probability, from_ns=r.from_ns)
+    return out
+
+
+def from_networkx(graph: Any) -> SceneGraph:
+    """The graph of a networkx directed graph with `to_networkx`'s attributes.
+
+    Nodes are whole numbers with `layer` and `position`; `label` (default: the layer), `size`, `yaw_rad`, `from_ns` may be missing, the rest
+    becomes the node's attributes. An edge's predicate is its key if that is a word, else its attribute `predicate`.
+
+    Raises:
+        InvalidInputError: not a directed graph, or attributes that do not fit.
+    """
+    if not (hasattr(graph, "is_directed") and graph.is_directed()):
+        raise InvalidInputError("scene graph: expected a networkx.MultiDiGraph; an undirected graph does not say who is on whom")
+    out = SceneGraph()
+    try:
+        for i, told in graph.nodes(data=True):
+            plain = {"label": str(told["layer"]), "size": [0.0, 0.0, 0.0], "yaw_rad": 0.0, "from_ns": 0, "to_ns": None}
+            plain |= {k: told[k] for k in _NODE_FIELDS[1:] if k in told}
+            plain["attributes"] = {k: v for k, v in told.items() if k not in _NODE_FIELDS} | dict(told.get("attributes", {}))
+            out.put(node_from_row({"id": i, **plain}))
+        edges = graph.edges(keys=True, data=True) if graph.is_multigraph() else ((a, b, None, d) for a, b, d in graph.edges(data=True))
+        for a, b, key, told in edges:
+            predicate = told.get("predicate", key)
+            if not isinstance(predicate, str) or not predicate:
+                raise ValueError(f"edge {a} -> {b} has no predicate: give it as the edge's key or attribute")
+            out.add_relation(relation_from_row([a, predicate, b, told.get("probability", 1.0), told.get("from_ns", 0), None]))
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise InvalidInputError(f"scene graph: the networkx graph does not fit: {type(error).__name__}: {error}") from error
     return out
