@@ -27,7 +27,7 @@ WARM_FRAMES = 20  # as in `bench frame`: the first frames load what all later on
 BLOCK = 25  # frames between two readings of the node's CPU clock, which counts hundredths of a second
 FIND_HZ = 20.0
 QUESTIONS = ("mug", "red mug", "book", "bottle", "apple in the kitchen", "hammer", "cups", "laptop")
-PARTS = ("perception", "belief", "grid", "graph")
+PARTS = ("door", "perception", "belief", "grid", "graph")
 
 
 class Timer:
@@ -165,7 +165,10 @@ def _late(ear: Ear, joins: int) -> dict[str, Any]:
 
 
 def _overhead(folder: Path, frames: int, timer: Timer) -> dict[str, Any]:
-    """CPU of the node per image over that of perception, belief and graph without ROS, minus one; over blocks of the same images."""
+    """CPU of the node per image over that of the same pipeline without ROS, minus one; over blocks of the same images.
+
+    The pipeline is what a user of the library runs, from arrays to the graph: checking the image, perception, belief, graph.
+    """
     database, log, report = folder / "alone.db", folder / "alone.log", folder / "alone.json"
     shutil.copy(folder / _ros_sequence.START, database)
     alone = start("benchmarks._ros_inprocess", log, folder=folder, database=database, count=frames, hz=HZ, report=report)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -26,8 +27,16 @@ def clean_label(text: str) -> str:
 
     Labels come from detectors, captions and messages: they are data from the world, never trusted text.
     """
-    kept = "".join(c if c.isprintable() else " " for c in str(text).replace("_", " "))
+    text = str(text)
+    return _cleaned_again(text) if len(text) <= MAX_LABEL_CHARS else _cleaned(text)
+
+
+def _cleaned(text: str) -> str:
+    kept = "".join(c if c.isprintable() else " " for c in text.replace("_", " "))
     return " ".join(kept.lower().split())[:MAX_LABEL_CHARS]
+
+
+_cleaned_again = lru_cache(maxsize=4096)(_cleaned)  # a detector says the same few words ten times a second
 
 
 def _array(value: Any, dtype: Any, shape: tuple[int, ...], name: str) -> NDArray[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -12,22 +13,9 @@ from numpy.typing import NDArray
 from robomem.errors import InvalidInputError
 from robomem.geometry import matrix_from_quaternion, quaternion_from_matrix
 from robomem.nodes import rle
-from robomem.nodes.wire import (
-    FAR_M,
-    WireError,
-    dumps,
-    loads,
-    or_minus_one,
-    pack,
-    rows,
-    set_stamp,
-    stamps_and_ids,
-    states_of,
-    told_of,
-    unpack,
-    words,
-)
-from robomem.perception.frame import Intrinsics
+from robomem.nodes.object_rows import UPPER, object_row, rows_to_msg
+from robomem.nodes.wire import FAR_M, WireError, dumps, loads, pack, rows, stamps_and_ids, states_of, told_of, unpack, words
+from robomem.perception.frame import Intrinsics, clean_depth
 from robomem.types import Detections, Event, EventKind, ObjectView, Observations, Status
 
 if TYPE_CHECKING:  # messages are read by their fields, and a bag's have the same: classes are loaded only where one is made
@@ -39,7 +27,6 @@ MAX_DETECTIONS = 4096
 MAX_MASK_PIXELS = 2**27  # of all masks of one message: an eighth of a gigabyte, a tenth of a second
 UNIT_TOLERANCE = 1e-2
 STATUSES, EVENT_KINDS, KINDS = get_args(Status), get_args(EventKind), ("object", "furniture", "agent")
-UPPER = np.triu_indices(3)
 FORWARD, BACKWARD = slice(0, 3), slice(2, None, -1)  # slices: picking channels by a list of indices costs four times as much
 RGB = {"rgb8": (3, FORWARD), "bgr8": (3, BACKWARD), "rgba8": (4, FORWARD), "bgra8": (4, BACKWARD), "mono8": (1, FORWARD)}
 DEPTH = {"16UC1": ("u2", 1000.0), "mono16": ("u2", 1000.0), "32FC1": ("f4", 1.0)}  # type, counts per metre
@@ -85,9 +72,8 @@ def image_depth(msg: Any) -> NDArray[np.float32]:
     code, per_m = DEPTH[msg.encoding]
     dtype = np.dtype(code).newbyteorder(">" if msg.is_bigendian else "<")
     raw = np.ascontiguousarray(_pixels(msg, dtype.itemsize)).view(dtype)
-    with np.errstate(invalid="ignore"):  # signalling NaNs are bytes like any other
-        depth = raw.astype(np.float32) / np.float32(per_m)  # divided, not multiplied: the nearest float of so many millimetres
-    return np.where(np.isfinite(depth) & (depth > 0), depth, np.float32(0))
+    depth = raw.astype(np.float32, copy=False)
+    return clean_depth(depth if per_m == 1 else depth / np.float32(per_m))[0]  # divided, not multiplied: the nearest float of so many mm
 
 
 def image_to_msg(array: NDArray[Any], encoding: str) -> Image:
@@ -133,17 +119,17 @@ def rigid(translation: Any, rotation: Any, name: str = "transform") -> NDArray[n
     Raises:
         WireError: NaN, infinity, or a quaternion that is not of unit length.
     """
-    t = np.array([translation.x, translation.y, translation.z], float)
-    q = np.array([rotation.w, rotation.x, rotation.y, rotation.z], float)
-    if not (np.isfinite(t).all() and np.isfinite(q).all()):
+    t = (translation.x, translation.y, translation.z)
+    q = (rotation.w, rotation.x, rotation.y, rotation.z)
+    if not all(map(math.isfinite, t + q)):
         raise WireError("not_finite", f"{name}: holds NaN or infinity")
-    if np.abs(t).max() > FAR_M:
-        raise WireError("absurd_size", f"{name}: {np.abs(t).max():.3g} m")
-    length = float(np.linalg.norm(q))
+    if max(map(abs, t)) > FAR_M:
+        raise WireError("absurd_size", f"{name}: {max(map(abs, t)):.3g} m")
+    length = math.hypot(*q)
     if abs(length - 1.0) > UNIT_TOLERANCE:
         raise WireError("not_a_unit_quaternion", f"{name}: quaternion of length {length:.3f}")
     out = np.eye(4)
-    out[:3, :3], out[:3, 3] = matrix_from_quaternion(q / length), t
+    out[:3, :3], out[:3, 3] = matrix_from_quaternion(q), t
     return out
 
 
@@ -209,7 +195,7 @@ def _masks(msg: Any, boxes: NDArray[Any], width: int, height: int) -> NDArray[np
             out[i, y0:y1, x0:x1] = True
             continue
         try:
-            out[i] = rle.decode(runs[end - count : end], boxes[i], width, height)
+            rle.decode(runs[end - count : end], boxes[i], width, height, out[i])
         except ValueError as error:
             raise WireError("bad_mask", f"detections row {i}: {error}") from None
     return out
@@ -220,25 +206,7 @@ def _masks(msg: Any, boxes: NDArray[Any], width: int, height: int) -> NDArray[np
 
 def objects_to_msg(views: Sequence[ObjectView], stamp_ns: int, frame: str, seq: int) -> TrackedObjects:
     """Views -> message."""
-    from robomem_msgs.msg import TrackedObjects
-
-    msg = TrackedObjects(seq=seq)
-    set_stamp(msg.header.stamp, stamp_ns)
-    msg.header.frame_id = frame
-    msg.labels, msg.kinds = [v.label for v in views], [v.kind for v in views]
-    msg.statuses, msg.colors = [v.status for v in views], [v.color for v in views]
-    msg.states = [dumps({k: list(s) for k, s in v.states.items()}) for v in views]
-    msg.label_probabilities = pack([v.label_probs.get(v.label, 0.0) for v in views], "f8")
-    msg.ids, msg.places = pack([v.id for v in views], "i8"), pack(or_minus_one(v.place for v in views), "i8")
-    msg.positions, msg.sizes = pack([v.position for v in views], "f8"), pack([v.size for v in views], "f8")
-    msg.yaws, msg.existences = pack([v.yaw_rad for v in views], "f8"), pack([v.existence for v in views], "f8")
-    msg.covariances = pack(np.array([v.covariance for v in views]).reshape(-1, 3, 3)[:, UPPER[0], UPPER[1]], "f8")
-    msg.first_seen_ns, msg.last_seen_ns = pack([v.first_seen_ns for v in views], "i8"), pack([v.last_seen_ns for v in views], "i8")
-    msg.last_checked_ns = pack([v.last_seen_ns for v in views], "i8")
-    msg.supports = pack([v.support for v in views], "u4")
-    nowhere = np.full(3, np.nan)
-    msg.seen_from = pack([nowhere if v.seen_from is None else v.seen_from for v in views], "f8")
-    return msg
+    return rows_to_msg([object_row(v) for v in views], stamp_ns, frame, seq)
 
 
 def objects_from_msg(msg: Any) -> list[ObjectView]:

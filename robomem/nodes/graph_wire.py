@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from operator import is_
 from typing import Any
 
 import numpy as np
@@ -29,8 +28,8 @@ class GraphDiff:
         self._relations: dict[tuple[int, str, int, int], tuple[Any, ...]] = {}
         self._stays: dict[tuple[int, int], tuple[Any, ...]] = {}
         self._aliases: dict[int, int] = {}
-        self._seen: dict[int, tuple[Node, list[Relation], list[Stay]]] = {}
         self._texts: dict[int, tuple[Node, str]] = {}
+        self._of: tuple[SceneGraph | None, int] = (None, 0)  # the graph, and its revision that was told
 
     def delta(self, graph: SceneGraph, stamp_ns: int) -> GraphDelta | None:
         """What changed since the last call, None if nothing did."""
@@ -59,33 +58,32 @@ class GraphDiff:
 
     def _changes(self, graph: SceneGraph) -> GraphDelta:
         msg = GraphDelta()
-        nodes, relations, stays = [], [], []
-        present = set()
-        for n in graph.all_nodes():
-            present.add(n.id)
-            now = (n, graph.relations_of(n.id), list(graph.stays.get(n.id, ())))
-            old = self._seen.get(n.id)
-            if old is not None and old[0] is n and _same(old[1], now[1]) and _same(old[2], now[2]):
-                continue  # all three are frozen and replaced when they change: the very same objects say nothing new
-            self._seen[n.id] = now
-            told = (n.layer, n.label, n.from_ns, n.to_ns, *np.round(n.position, 3), *np.round(n.size, 3), self._text(n))
-            if self._nodes.get(n.id) != told:
-                self._nodes[n.id] = told
+        nodes, relations, stays, gone = [], [], [], []
+        same = self._of[0] is graph
+        changed = graph.changed_since(self._of[1]) if same else sorted({*self._nodes, *(n.id for n in graph.all_nodes())})
+        self._of = (graph, graph.revision)
+        for i in changed:
+            n = None if i in graph.aliases else graph.node(i)
+            if n is None:
+                if self._nodes.pop(i, None) is not None:
+                    gone.append(i)
+                self._texts.pop(i, None)
+                continue
+            told = (n.layer, n.label, n.from_ns, n.to_ns, *np.round([*n.position, *n.size], 3).tolist(), self._text(n))
+            if self._nodes.get(i) != told:
+                self._nodes[i] = told
                 nodes.append(n)
-            relations += [r for r in now[1] if self._is_news(r)]
-            for s in now[2]:
-                said = (s.to_ns, *np.round(s.position, 3))
-                if self._stays.get((n.id, s.from_ns)) != said:
-                    self._stays[n.id, s.from_ns] = said
-                    stays.append((n.id, s))
-        gone = sorted(self._nodes.keys() - present)
-        for i in gone:
-            for kept in (self._nodes, self._seen, self._texts):
-                kept.pop(i, None)
+            relations += [r for r in graph.relations_of(i) if self._is_news(r)]
+            for s in graph.stays.get(i, ()):
+                said = (s.to_ns, *np.round(s.position, 3).tolist())
+                if self._stays.get((i, s.from_ns)) != said:
+                    self._stays[i, s.from_ns] = said
+                    stays.append((i, s))
         if gone:
-            self._relations = {k: v for k, v in self._relations.items() if k[0] in present}
-            self._stays = {k: v for k, v in self._stays.items() if k[0] in present}
-        merged = [(a, b) for a, b in sorted(graph.aliases.items()) if self._aliases.get(a) != b]
+            away = set(gone)
+            self._relations = {k: v for k, v in self._relations.items() if k[0] not in away}
+            self._stays = {k: v for k, v in self._stays.items() if k[0] not in away}
+        merged = [(a, b) for a, b in sorted(graph.aliases.items()) if self._aliases.get(a) != b] if changed else []
         self._aliases.update(merged)
         msg.removed = pack([i for i in gone if i not in graph.aliases], "i8")
         msg.merged_from, msg.merged_into = pack([a for a, _ in merged], "i8"), pack([b for _, b in merged], "i8")
@@ -115,10 +113,6 @@ class GraphDiff:
         msg.node_positions, msg.node_sizes = pack([n.position for n in nodes], "f8"), pack([n.size for n in nodes], "f8")
         msg.node_yaws, msg.node_from_ns = pack([n.yaw_rad for n in nodes], "f8"), pack([n.from_ns for n in nodes], "i8")
         msg.node_to_ns = pack(or_minus_one(n.to_ns for n in nodes), "i8")
-
-
-def _same(a: list[Any], b: list[Any]) -> bool:
-    return len(a) == len(b) and all(map(is_, a, b))
 
 
 def _put_stays(msg: Any, stays: list[tuple[int, Stay]]) -> None:

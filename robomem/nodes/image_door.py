@@ -40,13 +40,17 @@ class ImageDoor:
         self._watch = MapWatch(Frames(param("map_frame"), param("odom_frame"), self._camera), jumps, round(param("anchor_s") * NS))
         self._frozen, self._gate, self._fresh = FrozenWatch(), PoseGate(), Freshness(time.monotonic())
         self._intrinsics: Intrinsics | None = None
+        self._info: tuple[float, ...] = ()
 
     # -- messages ----------------------------------------------------------------------------------------------------
 
     def info(self, msg: Any) -> None:
         """A camera_info."""
+        if self._intrinsics is not None and self._info == (msg.width, msg.height, *msg.k):
+            return  # a driver sends the same one with every image
         try:
             self._intrinsics = camera_intrinsics(msg)
+            self._info = (msg.width, msg.height, *msg.k)
         except WireError as error:
             self._reject(error.reason, str(error))
 
@@ -110,7 +114,7 @@ class ImageDoor:
         rgb, depth = image_rgb(pair.rgb), image_depth(pair.depth)
         if depth.shape != rgb.shape[:2] or depth.shape != (k.height, k.width):
             raise WireError("sizes_differ", f"depth {depth.shape}, colour {rgb.shape[:2]} and camera_info {(k.height, k.width)} differ")
-        if np.count_nonzero(depth) < MIN_VALID_SHARE * depth.size:
+        if np.count_nonzero(depth > 0) < MIN_VALID_SHARE * depth.size:
             raise WireError("no_depth", "depth image: next to nothing is a measurement (NaN, 0 and inf are none); check the depth stream")
         found = None
         if pair.detections is not None:

@@ -47,7 +47,7 @@ class MapJumps:
         """
         old, before = self.T_map_odom, self._stamp_ns
         self.T_map_odom, self._stamp_ns = T_map_odom, stamp_ns
-        if old is None or (stamp_ns == before and np.array_equal(old, T_map_odom)):
+        if old is None or (stamp_ns >= before and (old is T_map_odom or np.array_equal(old, T_map_odom))):
             return None
         if stamp_ns < before:
             self.jumped_ns = -1  # another clock: what was before says nothing of now

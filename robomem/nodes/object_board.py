@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from operator import is_
 from typing import Any
 
 import numpy as np
 
 from robomem.belief.motion import unseen_minutes
-from robomem.scene_graph.graph import Relation
+from robomem.nodes.object_rows import ObjectRow, object_row
 from robomem.scene_graph.world_model import WorldModel
 from robomem.types import ObjectView
 
@@ -17,13 +16,14 @@ HOT = ("mean", "cov", "size", "yaw", "odds")  # arrays of the track table that a
 
 
 class ObjectBoard:
-    """Follows one world model and gives what `WorldModel.objects` gives, for a fifth of the time."""
+    """Follows one world model and gives what `WorldModel.objects` gives, for a tenth of the time; also as rows for the wire."""
 
     def __init__(self) -> None:
         self._views: dict[int, ObjectView] = {}
+        self._rows: dict[int, ObjectRow] = {}
         self._cold: dict[int, tuple[Any, ...]] = {}
-        self._relations: dict[int, list[Relation]] = {}
         self._hot: dict[str, np.ndarray] = {}
+        self._revision = -1
 
     def views(self, world: WorldModel, changed: Collection[int]) -> list[ObjectView]:
         """Every track, oldest id first.
@@ -31,23 +31,31 @@ class ObjectBoard:
         Args:
             changed: ids of which something is new that neither the table, nor status, label or sightings show (states, colours).
         """
-        tracks, moved = world.tracker.tracks, self._moved(world)
+        self.update(world, changed)
+        return [self._views[i] for i in sorted(self._views)]
+
+    def rows(self) -> list[ObjectRow]:
+        """Every track as of the last `update`, oldest id first."""
+        return [self._rows[i] for i in sorted(self._rows)]
+
+    def rows_of(self, ids: Collection[int]) -> list[ObjectRow]:
+        """Those of some ids that are tracks, in the order given."""
+        return [self._rows[i] for i in ids if i in self._rows]
+
+    def update(self, world: WorldModel, changed: Collection[int]) -> None:
+        """Make anew what changed; see `views`."""
+        tracks, moved = world.tracker.tracks, self._moved(world).tolist()
+        related = {*changed, *world.graph.changed_since(self._revision)}  # who holds it shows in its place
+        self._revision, now_ns = world.graph.revision, world.tracker.stamp_ns
         for i in self._views.keys() - tracks.keys():
-            del self._views[i], self._cold[i], self._relations[i]
-        out = []
-        for i in sorted(tracks):
-            t = tracks[i]
-            unseen = unseen_minutes(world.tracker.stamp_ns - t.last_seen_ns)
+            del self._views[i], self._cold[i], self._rows[i]
+        for i, t in tracks.items():
+            unseen = unseen_minutes(now_ns - t.last_seen_ns)
             cold = (t.row, t.status, t.kind, t.last_seen_ns, t.support, t.hits, unseen)
-            held_by = world.graph.relations_of(i)
-            old = self._relations.get(i)
-            same = old is not None and len(old) == len(held_by) and all(map(is_, old, held_by))  # relations are replaced, not changed
-            if not same or moved[t.row] or i in changed or self._cold[i] != cold:
+            if moved[t.row] or i in related or self._cold.get(i) != cold:
                 view = world.object(i)
                 assert view is not None
-                self._views[i], self._cold[i], self._relations[i] = view, cold, held_by
-            out.append(self._views[i])
-        return out
+                self._views[i], self._rows[i], self._cold[i] = view, object_row(view), cold
 
     def _moved(self, world: WorldModel) -> np.ndarray:
         """Bool[capacity]: rows of the table that are not as they were."""

@@ -11,6 +11,7 @@ from robomem_msgs.msg import GraphDelta
 from robomem_msgs.srv import WriteBatch
 
 from robomem.nodes.conversions import events_to_msg, objects_to_msg, observations_to_msg
+from robomem.nodes.object_rows import ObjectRow, object_row, rows_to_msg
 from robomem.scene_graph.world_model import FrameResult
 from robomem.types import ObjectView
 
@@ -70,14 +71,18 @@ class Outbox:
             raise OutOfIds("the memory node has given no more ids; is it running?")
         return self._blocks.pop(0)
 
-    def put(self, result: FrameResult, views: Sequence[ObjectView], graph: GraphDelta | None) -> None:
-        """Queue one frame's news."""
+    def put(self, result: FrameResult, objects: Sequence[ObjectRow], graph: GraphDelta | None) -> None:
+        """Queue one frame's news: what it brought, the objects that changed, what changed in the graph."""
         self._seq += 1
         request = WriteBatch.Request(session=self._session, seq=self._seq, stamp_ns=int(result.stamp_ns))
         request.events = events_to_msg(result.events)
         request.observations = observations_to_msg(result.observations, result.observation_ids, result.object_ids)
-        request.objects = objects_to_msg(views, result.stamp_ns, "map", 0)
-        request.graph = graph or GraphDelta()
+        if self._seq == 1:  # the memory follows no graph of this session yet: it begins with the whole
+            request.graph, views = self._whole()
+            objects = [object_row(v) for v in views]
+        else:
+            request.graph = graph or GraphDelta()
+        request.objects = rows_to_msg(objects, result.stamp_ns, "map", 0)
         self._waiting.append(request)
         if len(self._waiting) > KEPT:
             self._waiting.popleft()

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
-
-import numpy as np
 
 from robomem.clock import ClockWatch
 from robomem.geometry import Float
@@ -166,7 +165,7 @@ class Freshness:
         """An image came."""
         if self.any:
             self._gaps.append(now_s - self._last_s)
-            self._period_s = min(max(float(np.median(self._gaps)), 0.1), 2.0)
+            self._period_s = min(max(median(self._gaps), 0.1), 2.0)
         self._last_s, self.any = now_s, True
 
     def trouble(self, now_s: float) -> str:

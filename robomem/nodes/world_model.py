@@ -25,6 +25,7 @@ from robomem.nodes.graph_wire import GraphDiff
 from robomem.nodes.image_door import ImageDoor
 from robomem.nodes.markers import markers
 from robomem.nodes.object_board import ObjectBoard
+from robomem.nodes.object_rows import rows_to_msg
 from robomem.nodes.outbox import Outbox, OutOfIds
 from robomem.nodes.tf_listener import listen
 from robomem.nodes.wire import NS, pack
@@ -191,13 +192,13 @@ class WorldModelNode(RobomemNode):
         result = world.step(frame, found)
         ids = dict.fromkeys((*result.changed, *sorted(self._told_of), *(e.object_id for e in result.events)))
         self._told_of.clear()
-        views = [v for i in ids if (v := world.object(i)) is not None]
+        self._board.update(world, ids)
         delta = self._diff.delta(world.graph, frame.stamp_ns)
         if delta is not None:
             self._delta.publish(delta)
-        everything = self._board.views(world, ids)
-        self._objects.publish(objects_to_msg(everything, frame.stamp_ns, self.param("map_frame"), self._diff.seq))
-        self._outbox.put(result, views, delta)
+        everything = self._board.rows()
+        self._objects.publish(rows_to_msg(everything, frame.stamp_ns, self.param("map_frame"), self._diff.seq))
+        self._outbox.put(result, self._board.rows_of(dict.fromkeys(map(world.tracker.resolve, ids))), delta)
         if self._recording is not None:
             self._recording.frame(frame, found, result, world)
         self.told = {"objects": str(len(everything)), "unacknowledged": str(self._outbox.pending)}

@@ -13,6 +13,14 @@ from robomem.geometry import is_rigid
 MIN_VALID_SHARE = 0.02  # below this a depth image says nothing about anything
 
 
+def clean_depth(depth_m: NDArray[np.floating]) -> tuple[NDArray[np.float32], int]:
+    """A copy Float32[h, w] in which what is no measurement (NaN, infinity, zero and below) is 0, never "far"; and how many are one."""
+    from robomem.perception.kernels_image import measured  # here: `import robomem` does without the compiler
+
+    out, kept = measured(np.ascontiguousarray(depth_m, np.float32).ravel())
+    return out.reshape(depth_m.shape), int(kept)
+
+
 @dataclass(frozen=True)
 class Intrinsics:
     """Pinhole camera: focal lengths and principal point in pixels, image size in pixels."""
@@ -77,8 +85,8 @@ class RgbdFrame:
             raise InvalidInputError(f"{who}: T_map_camera must be a finite rigid 4x4 transform; is the localiser running?")
         if int(self.stamp_ns) < 0:
             raise InvalidInputError(f"{who}: stamp_ns must be >= 0, got {self.stamp_ns}")
-        clean = np.where(np.isfinite(depth) & (depth > 0), depth, 0.0).astype(np.float32)
-        if np.count_nonzero(clean) < MIN_VALID_SHARE * clean.size:
+        clean, valid = clean_depth(depth)
+        if valid < MIN_VALID_SHARE * clean.size:
             raise InvalidInputError(
                 f"{who}: less than {MIN_VALID_SHARE:.0%} of the depth image is a measurement "
                 "(NaN, 0 and inf are none); check the depth stream"

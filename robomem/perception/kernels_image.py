@@ -11,6 +11,19 @@ Bool = NDArray[np.bool_]
 
 
 @njit(cache=True)
+def measured(depth: Float32) -> tuple[Float32, int]:
+    """A copy of Float32[n] that keeps what lies between zero and infinity, 0 for the rest; and how many it kept."""
+    out = np.empty(depth.size, np.float32)
+    kept = 0
+    for i in range(depth.size):
+        z = depth[i]
+        ok = (z > np.float32(0)) & (z < np.float32(np.inf))  # without a branch the loop runs on eight pixels at a time; false for NaN
+        out[i] = z if ok else np.float32(0)
+        kept += ok
+    return out, kept
+
+
+@njit(cache=True)
 def deproject(mask: Bool, depth: Float32, x: Float32, y: Float32, T: NDArray[np.float64]) -> NDArray[np.float64]:
     """Points Float64[n, 3], in the frame `T` leads to, of the pixels under Bool[h, w].
 

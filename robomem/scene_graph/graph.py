@@ -66,6 +66,8 @@ class SceneGraph:
         self._members: dict[int, set[int]] = defaultdict(set)  # object -> subjects
         self.stays: dict[int, list[Stay]] = defaultdict(list)
         self.aliases: dict[int, int] = {}
+        self.revision = 0  # grows with every change
+        self._changes: dict[int, int] = {}  # node -> revision of its newest change, the newest last
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
@@ -93,6 +95,15 @@ class SceneGraph:
     def all_nodes(self) -> list[Node]:
         """Every node ever, by id."""
         return [self._nodes[i] for i in sorted(self._nodes)]
+
+    def changed_since(self, revision: int) -> list[int]:
+        """Ids of nodes that changed after a revision (themselves, their relations or stays; also those that are no more). O(changes)."""
+        out = []
+        for i in reversed(self._changes):
+            if self._changes[i] <= revision:
+                break
+            out.append(i)
+        return sorted(out)
 
     def _present(self, n: Node, at_ns: int) -> bool:
         stays = self.stays.get(n.id)
@@ -190,9 +201,16 @@ class SceneGraph:
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
+    def touch(self, node_id: int) -> None:
+        """Note that something of a node changed: for who writes to `stays` directly."""
+        self.revision += 1
+        self._changes.pop(node_id, None)
+        self._changes[node_id] = self.revision
+
     def put(self, node: Node) -> None:
         """Add a node or replace the one with its id."""
         self._nodes[node.id] = node
+        self.touch(node.id)
 
     def relate(self, subject: int, predicate: str, object: int, probability: float, from_ns: int) -> None:
         """Open a relation, or refresh its probability if it already holds."""
@@ -200,6 +218,7 @@ class SceneGraph:
         for i, r in enumerate(rows):
             if r.to_ns is None and r.predicate == predicate and r.object == object:
                 rows[i] = dataclasses.replace(r, probability=probability)
+                self.touch(subject)
                 return
         self.add_relation(Relation(subject, predicate, object, probability, from_ns))
 
@@ -207,6 +226,7 @@ class SceneGraph:
         """Append a relation as it is, past or present."""
         self._relations[relation.subject].append(relation)
         self._members[relation.object].add(relation.subject)
+        self.touch(relation.subject)
 
     def set_relation(self, relation: Relation) -> None:
         """Add a relation as it is, or replace the one that began at the same time between the same two."""
@@ -214,12 +234,14 @@ class SceneGraph:
         for i, r in enumerate(rows):
             if (r.predicate, r.object, r.from_ns) == (relation.predicate, relation.object, relation.from_ns):
                 rows[i] = relation
+                self.touch(relation.subject)
                 return
         self.add_relation(relation)
 
     def set_stay(self, node_id: int, stay: Stay) -> None:
         """Add a stay as it is, or replace the one that began at the same time; they stay in time order."""
         self.stays[node_id] = sorted([s for s in self.stays[node_id] if s.from_ns != stay.from_ns] + [stay], key=lambda s: s.from_ns)
+        self.touch(node_id)
 
     def end(self, subject: int, stamp_ns: int, predicates: tuple[str, ...] | None = None, keep: int | None = None) -> None:
         """Close the open relations of a subject (of these predicates, except to `keep`)."""
@@ -227,24 +249,28 @@ class SceneGraph:
         for i, r in enumerate(rows):
             if r.to_ns is None and (predicates is None or r.predicate in predicates) and r.object != keep:
                 rows[i] = dataclasses.replace(r, to_ns=stamp_ns)
+                self.touch(subject)
 
     def begin_stay(self, node_id: int, stamp_ns: int, position: NDArray[np.float64]) -> None:
         """The node stands at `position` (m) from now on; a stay still open ends."""
         self.end_stay(node_id, stamp_ns)
         self.stays[node_id].append(Stay(stamp_ns, None, np.asarray(position, float).copy()))
         self._set_to(node_id, None)
+        self.touch(node_id)
 
     def refine_stay(self, node_id: int, position: NDArray[np.float64]) -> None:
         """A better estimate (m) of where the present stay is."""
         stays = self.stays.get(node_id)
         if stays and stays[-1].to_ns is None:
             stays[-1] = dataclasses.replace(stays[-1], position=np.asarray(position, float).copy())
+            self.touch(node_id)
 
     def end_stay(self, node_id: int, stamp_ns: int) -> None:
         """The node is no longer where it stood."""
         stays = self.stays.get(node_id)
         if stays and stays[-1].to_ns is None:
             stays[-1] = dataclasses.replace(stays[-1], to_ns=stamp_ns)
+            self.touch(node_id)
 
     def gone(self, node_id: int, stamp_ns: int) -> None:
         """End a node's stay, relations and presence."""
@@ -256,6 +282,7 @@ class SceneGraph:
         n = self._nodes.get(node_id)
         if n is not None and n.to_ns != to_ns:
             self._nodes[node_id] = dataclasses.replace(n, to_ns=to_ns)
+            self.touch(node_id)
 
     def alias(self, absorbed: int, into: int, stamp_ns: int) -> None:
         """`absorbed` is the same as `into` from now on; what it held is held by `into`."""
@@ -266,6 +293,7 @@ class SceneGraph:
         self._relations.pop(absorbed, None)
         self.stays.pop(absorbed, None)
         self.aliases[absorbed] = into
+        self.touch(absorbed)
 
     def forget(self, ids: set[int]) -> None:
         """Remove nodes, their relations, stays and aliases without a trace."""
@@ -274,8 +302,12 @@ class SceneGraph:
             self._relations.pop(i, None)
             self._members.pop(i, None)
             self.stays.pop(i, None)
+            self.touch(i)
         for s in list(self._relations):
-            self._relations[s] = [r for r in self._relations[s] if r.object not in ids]
+            kept = [r for r in self._relations[s] if r.object not in ids]
+            if len(kept) < len(self._relations[s]):
+                self._relations[s] = kept
+                self.touch(s)
         self.aliases = {a: b for a, b in self.aliases.items() if a not in ids and b not in ids}
 
     # -- interchange -------------------------------------------------------------------------------------------------

@@ -62,6 +62,7 @@ def _move_nodes(world: WorldModel, correction: MapCorrection, whole: bool) -> No
         if n.id in graph.stays:
             seen_ns = track.last_seen_ns if track is not None else None
             graph.stays[n.id] = [_moved_stay(s, correction, seen_ns) for s in graph.stays[n.id]]
+            graph.touch(n.id)
 
 
 def _moved_stay(stay: Stay, correction: MapCorrection, seen_ns: int | None) -> Stay:

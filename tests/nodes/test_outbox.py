@@ -76,10 +76,21 @@ def test_batches_go_one_after_the_other(sent) -> None:
 def test_after_a_gap_the_whole_graph_goes_with_the_same_batch(sent) -> None:
     outbox, memory, _ = sent
     put(outbox)
-    memory.answer(False, "gap")
-    assert [(seq, to_seq) for seq, to_seq, _ in memory.got] == [(1, 0), (1, 7)] and outbox.pending == 1
+    put(outbox)
     memory.answer(True, leased=-1)
-    assert outbox.acknowledged == 1 and outbox.pending == 0
+    memory.answer(False, "gap")
+    assert [(seq, to_seq) for seq, to_seq, _ in memory.got] == [(1, 7), (2, 0), (2, 7)] and outbox.pending == 1
+    memory.answer(True, leased=-1)
+    assert outbox.acknowledged == 2 and outbox.pending == 0
+
+
+def test_a_session_begins_with_the_whole_graph(sent) -> None:
+    """A memory that follows no graph of this session refused its first batch as a gap, every time."""
+    outbox, memory, _ = sent
+    put(outbox)
+    memory.answer(True, leased=-1)
+    put(outbox)
+    assert [(seq, to_seq) for seq, to_seq, _ in memory.got] == [(1, 7), (2, 0)]
 
 
 @pytest.mark.parametrize("reason", ["gap", "bad_id"])

@@ -129,3 +129,23 @@ def test_at_any_time_exactly_one_stay_holds(stamps: list[int]) -> None:
     for t in range(min(stamps), 1010, 37):
         where = g.position_at(1, t)
         assert where is not None and where[0] == max(s for s in stamps if s <= t)
+
+
+def test_changes_are_told_since_a_revision() -> None:
+    graph = SceneGraph()
+    for i in (1, 2, 3):
+        graph.put(Node(i, "object", "mug", np.zeros(3), np.ones(3), 0.0, {}, 0, None))
+    before = graph.revision
+    assert graph.changed_since(before) == [] and graph.changed_since(0) == [1, 2, 3]
+    for change, ids in (
+        (lambda: graph.relate(1, "on", 2, 0.9, 5), [1]),
+        (lambda: graph.relate(1, "on", 2, 0.8, 6), [1]),
+        (lambda: graph.begin_stay(3, 7, np.zeros(3)), [3]),
+        (lambda: graph.refine_stay(3, np.ones(3)), [3]),
+        (lambda: graph.gone(3, 8), [3]),
+        (lambda: graph.forget({2}), [1, 2]),
+        (lambda: graph.alias(3, 1, 9), [3]),
+    ):
+        before = graph.revision
+        change()
+        assert graph.changed_since(before) == ids
