@@ -22,6 +22,7 @@ from robomem_sim.drift import Drift
 EPOCH_NS = 1_767_571_200 * NS_PER_S  # Monday 2026-01-05 00:00 UTC
 _HOUR_S, _DAY_S = 3600.0, 86400.0
 _FRAME_S = 0.2
+_ROOM_M = 0.9  # between the robot and a person at work
 _FIRST = 2  # tours before anything changes
 
 
@@ -40,7 +41,7 @@ class Settings:
     hours: tuple[float, ...] = (8.0, 11.5, 16.0, 20.0)
     images: int = 5
     viewpoints: int = 2
-    objects: int = 19
+    objects: int = 20
     changes: float = 1.0
 
 
@@ -108,13 +109,14 @@ class _Life:
         for pool in (self._fronts, self._others):
             if pool:
                 stops.insert(int(self._rng.integers(len(stops) + 1)), pool[int(self._rng.integers(len(pool)))])
+        watched = next(s for s in stops if any(s is h for h in self._hubs)) if number >= _FIRST and number % 3 != 1 else None
         for i, stop in enumerate(stops):
             self._wait_until(self._now_s + float(self._rng.uniform(8.0, 25.0)))  # the way there
             if late and i and not self._crowd.busy:
                 self._events += self._script.act(late.pop(), self._stamp())
             hub = any(stop is h for h in self._hubs)
-            if hub and number >= _FIRST and number % 3 == 2 and not self._crowd.busy and i < 3:
-                yield from self._watch(stop)
+            if hub and stop is watched:
+                yield from self._watch(stop, arrival=number % 3 == 0)
             yield from self._look_over(stop, hub)
         self._crowd.leave()
 
@@ -131,22 +133,30 @@ class _Life:
             self._crowd.leave()
             self._wait_until(self._now_s + float(self._rng.uniform(3.0, 6.0)))
 
-    def _watch(self, stop: Stop) -> Iterator[Step]:
-        """Somebody comes, takes a thing of this surface and carries it off, in view of the robot."""
-        on_it = [n for n in self._script.on_surfaces() if self._world.support(n) == (stop.place.piece.name, "on")]
-        name = self._script.pick(on_it)
-        if name is None:
+    def _watch(self, stop: Stop, arrival: bool) -> Iterator[Step]:
+        """Somebody takes a thing of this surface and carries it off, or brings one (`arrival`), in view of the robot."""
+        script, crowd, here = self._script, self._crowd, stop.place.piece.name
+        name = script.pick([n for n in script.on_surfaces() if (self._world.support(n) == (here, "on")) != arrival])
+        place = self._world.box(name)[0] if name and not arrival else stop.target
+        away = np.hypot(*(stop.stands - crowd.beside(place)).T)
+        if name is None or away.max() < _ROOM_M:
+            return  # nothing to take, or the robot would stand where the person has to
+        self._stand(stop.stands[int(np.argmax(away))], stop.target)
+        drop = crowd.send(name, [stop.place] if arrival else script.elsewhere(name), self._stamp())
+        if drop is None:
             return
-        self._stand(stop.stands[0], stop.target)
-        if not self._crowd.send(name, self._script.elsewhere(name), self._stamp()):
-            return
-        while self._crowd.approaching(1.4):
+        place = drop if arrival else place
+        while crowd.coming(place, 2.2 if arrival else 1.4, carrying=arrival):
             self._wait_until(self._now_s + 0.5)
+        after = 3
         for _ in range(18):
-            if not self._crowd.busy or self._crowd.away(2.6):
-                break
-            yield self._image(stop.target)
+            # Before it is taken the robot looks at the surface, then after the thing, as one does.
+            held = crowd.carried
+            yield self._image(stop.target if held is None or arrival else held)
             self._wait_until(self._now_s + 2 * _FRAME_S)
+            after -= crowd.carried is None if arrival else not crowd.within(place, 2.6)
+            if after < 0 or not crowd.busy:
+                break
 
     def _stand(self, xy: NDArray[np.float64], target: NDArray[np.float64]) -> None:
         here = xy + self._rng.normal(0.0, 0.03, 2)
@@ -155,9 +165,10 @@ class _Life:
 
     def _wait_until(self, when_s: float) -> None:
         """Let time pass: people walk, the localiser drifts."""
-        self._drift.step(when_s - self._now_s)
-        self._now_s = when_s
-        self._events += self._crowd.advance(self._stamp(), self._base[:2])
+        before_s, self._now_s = self._now_s, when_s
+        self._drift.step(when_s - before_s)
+        near = when_s - before_s < 2.0  # in longer waits the robot is on its way and in nobody's
+        self._events += self._crowd.advance(self._stamp(), self._base[:2] if near else np.full(2, np.inf))
 
     def _image(self, target: NDArray[np.float64]) -> Step:
         events, self._events = tuple(self._events), []

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from benchmarks.moved_objects.interface import Step, TrueEvent, TrueThing
 from robomem.geometry import look_at, pose2d
-from robomem.perception.frame import RgbdFrame
+from robomem.perception.frame import Intrinsics, RgbdFrame
 from robomem.perception.lifting import Lifter
-from robomem_sim.bodies import shape_specs
+from robomem_sim.bodies import BodySpec, shape_specs
 from robomem_sim.camera import FAR_M, DepthNoise, Image, head_intrinsics, render
 from robomem_sim.detector import NoisyDetector, Sight, sights
 from robomem_sim.detector_model import DetectorModel
@@ -20,7 +20,7 @@ from robomem_sim.world import OPEN_ENOUGH, World
 CLEAR_PIXELS, CLEAR_SHARE, CLEAR_M = 150, 0.7, 4.0
 MOVED_M = 0.05  # further than this from where it was seen, it has left that place
 _BEYOND_M = 0.005
-_TABLE_M = 0.1
+_NEAR_M, _LARGEST_M = 0.1, 0.3  # the camera's reach; half the diagonal of the largest thing
 
 
 class Eye:
@@ -40,7 +40,7 @@ class Eye:
         self._noise, self._rng = DepthNoise(), np.random.default_rng([0xE7E, seed])
         self._lifter = Lifter()
         self.seen_at: dict[str, tuple[NDArray[np.float64], float]] = {}
-        self._ghosts: dict[str, tuple[FastStage, int]] = {}
+        self._ghosts: dict[str, _Ghost] = {}
 
     def look(
         self,
@@ -60,11 +60,12 @@ class Eye:
         T_true = look_at([*true_base[:2], CAMERA_HEIGHT_M], target)
         T_believed = pose2d(*believed_base) @ np.linalg.inv(T_true_base) @ T_true
         image = render(self.world, T_true, self.intrinsics)
-        detections = self._detector.detect(self.world, image, T_true, self.intrinsics, stamp_ns)
+        views = sights(self.world, image, T_true, self.intrinsics)
+        detections = self._detector.detect(self.world, image, T_true, self.intrinsics, stamp_ns, views)
         # Depth drivers publish whole millimetres; so a recording of 16-bit integers loses nothing.
         depth = np.round(self._noise.apply(image.depth_m, self._rng) * 1000.0).astype(np.uint16) / np.float32(1000.0)
         frame = RgbdFrame(stamp_ns, image.rgb, depth, self.intrinsics, T_believed, "head")
-        seen = {sight.name: sight for sight, _ in sights(self.world, image, T_true, self.intrinsics)}
+        seen = {sight.name: sight for sight, _ in views}
         truth = tuple(self._thing(name, seen.get(name), T_true) for name in self.world.names)
         empty = self._empty(truth, image, T_true)
         for thing in truth:
@@ -105,20 +106,35 @@ class Eye:
 
     def _place_is_clear(self, name: str, place: NDArray[np.float64], yaw: float, image: Image, T_map_camera: NDArray[np.float64]) -> bool:
         """The thing is drawn alone where it was; what of that outline does the scene's depth pass through or beyond?"""
-        in_camera = T_map_camera[:3, :3].T @ (place - T_map_camera[:3, 3])
-        if in_camera[2] < _TABLE_M or float(np.linalg.norm(in_camera)) > CLEAR_M:
+        k, p = self.intrinsics, T_map_camera[:3, :3].T @ (place - T_map_camera[:3, 3])
+        if p[2] < _NEAR_M or float(np.linalg.norm(p)) > CLEAR_M:
+            return False
+        u, v, reach = k.fx * p[0] / p[2] + k.cx, k.fy * p[1] / p[2] + k.cy, k.fx * _LARGEST_M / p[2]
+        if not (-reach < u < k.width + reach and -reach < v < k.height + reach):
             return False
         if name not in self._ghosts:
-            specs = shape_specs(name, list(self.world.model(name).parts), "white")
-            self._ghosts[name] = (FastStage(specs), len(specs))
-        stage, count = self._ghosts[name]
-        for k in range(count):
-            stage.pose(k, place, yaw)
-        _, depth, body = stage.draw(T_map_camera, self.intrinsics, FAR_M)
-        mine = body >= 0
+            self._ghosts[name] = _Ghost(shape_specs(name, list(self.world.model(name).parts), "white"))
+        depth = self._ghosts[name].depth(place, yaw, T_map_camera, k)
+        mine = depth > 0
         pixels = int(mine.sum())
         if pixels < CLEAR_PIXELS:
             return False
         scene = image.depth_m[mine]
         through = (scene == 0) | (scene >= depth[mine] - _BEYOND_M)
         return bool(through.mean() >= CLEAR_SHARE)
+
+
+class _Ghost:
+    """A thing drawn alone."""
+
+    def __init__(self, specs: list[BodySpec]) -> None:
+        self._stage = FastStage(specs)
+        self._at: tuple[float, ...] = ()
+
+    def depth(self, place: NDArray[np.float64], yaw: float, T_map_camera: NDArray[np.float64], k: Intrinsics) -> NDArray[np.float32]:
+        """Float32[h, w] m, 0 where it is not, if its box centre were at `place`."""
+        if self._at != (at := (*place.tolist(), yaw)):
+            for i in range(len(self._stage.specs)):
+                self._stage.pose(i, place, yaw)
+            self._at = at
+        return self._stage.draw(T_map_camera, k, FAR_M)[1]

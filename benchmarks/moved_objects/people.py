@@ -41,40 +41,51 @@ class Crowd:
         """True while somebody runs an errand."""
         return self._carrier.busy
 
-    def send(self, name: str, places: Sequence[Place], now_ns: int) -> bool:
-        """Have a thing carried to the first place that has room; False if none has."""
-        before = self._world.box(name)
-        spot = self._room_for(name, places)
-        if spot is None:
-            return False
-        self._carrier.schedule_move(name, spot, now_ns)
-        self._errand, self._held = (name, before[0], now_ns), False
-        return True
+    def send(self, name: str, places: Sequence[Place], now_ns: int) -> NDArray[np.float64] | None:
+        """Have a thing carried to the first place that has room; Float64[3] where it will stand (m), None if there is none."""
+        before = self._world.box(name)[0]
+        found = self._room_for(name, places)
+        if found is None:
+            return None
+        spot, yaw, there = found
+        self._carrier.schedule_move(name, spot, now_ns, yaw)
+        self._errand, self._held = (name, before, now_ns), False
+        return there
 
-    def _room_for(self, name: str, places: Sequence[Place]) -> Spot | None:
-        """A free spot, found by standing the thing there for a moment."""
+    def _room_for(self, name: str, places: Sequence[Place]) -> tuple[Spot, float, NDArray[np.float64]] | None:
+        """A free spot, the yaw and the place in the map, found by standing the thing there for a moment."""
         world = self._world
         center, _, yaw = world.box(name)
         here = world.surface_below(center)
         if here is None or not put_on(world, name, places, self._rng):
             return None
-        there = world.surface_below(world.box(name)[0])
+        there, _, turned = world.box(name)
+        spot = world.surface_below(there)
         world.put_down(name, here[0], here[2], yaw)
-        return None if there is None else Spot(there[0], there[2])
+        return None if spot is None else (Spot(spot[0], spot[2]), turned, there)
 
-    def approaching(self, distance_m: float) -> bool:
-        """True until whoever was sent is this near to the thing, or has it, or is late."""
-        if self._errand is None or not self.busy or self._held or self._now_ns - self._errand[2] > _PATIENCE_S * NS_PER_S:
+    def beside(self, p: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Float64[2] where a person stands to reach a point, m."""
+        free = self._world.floor.centers(self._world.floor.main_part(_RADIUS_M))
+        room = next(r for r in self._world.home.rooms if r.contains(float(p[0]), float(p[1])))
+        free = free[(free[:, 0] > room.x0) & (free[:, 0] < room.x1) & (free[:, 1] > room.y0) & (free[:, 1] < room.y1)]
+        return free[int(np.argmin(np.hypot(*(free - p[:2]).T)))]
+
+    def coming(self, p: NDArray[np.float64], distance_m: float, carrying: bool) -> bool:
+        """True until whoever was sent is this near to a point (with the thing in hand, if `carrying`), or is done, or is late."""
+        if self._errand is None or not self.busy or self._now_ns - self._errand[2] > _PATIENCE_S * NS_PER_S:
             return False
-        return not self._near(distance_m)
+        return self._held != carrying if self.within(p, distance_m) else self._held <= carrying
 
-    def away(self, distance_m: float) -> bool:
-        """True once the thing was taken and carried this far."""
-        return self._held and not self._near(distance_m)
-
-    def _near(self, distance_m: float) -> bool:
+    def within(self, p: NDArray[np.float64], distance_m: float) -> bool:
+        """True while whoever was sent is this near to a point."""
         who = self._world.persons().get(_ERRAND)
-        return who is not None and self._errand is not None and float(np.hypot(*(who[0] - self._errand[1][:2]))) < distance_m
+        return who is not None and float(np.hypot(*(who[0] - p[:2]))) < distance_m
+
+    @property
+    def carried(self) -> NDArray[np.float64] | None:
+        """Float64[3] where the thing in somebody's hand is, m, or None."""
+        return self._world.box(self._errand[0])[0] if self._errand is not None and self._held else None
 
     def stroll(self, robot_xy: NDArray[np.float64], target: NDArray[np.float64], now_s: float) -> None:
         """Somebody starts to walk across what the robot looks at."""

@@ -23,6 +23,7 @@ _SAME = ("can", "book", "cup", "bottle")  # pairs of one colour from these
 _LOW = ("phone", "remote", "plate", "banana", "keyboard", "pan", "book", "tray")
 _MIDDLE = ("mug", "apple", "orange", "clock", "can", "shoe", "bowl", "toy duck")
 _HIGH = ("kettle", "laptop", "teddy bear", "plant", "box", "pot", "vase", "lamp")
+HUB_COUNT = 3
 _GAP_M = 0.03  # between neighbours, where there is room
 
 
@@ -70,7 +71,7 @@ def stock_home(seed: int, count: int, rng: np.random.Generator) -> Stocked:
 
 
 def _hubs(home: Home, rng: np.random.Generator) -> tuple[Place, ...]:
-    """Four open surfaces in three rooms or more, the larger the likelier."""
+    """Open surfaces in different rooms where there are enough, the larger the likelier."""
     options = [Place(f, s) for f in home.furniture for s in f.model.surfaces if f.label in HUBS and not s.closed]
     weight = np.array([p.surface.size[0] * p.surface.size[1] for p in options]) + 0.2
     order = [options[int(i)] for i in rng.choice(len(options), len(options), replace=False, p=weight / weight.sum())]
@@ -78,7 +79,7 @@ def _hubs(home: Home, rng: np.random.Generator) -> tuple[Place, ...]:
     for most in (1, 2):
         for place in order:
             in_room = sum(p.piece.room == place.piece.room for p in chosen)
-            if len(chosen) < 4 and place not in chosen and in_room < most:
+            if len(chosen) < HUB_COUNT and place not in chosen and in_room < most:
                 chosen.append(place)
     return tuple(chosen)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robomem.perception.frame import Intrinsics
+from robomem_sim.raster import add_depth_noise
 from robomem_sim.world import World
 
 FAR_M, RANGE_LIMIT_M = 8.0, 5.0
@@ -76,13 +77,7 @@ class DepthNoise:
         """A noisy copy of a perfect depth image Float32[h, w]; 0 where nothing was measured."""
         noise = rng.standard_normal(depth_m.shape, dtype=np.float32)
         luck = rng.random(depth_m.shape, dtype=np.float32)
-        out = depth_m + noise * (self.floor_m + self.slope_per_m * depth_m**2)
-        dx, dy = np.zeros_like(depth_m), np.zeros_like(depth_m)
-        dx[:, 1:] = np.abs(np.diff(depth_m, axis=1))
-        dy[1:] = np.abs(np.diff(depth_m, axis=0))
-        step = np.maximum(dx, dy)
-        edge = step > self.edge_m * np.maximum(depth_m, 0.5)
-        grazing = ~edge & (step > 0.035 * np.maximum(depth_m, 0.5))
-        lost = luck < self.random_loss + self.edge_loss * edge + self.grazing_loss * grazing
-        out[lost | (depth_m <= 0) | (out > self.range_m)] = 0.0
-        return np.maximum(out, 0.0)
+        model = np.array(
+            [self.floor_m, self.slope_per_m, self.edge_m, self.edge_loss, self.grazing_loss, self.random_loss, self.range_m], np.float32
+        )
+        return add_depth_noise(np.ascontiguousarray(depth_m, np.float32), noise, luck, model)

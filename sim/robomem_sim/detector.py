@@ -5,6 +5,7 @@ Everything random is keyed by the seed, the object's own name and the viewpoint,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,10 +61,22 @@ class NoisyDetector:
         self.model = model if isinstance(model, DetectorModel) else load_detector_model(model)
         self._seed = seed
 
-    def detect(self, world: World, image: Image, T_map_camera: NDArray[np.float64], intrinsics: Intrinsics, stamp_ns: int) -> Detections:
-        """Detections of one image, ordered by box. `T_map_camera` is the true pose. Cost: about 5 ms."""
+    def detect(
+        self,
+        world: World,
+        image: Image,
+        T_map_camera: NDArray[np.float64],
+        intrinsics: Intrinsics,
+        stamp_ns: int,
+        seen: Sequence[tuple[Sight, tuple[slice, slice]]] | None = None,
+    ) -> Detections:
+        """Detections of one image, ordered by box. `T_map_camera` is the true pose. Cost: about 5 ms.
+
+        Args:
+            seen: `sights` of this image, if the caller has them already.
+        """
         rows: list[_Row] = []
-        for sight, where in sights(world, image, T_map_camera, intrinsics):
+        for sight, where in sights(world, image, T_map_camera, intrinsics) if seen is None else seen:
             row = self._see(world, image, sight, where, T_map_camera, stamp_ns)
             if row is not None:
                 rows.append(row)

@@ -26,11 +26,12 @@ _CARRY = (0.30, 1.15)  # ahead and up, m
 
 @dataclass(frozen=True)
 class Errand:
-    """Carry `object_name` to `destination`, starting at `start_ns`."""
+    """Carry `object_name` to `destination`, starting at `start_ns`; set it down turned by `yaw_rad` (None: as it was carried)."""
 
     object_name: str
     destination: Spot
     start_ns: int
+    yaw_rad: float | None = None
 
 
 class Person:
@@ -49,6 +50,7 @@ class Person:
         self._waited_s, self._handled_s = 0.0, 0.0
         self._robot = np.full(2, np.inf)
         self._pause_s = 0.0
+        self._floors: dict[str, NDArray[np.float64]] = {}
         world.add_person(name)
         world.people.append(self)
 
@@ -57,8 +59,8 @@ class Person:
         """True while an errand is waiting or under way."""
         return bool(self._errands or self._todo)
 
-    def schedule_move(self, object_name: str, destination: Spot, start_ns: int) -> None:
-        """Carry an object to a spot, from `start_ns` on (simulated time).
+    def schedule_move(self, object_name: str, destination: Spot, start_ns: int, yaw_rad: float | None = None) -> None:
+        """Carry an object to a spot, from `start_ns` on (simulated time), and set it down turned by `yaw_rad` (None: as it was carried).
 
         Raises:
             InvalidInputError: no such object, or the spot is on no surface.
@@ -69,7 +71,7 @@ class Person:
             raise InvalidInputError(
                 f"Person.schedule_move: {destination.furniture} has no surface at {destination.local}; take a spot of Home.habits"
             )
-        self._errands.append(Errand(object_name, destination, int(start_ns)))
+        self._errands.append(Errand(object_name, destination, int(start_ns), yaw_rad))
         self._errands.sort(key=lambda e: e.start_ns)
 
     def advance_to(self, now_ns: int, robot_xy: NDArray[np.float64]) -> None:
@@ -107,7 +109,7 @@ class Person:
                 lambda: self._walk(self._beside(world.box(name)[0], origin[0] if origin else None)),
                 lambda: self._handle(lambda: self._grab(name), world.box(name)[0], shut),
                 lambda: self._walk(self._beside(drop, target.name)),
-                lambda: self._handle(lambda: self._drop(name, errand.destination), drop, into),
+                lambda: self._handle(lambda: self._drop(name, errand.destination, errand.yaw_rad), drop, into),
                 lambda: self._walk(np.array(world.home.entrance)),
                 self._leave,
             ]
@@ -115,11 +117,14 @@ class Person:
 
     def _beside(self, p: NDArray[np.float64], furniture: str | None) -> NDArray[np.float64]:
         """The free floor nearest to a point, in the room of that furniture."""
-        floor = self._world.floor
-        centers = floor.centers(floor.main_part(_RADIUS_M))
         room = self._world.home.piece(furniture).room if furniture else self._world.home.room_at(float(p[0]), float(p[1]))
-        box = next(r for r in self._world.home.rooms if r.name == room)
-        keep = centers[(centers[:, 0] > box.x0) & (centers[:, 0] < box.x1) & (centers[:, 1] > box.y0) & (centers[:, 1] < box.y1)]
+        if room not in self._floors:  # asked at every step of a walk
+            floor = self._world.floor
+            centers = floor.centers(floor.main_part(_RADIUS_M))
+            box = next(r for r in self._world.home.rooms if r.name == room)
+            inside = (centers[:, 0] > box.x0) & (centers[:, 0] < box.x1) & (centers[:, 1] > box.y0) & (centers[:, 1] < box.y1)
+            self._floors[room] = centers[inside]
+        keep = self._floors[room]
         return keep[int(np.argmin(((keep - p[:2]) ** 2).sum(axis=1)))]
 
     def _walk(self, goal: NDArray[np.float64]) -> bool:
@@ -196,9 +201,8 @@ class Person:
             return  # it is gone: give up and leave
         world.carry(name, self._name, *self._carry_pose())
 
-    def _drop(self, name: str, spot: Spot) -> None:
-        world = self._world
-        world.move_object(name, spot.furniture, spot.local)
+    def _drop(self, name: str, spot: Spot, yaw_rad: float | None) -> None:
+        self._world.move_object(name, spot.furniture, spot.local, yaw_rad)
 
     def _leave(self) -> bool:
         self._world.place_person(self._name, None)

@@ -35,6 +35,14 @@ def _clip_near(corners: F, out: F) -> int:
 
 
 @numba.njit(cache=True)
+def _normal(p: F, out: F) -> None:
+    """(p1 - p0) x (p2 - p0) of Float64[3, 3] into `out` Float64[3]; np.cross takes seconds to compile."""
+    for a in range(3):
+        b, c = (a + 1) % 3, (a + 2) % 3
+        out[a] = (p[1, b] - p[0, b]) * (p[2, c] - p[0, c]) - (p[1, c] - p[0, c]) * (p[2, b] - p[0, b])
+
+
+@numba.njit(cache=True)
 def _fill(u: F, v: F, n: int, plane: F, part: int, inverse_z: F, parts: I32) -> None:
     """Draw the convex polygon u, v (px, first n) whose 1 / z = plane[0] u + plane[1] v + plane[2]."""
     height, width = parts.shape
@@ -79,7 +87,7 @@ def draw_triangles(
     height, width = parts.shape
     R, t = T_camera_map[:3, :3].copy(), T_camera_map[:3, 3].copy()
     world, cam, kept, plane = np.empty((3, 3)), np.empty((3, 3)), np.empty((4, 3)), np.empty(3)
-    u, v = np.empty(4), np.empty(4)
+    u, v, normal, up = np.empty(4), np.empty(4), np.empty(3), np.empty(3)
     for i in range(len(bodies)):
         b = bodies[i]
         if not shown[b]:
@@ -92,7 +100,7 @@ def draw_triangles(
                 cam[j, a] = R[a, 0] * world[j, 0] + R[a, 1] * world[j, 1] + R[a, 2] * world[j, 2] + t[a]
         if max(cam[0, 2], cam[1, 2], cam[2, 2]) < NEAR_M:
             continue
-        normal = np.cross(cam[1] - cam[0], cam[2] - cam[0])
+        _normal(cam, normal)
         d = normal[0] * cam[0, 0] + normal[1] * cam[0, 1] + normal[2] * cam[0, 2]
         if d >= 0.0:  # it faces away
             continue
@@ -104,8 +112,10 @@ def draw_triangles(
             continue
         plane[0], plane[1] = normal[0] / (d * k[0]), normal[1] / (d * k[1])
         plane[2] = normal[2] / d - plane[0] * k[2] - plane[1] * k[3]
-        up = np.cross(world[1] - world[0], world[2] - world[0])
-        shade[i] = AMBIENT + DIFFUSE * max(0.0, (up[0] * light[0] + up[1] * light[1] + up[2] * light[2]) / np.sqrt((up**2).sum()))
+        _normal(world, up)
+        shade[i] = AMBIENT + DIFFUSE * max(
+            0.0, (up[0] * light[0] + up[1] * light[1] + up[2] * light[2]) / np.sqrt(up[0] ** 2 + up[1] ** 2 + up[2] ** 2)
+        )
         _fill(u, v, n, plane, i, inverse_z, parts)
 
 
@@ -122,3 +132,34 @@ def resolve(inverse_z: F, parts: I32, bodies: I64, colors: F, shade: F, depth: F
             depth[row, col], body[row, col] = 1.0 / inverse_z[row, col], bodies[i]
             for a in range(3):
                 rgb[row, col, a] = np.uint8(min(255.0, 255.0 * colors[bodies[i], a] * shade[i]))
+
+
+@numba.njit(cache=True)
+def add_depth_noise(depth: F32, noise: F32, luck: F32, model: F32) -> F32:
+    """Depth Float32[h, w] (m) as `camera.DepthNoise` would have it measured; 0 where nothing was.
+
+    Args:
+        noise: Float32[h, w] standard normal.  luck: Float32[h, w] uniform in 0..1.
+        model: Float32[7] floor, slope, edge step, loss at edges, at grazing angles, anywhere, and range.
+    """
+    out = np.zeros_like(depth)
+    floor, slope, edge_m, edge_loss, grazing_loss, random_loss, range_m = model
+    for i in range(depth.shape[0]):
+        for j in range(depth.shape[1]):
+            z = depth[i, j]
+            if z <= 0:
+                continue
+            step = np.float32(0.0)
+            if j > 0:
+                step = max(step, abs(z - depth[i, j - 1]))
+            if i > 0:
+                step = max(step, abs(z - depth[i - 1, j]))
+            lost = random_loss
+            if step > edge_m * max(z, np.float32(0.5)):
+                lost += edge_loss
+            elif step > np.float32(0.035) * max(z, np.float32(0.5)):
+                lost += grazing_loss
+            measured = z + noise[i, j] * (floor + slope * (z * z))
+            if luck[i, j] >= lost and 0 < measured <= range_m:
+                out[i, j] = measured
+    return out

@@ -153,13 +153,15 @@ class World:
                 f"world: {furniture} has no surface at {local}; its surfaces are at "
                 f"{[(*s.center[:2], s.center[2]) for s in piece.model.surfaces]}"
             )
+        before = self._yaw[name]
+        if yaw_rad is not None:
+            self._yaw[name] = float(yaw_rad)  # what fits depends on how it is turned
         spot = self.free_spot(name, furniture, local)
         if spot is None:
+            self._yaw[name] = before
             raise InvalidInputError(
                 f"world: no room for {name} on {furniture} at height {local[2]:.2f} m; clear it or choose another place"
             )
-        if yaw_rad is not None:
-            self._yaw[name] = float(yaw_rad)
         self._holder.pop(name, None)
         self._stand(name, piece, spot)
         return self._center[name].copy()
