@@ -18,6 +18,7 @@ from robomem.errors import InvalidInputError
 from robomem.perception.frame import RgbdFrame
 from robomem.scene_graph import grid_kernels as kernels
 from robomem.scene_graph.grid_ops import distance
+from robomem.scene_graph.grid_tiles import pack_tiles, unpack_tiles
 
 LOG = logging.getLogger("robomem.scene_graph")
 WORLD_M = 1e6  # no robot's map reaches further from its origin; beyond, a cell's number would lose its meaning
@@ -277,8 +278,8 @@ class OccupancyGrid:
             self._start_ns = int(stamp_ns) - round(self._now_s * 1e9)
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
-        """Everything needed to go on later, as arrays of plain dtypes."""
-        out = {name: layer.copy() for name, layer in self._layers.items()}
+        """Everything needed to go on later, as arrays of plain dtypes: the square metres of which something is known."""
+        out = pack_tiles(self._layers, _FILL, round(1.0 / self.cell_m))
         out["frame"] = np.array(
             [self.cell_m, *self.origin, self.max_range_m, self.max_side_m, self.forget_s, self._now_s, self._expired_s, self.max_m2]
         )
@@ -293,8 +294,14 @@ class OccupancyGrid:
             InvalidInputError: arrays are missing or their shapes disagree.
         """
         missing = [name for name in (*_LAYERS, "frame", "counters") if name not in arrays]
-        shapes = {np.shape(arrays[name])[-2:] for name in _LAYERS if name in arrays}
-        if missing or len(shapes) != 1 or any(np.shape(arrays[name])[:1] != (kernels.SLABS,) for name in _SLAB_LAYERS):
+        try:  # snapshots of before hold the layers whole
+            layers = (
+                {n: np.array(arrays[n], d) for n, d in _LAYERS.items()} if "tiles" not in arrays else unpack_tiles(arrays, _LAYERS, _FILL)
+            )
+        except (KeyError, ValueError) as error:
+            raise InvalidInputError(f"occupancy grid: not a snapshot: {error}; was it written by robomem?") from None
+        shapes = {layer.shape[-2:] for layer in layers.values()}
+        if missing or len(shapes) != 1 or any(layers[name].shape[:1] != (kernels.SLABS,) for name in _SLAB_LAYERS):
             raise InvalidInputError(
                 f"occupancy grid: not a snapshot: missing {missing}, layer shapes {sorted(shapes)}; was it written by robomem?"
             )
@@ -303,7 +310,7 @@ class OccupancyGrid:
         grid.origin = (float(frame[1]), float(frame[2]))
         grid._now_s, grid._expired_s = float(frame[6]), float(frame[7])
         grid.updates, grid._start_ns = int(counters[0]), None if counters[1] < 0 else int(counters[1])
-        grid._layers = {name: np.array(arrays[name], dtype) for name, dtype in _LAYERS.items()}
+        grid._layers = layers
         return grid
 
     def _tick(self, stamp_ns: int) -> None:

@@ -261,3 +261,30 @@ def test_update_stays_in_budget(camera: object, budget_ms: float) -> None:
             grid.update(frame)
             spent.append(time.process_time() - start)
     assert min(spent) * 1e3 < budget_ms  # the least: the machine may be busy with other tests
+
+
+def test_a_snapshot_holds_only_what_was_seen() -> None:
+    """Two looks at either end of a long map made answers of its space of ninety megabytes, a third of a second each."""
+    near, far = OccupancyGrid(), OccupancyGrid(max_side_m=120.0)
+    near.update(looking_from(0, 0))
+    far.update(looking_from(0, 0))
+    far.update(looking_from(70, 60))
+    a, b = near.snapshot(), far.snapshot()
+    assert far.shape[0] * far.shape[1] > 30 * near.shape[0] * near.shape[1]
+    assert sum(x.nbytes for x in b.values()) < 4 * sum(x.nbytes for x in a.values())
+    again = OccupancyGrid.restore(b)
+    assert again.origin == far.origin
+    assert all(np.array_equal(again._layers[name], far._layers[name]) for name in far._layers)
+
+
+def test_a_snapshot_of_before_is_read() -> None:
+    grid = seen(home_2x2(), (1.3, 3.0, 0.0), times=2)
+    whole = {k: v for k, v in grid.snapshot().items() if k in ("frame", "counters")} | grid._layers
+    assert np.array_equal(OccupancyGrid.restore(whole).free, grid.free)
+
+
+def test_a_map_of_odd_shape_comes_back() -> None:
+    grid = seen(home_2x2(), (1.3, 3.0, 0.0), times=2)
+    grid.rebase(grid.origin, lambda layer, _: layer[..., 3:-4, 5:-6].copy())
+    again = OccupancyGrid.restore(grid.snapshot())
+    assert all(np.array_equal(again._layers[name], grid._layers[name]) for name in grid._layers)

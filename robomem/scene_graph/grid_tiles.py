@@ -1,0 +1,83 @@
+"""A grid's layers as the tiles of which something is known: what was never seen is neither stored nor sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Layers = dict[str, NDArray[Any]]
+
+
+@njit(cache=True)
+def _all_fill(layer: NDArray[Any], fill: Any, r0: int, r1: int, c0: int, c1: int) -> bool:
+    for k in range(layer.shape[0]):
+        for i in range(r0, r1):
+            for j in range(c0, c1):
+                if layer[k, i, j] != fill:
+                    return False
+    return True
+
+
+@njit(cache=True)
+def _note(layer: NDArray[Any], fill: Any, side: int, known: NDArray[np.bool_]) -> None:
+    """Mark the tiles in which Any[k, rows, cols] holds anything but `fill`; those marked before are not looked at again."""
+    rows, cols = layer.shape[1:]
+    for a in range(known.shape[0]):
+        for b in range(known.shape[1]):
+            if not known[a, b]:
+                r0, c0 = a * side, b * side
+                known[a, b] = not _all_fill(layer, fill, r0, min(r0 + side, rows), c0, min(c0 + side, cols))
+
+
+def pack_tiles(layers: Mapping[str, NDArray[Any]], fill: Mapping[str, Any], side: int) -> Layers:
+    """Layers [..., rows, cols] as tiles of `side` cells.
+
+    Args:
+        fill: value of an unseen cell by layer, 0 where none is given.
+
+    Returns:
+        "shape" Int32[3]: rows, cols, side; "tiles" Int32[n, 2]: tile row and column; each layer as [..., n, side, side].
+    """
+    rows, cols = next(iter(layers.values())).shape[-2:]
+    known = np.zeros((-(-rows // side), -(-cols // side)), np.bool_)
+    for name, layer in sorted(layers.items(), key=lambda item: item[1].ndim):  # the flat ones first: they tell most tiles for least
+        _note(layer.reshape(-1, rows, cols), layer.dtype.type(fill.get(name, 0)), side, known)
+    out: Layers = {"shape": np.array([rows, cols, side], np.int32), "tiles": np.argwhere(known).astype(np.int32)}
+    for name, layer in layers.items():
+        edge = [(0, 0)] * (layer.ndim - 2) + [(0, known.shape[0] * side - rows), (0, known.shape[1] * side - cols)]
+        whole = np.pad(layer, edge, constant_values=fill.get(name, 0)) if any(b for _, b in edge) else layer
+        blocks = whole.reshape(*layer.shape[:-2], known.shape[0], side, known.shape[1], side).swapaxes(-3, -2)
+        out[name] = blocks[..., out["tiles"][:, 0], out["tiles"][:, 1], :, :]
+    return out
+
+
+def unpack_tiles(packed: Mapping[str, NDArray[Any]], names: Mapping[str, Any], fill: Mapping[str, Any]) -> Layers:
+    """The layers of `pack_tiles`.
+
+    Args:
+        names: dtype by layer.
+
+    Raises:
+        ValueError: tiles that do not fit their grid; KeyError: a layer is missing.
+    """
+    rows, cols, side = (int(v) for v in np.asarray(packed["shape"]).ravel())
+    tiles = np.asarray(packed["tiles"], np.int64).reshape(-1, 2)
+    if not (0 <= rows <= 1 << 16 and 0 <= cols <= 1 << 16 and 1 <= side <= 1 << 10):
+        raise ValueError(f"a grid of {rows} x {cols} cells in tiles of {side}")
+    across = (-(-rows // side), -(-cols // side))
+    if len(tiles) and not (tiles.min() >= 0 and (tiles < across).all()):
+        raise ValueError("a tile lies outside the grid")
+    out: Layers = {}
+    for name, dtype in names.items():
+        blocks = np.asarray(packed[name], dtype)
+        if blocks.shape[-3:] != (len(tiles), side, side):
+            raise ValueError(f"layer {name} has shape {blocks.shape}, expected {len(tiles)} tiles of {side}")
+        whole = np.full((*blocks.shape[:-3], across[0], across[1], side, side), fill.get(name, 0), dtype)
+        whole[..., tiles[:, 0], tiles[:, 1], :, :] = blocks
+        flat = whole.swapaxes(-3, -2).reshape(*blocks.shape[:-3], across[0] * side, across[1] * side)
+        out[name] = np.ascontiguousarray(flat[..., :rows, :cols])
+    return out
