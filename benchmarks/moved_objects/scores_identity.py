@@ -76,6 +76,7 @@ class AfterMoves:
     """Identity after a move, judged when the new stay ends (or the stream does).
 
     A *claim* is an id at a thing's place that stood for some thing in another stay before: the memory says "this is that one again".
+    Right if it was that thing, or one of the same label and colour: such twins nobody can tell apart.
     Precision = right claims / claims; recall = right claims / things seen again after a move.
     """
 
@@ -84,16 +85,18 @@ class AfterMoves:
     claims: int = 0
     again: int = 0
     cases: list[dict[str, Any]] = field(default_factory=list)
+    _last: Look | None = None
     _open: dict[str, tuple[int, int]] = field(default_factory=dict)  # thing -> (nth stay, id that stands for it)
     _owner: dict[int, str] = field(default_factory=dict)  # id -> thing it stood for in a stay that is over
     _began: dict[str, dict[int, str]] = field(default_factory=dict)  # thing -> owners as they were when its stay was first matched
 
     def add(self, view: Look) -> None:
         """Take one image in."""
+        self._last = view
         now = {s.thing: s for s in view.truth}
         for thing, (nth, _) in list(self._open.items()):
             if thing not in now or now[thing].nth != nth:
-                self._close(thing, view.stamp_ns)
+                self._close(thing, view)
         for thing, stay in now.items():
             held = view.about.get(thing)
             if held is None:
@@ -102,20 +105,22 @@ class AfterMoves:
                 self._began[thing] = {**self._owner, **{i: t for t, (_, i) in self._open.items() if t != thing}}
             self._open[thing] = (stay.nth, held.id)
 
-    def _close(self, thing: str, stamp_ns: int) -> None:
+    def _close(self, thing: str, view: Look) -> None:
         nth, held = self._open.pop(thing)
         owner = self._began.pop(thing, {}).get(held)
+        looks = {name: view.known.stays[name][0].looks for name in {thing, owner or thing}}
+        right = owner is not None and looks[owner] == looks[thing]
         if owner is not None:
             self.claims += 1
-            self.right += owner == thing
-            self.right_moved += owner == thing and nth > 0
+            self.right += right
+            self.right_moved += right and nth > 0
         self.again += nth > 0
-        if nth > 0 or (owner is not None and owner != thing):
-            self.cases.append({"thing": thing, "stay": nth, "id": held, "was": owner, "right": owner == thing, "until_ns": stamp_ns})
+        if nth > 0 or (owner is not None and not right):
+            self.cases.append({"thing": thing, "stay": nth, "id": held, "was": owner, "right": right, "until_ns": view.stamp_ns})
         self._owner[held] = thing
 
     def result(self) -> dict[str, Any]:
         """Counts; closes what is open."""
-        for thing in list(self._open):
-            self._close(thing, -1)
+        for thing in list(self._open) if self._last is not None else ():
+            self._close(thing, self._last)
         return {"right": self.right, "right_moved": self.right_moved, "claims": self.claims, "again": self.again, "cases": self.cases}

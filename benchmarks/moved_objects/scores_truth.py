@@ -28,6 +28,7 @@ class Stay:
         known_ns: when the place became known, None before.  last_clear_ns: last image in clear view.
         left_ns: when the thing left, None while it is there.  empty: images since in which the place was seen empty.
         absent_ns: when it became known that the thing is not here any more.
+        why: the kind of the event with which it left.
     """
 
     thing: str
@@ -47,6 +48,12 @@ class Stay:
     empty: int = 0
     absent_ns: int | None = None
     why: str = ""
+    color: str = ""
+
+    @property
+    def looks(self) -> tuple[str, str]:
+        """Label and colour: things that share both cannot be told apart."""
+        return self.label, self.color
 
     @property
     def height_m(self) -> float:
@@ -104,7 +111,7 @@ class Knowledge:
             before = self.stays.setdefault(thing.name, [])
             now = Stay(
                 thing.name, thing.label, thing.kind, np.array(thing.position, float), np.array(thing.size, float), thing.yaw,
-                len(before), self.stamp_ns,
+                len(before), self.stamp_ns, color=thing.color,
             )  # fmt: skip
             before.append(now)
             self.current[thing.name] = now

@@ -156,11 +156,19 @@ def test_staleness_runs_from_when_the_fact_could_be_known() -> None:
 )
 def test_identity_after_a_swap(ids: tuple[int, int, int, int], right: int, claims: int, again: int) -> None:
     """Two mugs change places: the ids of the first two numbers stood here and there before, those of the last two after."""
-    steps = [step(k, true("mug 1", HERE), true("mug 2", THERE)) for k in range(5)]
-    steps += [step(5 + k, true("mug 1", THERE), true("mug 2", HERE)) for k in range(5)]
+    red, blue = {"color": "red"}, {"color": "blue"}
+    steps = [step(k, true("mug 1", HERE, **red), true("mug 2", THERE, **blue)) for k in range(5)]
+    steps += [step(5 + k, true("mug 1", THERE, **red), true("mug 2", HERE, **blue)) for k in range(5)]
     script = [[says(ids[0], "mug", HERE), says(ids[1], "mug", THERE)]] * 5 + [[says(ids[2], "mug", HERE), says(ids[3], "mug", THERE)]]
     moves = score(steps, script)["moves"]
     assert (moves["right"], moves["claims"], moves["again"]) == (right, claims, again)
+
+
+def test_nobody_is_asked_to_tell_twins_apart() -> None:
+    steps = [step(k, true("mug 1", HERE), true("mug 2", THERE)) for k in range(5)]
+    steps += [step(5 + k, true("mug 1", THERE), true("mug 2", HERE)) for k in range(5)]
+    moves = score(steps, [[says(1, "mug", HERE), says(2, "mug", THERE)]])["moves"]
+    assert (moves["right"], moves["claims"]) == (2, 2)
 
 
 def test_hota_and_idf1_fall_with_a_switched_id() -> None:

@@ -54,11 +54,13 @@ def true(
     parent: str = "",
     relation: str = "on",
     size: Sequence[float] = (0.1, 0.1, 0.1),
+    color: str = "",
 ) -> TrueThing:
     """One true thing; its label is its name without the number."""
     pixels, visible, away = (400, 1.0, 2.0) if clear and present else (0, 0.0, np.inf)
     label = name.rstrip("0123456789 ")
-    return TrueThing(name, label, kind, np.array(at, float), np.array(size, float), 0.0, parent, relation, present, pixels, visible, away)
+    where, extent = np.array(at, float), np.array(size, float)
+    return TrueThing(name, label, kind, where, extent, 0.0, parent, relation, present, pixels, visible, away, color)
 
 
 def step(t_s: float, *things: TrueThing, empty: Mapping[str, bool] | None = None, events: tuple = ()) -> Step:
