@@ -45,4 +45,5 @@ def measure(folder: Path, pairs: int) -> dict[str, Any]:
         "image_p50_ms": round(float(np.median(late)), 2),
         "image_p95_ms": round(float(np.percentile(late, 95)), 2),
         "image_p95_ms_ci": bootstrap_ci(late, lambda v: float(np.percentile(v, 95))),
+        "series": {"image to the other process": late},
     }

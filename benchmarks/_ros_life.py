@@ -57,6 +57,7 @@ def cycles(folder: Path, seed: int, n: int, say: Say) -> dict[str, Any]:
         "bringup_median_s": round(float(np.median(took)), 2),
         "bringup_median_s_ci": bootstrap_ci(took, lambda v: float(np.median(v))),
         "orphans": left,
+        "series": {"bring-up": took},
     }
 
 

@@ -93,13 +93,14 @@ def measure(folder: Path, frames: int, asking_s: float, joins: int) -> dict[str,
         ear.hear(GraphSnapshot, "graph/snapshot", qos.SNAPSHOT, lambda _raw: None, raw=True)  # as a viewer does: all is paid for
         camera, log, report = stack.play(frames, "first")
         finish(camera, frames / HZ + 60.0, log)
-        figures |= _latency(json.loads(report.read_text())["stamps"], timer)
+        figures |= (latency := _latency(json.loads(report.read_text())["stamps"], timer))
         camera, log, report = stack.play(round(asking_s * HZ), "second")
         heard = len(timer.folded)
         if not until(lambda: len(timer.folded) > heard + WARM_FRAMES, 60.0):
             raise RobomemError("bench ros: the world model does not fold the second pass in")
         began, busy = time.monotonic(), cpu_s(pids["memory"])
-        figures |= _find(ear, lambda: camera.poll() is None)
+        figures |= (asked := _find(ear, lambda: camera.poll() is None))
+        figures["series"] = latency["series"] | asked["series"]
         figures["memory_busy_share"] = round((cpu_s(pids["memory"]) - busy) / (time.monotonic() - began), 3)
         finish(camera, asking_s + 60.0, log)
         figures |= _late(ear, joins)
@@ -124,6 +125,7 @@ def _latency(stamps: list[int], timer: Timer) -> dict[str, Any]:
         "graph_p50_ms_ci": bootstrap_ci(worst, _percentile(50)),
         "graph_p95_ms": round(float(np.percentile(worst, 95)), 1),
         "graph_p95_ms_ci": bootstrap_ci(worst, _percentile(95)),
+        "series": {"image to updated graph": worst},
     }
 
 
@@ -145,6 +147,7 @@ def _find(ear: Ear, goes_on: Callable[[], bool]) -> dict[str, Any]:
         "find_p50_ms": round(float(np.percentile(late, 50)), 2),
         "find_p95_ms": round(float(np.percentile(late, 95)), 2),
         "find_p95_ms_ci": bootstrap_ci(late, _percentile(95)),
+        "series": {"find, memory busy": late},
     }
 
 
