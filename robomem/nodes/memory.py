@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from robomem.nodes.base import Parameter, RobomemNode, spin  # isort: skip  sets the ROS environment before the messages load
 from robomem_msgs import srv
@@ -16,13 +13,12 @@ from robomem.errors import RobomemError
 from robomem.memory.hub import MemoryHub
 from robomem.nodes import asked
 from robomem.nodes.answers import places_to_msg, put_episodes, recall_to_msg
-from robomem.nodes.conversions import events_from_msg, events_to_msg, objects_from_msg, objects_to_msg, observations_from_msg
+from robomem.nodes.batch_desk import BatchDesk
+from robomem.nodes.conversions import events_to_msg, objects_to_msg
 from robomem.nodes.graph_wire import GraphMirror
 from robomem.nodes.wire import FAR_M, WireError, pack, unpack, words
-from robomem.scene_graph.world_model import FrameResult
 from robomem.types import Episode
 
-BLOCK = 4096
 PARAMETERS = (
     Parameter("database", "robomem.db", "file of the memory"),
     Parameter("backup_folder", "backups", "where the backup service may write"),
@@ -31,6 +27,7 @@ PARAMETERS = (
 )
 VERBS = ("Find", "WhereWas", "WhatIsIn", "Changes", "Predict", "Episodes", "AddEpisode", "Forget", "Correct", "Backup", "WriteBatch")
 INNER = ("WriteWorld", "ReadWorld")
+DESK = ("WriteBatch", *INNER)  # the world model's own
 
 
 class MemoryNode(RobomemNode):
@@ -42,10 +39,7 @@ class MemoryNode(RobomemNode):
         super().__init__("memory", PARAMETERS)
         self.hub: MemoryHub | None = None
         self._offered: list[Any] = []
-        self._mirror = GraphMirror()
-        self._forgotten: list[int] = []
-        self._told_seq = -1
-        self._erased: set[int] = set()  # ids are never used again, so what still comes of them is dropped for good
+        self._desk = BatchDesk()
 
     def open(self) -> None:
         """Open the database and offer the services."""
@@ -55,10 +49,12 @@ class MemoryNode(RobomemNode):
         assert isinstance(hub, MemoryHub)
         self.hub = hub
         self._warming = self.every(1.0, self._warm_up)  # soon, but not before a restarted node answers
-        self._mirror = GraphMirror()
+        self._desk.mirror = GraphMirror()
         for name in (*VERBS, *INNER):
             snake = "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
-            self._offered.append(self.create_service(getattr(srv, name), f"~/{snake}", self._guarded(getattr(self, snake))))
+            self._offered.append(
+                self.create_service(getattr(srv, name), f"~/{snake}", self._guarded(getattr(self._desk if name in DESK else self, snake)))
+            )
 
     def close(self) -> None:
         """Flush and let the next writer in."""
@@ -108,7 +104,7 @@ class MemoryNode(RobomemNode):
     def what_is_in(self, hub: MemoryHub, request: Any, response: Any) -> None:
         """What is on or in a place."""
         views = hub.what_is_in(asked.query(request.place, "place"), asked.time_ns(request.at_ns, "what_is_in.at_ns") or None)
-        response.objects = objects_to_msg(views, hub.now_ns(), self.param("frame"), max(self._mirror.seq, 0))
+        response.objects = objects_to_msg(views, hub.now_ns(), self.param("frame"), self._desk.seq)
 
     def changes(self, hub: MemoryHub, request: Any, response: Any) -> None:
         """Events in time order."""
@@ -145,9 +141,7 @@ class MemoryNode(RobomemNode):
             raise RobomemError(f"forget: {request.query!r} fits several; give an id, or all_matching: true")
         done = hub.forget(label=recall.label) if request.all_matching else hub.forget(id=recall.id)
         response.ids = pack(done.ids, "i8")
-        self._forgotten += list(done.ids)
-        self._erased |= set(done.ids)
-        self._told_seq = -1
+        self._desk.forgotten(list(done.ids))
 
     def correct(self, hub: MemoryHub, request: Any, response: Any) -> None:
         """A person says what or where something is."""
@@ -162,60 +156,6 @@ class MemoryNode(RobomemNode):
         folder.mkdir(parents=True, exist_ok=True)
         hub.backup(folder / name)
         response.path = str(folder / name)
-
-    # -- the world model's own ---------------------------------------------------------------------------------------
-
-    def write_batch(self, hub: MemoryHub, request: Any, response: Any) -> None:
-        """One image's news; a repeated batch is acknowledged and not written again."""
-        session, seq = int(request.session), int(request.seq)
-        last_session, _, last_seq = hub.last_batch.partition(":")
-        if last_session != str(session) or seq > int(last_seq):
-            self._absorb(hub, request, f"{session}:{seq}")
-        if self._forgotten and 0 <= self._told_seq < seq:
-            self._forgotten = []  # the sender has asked again, so it has read the answer that told it
-        response.seq, response.forgotten = seq, pack(self._forgotten, "i8")
-        self._told_seq = seq if self._forgotten else -1
-        response.leased = hub.lease_ids(BLOCK) if request.lease else -1
-
-    def _absorb(self, hub: MemoryHub, request: Any, name: str) -> None:
-        asked.time_ns(request.stamp_ns, "write_batch.stamp_ns")
-        found, ids, object_ids = observations_from_msg(request.observations)
-        told, happened = objects_from_msg(request.objects), events_from_msg(request.events)
-        delta = request.graph  # after all else was found to be sound: a refused batch leaves the mirror as it was
-        if delta.to_seq:
-            if delta.from_seq == delta.to_seq:
-                self._mirror.reset(delta)
-            else:
-                self._mirror.apply(delta)
-        elif self._mirror.session != int(request.session):
-            raise WireError("gap", "write_batch: the graph of this session was never sent")
-        views = [v for v in told if v.id not in self._erased]
-        events = tuple(e for e in happened if e.object_id not in self._erased)
-        if self._erased:
-            self._mirror.graph.forget(self._erased)
-            object_ids = np.where(np.isin(object_ids, list(self._erased)), -1, object_ids)
-        result = FrameResult(int(request.stamp_ns), events, found, ids, object_ids, tuple(v.id for v in views), {})
-        hub.absorb(result, views, self._mirror.graph, name)
-
-    def write_world(self, hub: MemoryHub, request: Any, response: Any) -> None:
-        """Keep the world model's state, unless something in it is to be forgotten first."""
-        if self._forgotten:
-            raise WireError("forget_first", "write_world: the sender has not dropped yet what was forgotten")
-        arrays = asked.archive(request.npz, "write_world")
-        asked.rates(request.move_rates)
-        if not hub.knows_map(arrays):
-            raise WireError("correction_first", "write_world: its map was corrected, and the batch that says so is still on the way")
-        hub.keep_world(arrays, request.move_rates, int(request.stamp_ns), self._mirror.graph)
-
-    def read_world(self, hub: MemoryHub, request: Any, response: Any) -> None:
-        """What the world model resumes from."""
-        arrays, _ = hub.resume()
-        response.leased = hub.lease_ids(BLOCK)
-        if arrays:
-            out = io.BytesIO()
-            np.savez(out, **arrays)  # type: ignore[arg-type]
-            response.npz = pack(np.frombuffer(out.getvalue(), np.uint8), "u1")
-        self._mirror = GraphMirror()
 
 
 def main() -> int:

@@ -34,7 +34,6 @@ from robomem.ids import IdAllocator  # noqa: E402
 from robomem.nodes import memory as memory_node  # noqa: E402
 from robomem.nodes.conversions import detections_to_msg, events_to_msg, info_to_msg, objects_to_msg, observations_to_msg  # noqa: E402
 from robomem.nodes.graph_wire import GraphDiff  # noqa: E402
-from robomem.nodes.object_board import ObjectBoard  # noqa: E402
 from robomem.nodes.planner import PlannerNode  # noqa: E402
 from robomem.nodes.tf_listener import transform_msg  # noqa: E402
 from robomem.nodes.wire import pack, set_stamp  # noqa: E402
@@ -111,7 +110,8 @@ class Memory:
         return batch
 
     def handle(self, name: str, request: Any) -> bool:
-        response = self.node._guarded(getattr(self.node, snake(name)))(request, getattr(srv, name).Response())
+        verb = getattr(self.node._desk if name in memory_node.DESK else self.node, snake(name))
+        response = self.node._guarded(verb)(request, getattr(srv, name).Response())
         return bool(response.ok)
 
     def samples(self) -> dict[str, Callable[[], Any]]:
@@ -150,7 +150,7 @@ class World:
         self.node = WorldModelNode()
         self.node.trigger_configure()
         self.node.trigger_activate()
-        self.node.world, self.node._board = WorldModel(RobomemConfig(), IdAllocator(), np.random.default_rng(0)), ObjectBoard()
+        self.node.world = WorldModel(RobomemConfig(), IdAllocator(), np.random.default_rng(0))
         self.scene, self.stamp, self.k = kitchen(item("mug", 1.9, 0.2)), 1000 * S, 0
         eyes = [(0.8, 0.9 - 0.1 * k, 1.35) for k in range(18)]
         self.views = [self.scene.render(look_at(eye, (2.0, 0.0, 0.75)), 0, SMALL) for eye in eyes]
