@@ -53,6 +53,14 @@ def view_cell(camera_xyz: Float, object_xyz: Float, cell_m: float, cell_rad: flo
     return bearing, math.floor(math.atan2(d[2], flat) / cell_rad), math.floor(math.hypot(flat, d[2]) / (2 * cell_m))
 
 
+def view_cells(camera_xyz: Float, objects_xyz: Float, cell_m: float, cell_rad: float) -> list[ViewCell]:
+    """`view_cell` of many objects Float64[n, 3] (m) at once."""
+    d = np.asarray(camera_xyz, float) - np.asarray(objects_xyz, float)
+    flat = np.hypot(d[:, 0], d[:, 1])
+    steps = (np.arctan2(d[:, 1], d[:, 0]) / cell_rad, np.arctan2(d[:, 2], flat) / cell_rad, np.hypot(flat, d[:, 2]) / (2 * cell_m))
+    return list(zip(*(np.floor(v).astype(np.int64).tolist() for v in steps), strict=True))
+
+
 @dataclass
 class Evidence:
     """What each viewpoint has already said about one track."""

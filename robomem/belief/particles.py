@@ -122,6 +122,54 @@ def weighted_mean_cov(particles: F32, log_weights: F32) -> tuple[NDArray[np.floa
 
 
 @njit(cache=True)
+def observe_clouds(
+    positions: F32,
+    log_weights: F32,
+    rows: NDArray[np.int64],
+    z: NDArray[np.float64],
+    cov: NDArray[np.float64],
+    inflate: NDArray[np.float64],
+    fresh: F32,
+    uniforms: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    spread: NDArray[np.float64],
+) -> None:  # pragma: no cover - compiled
+    """Fold one position measurement into each of n clouds, in place: reset a share, weigh, resample if starved, mean and covariance.
+
+    A share of each cloud is drawn from the observation itself (sensor resetting, Lenser and Veloso 2000): a thing nudged within the
+    gate is followed, instead of starving the filter. Resampling is systematic, when the effective sample size is under P/2.
+
+    Args:
+        positions: Float32[N, P, 3] of all tracks, m.  log_weights: Float32[N, P].  rows: Int64[n] which to treat.
+        z: Float64[n, 3] observed centres, m.  cov: Float64[n, 3, 3] their covariances, m^2.
+        inflate: Float64[n] factor on the covariance when weighing (frames of one viewpoint share their error).
+        fresh: Float32[n, k, 3] standard normals for the k particles drawn anew.  uniforms: Float64[n] in [0, 1).
+        mean, spread: Float64[N, 3] and Float64[N, 3, 3], written at `rows`.
+    """
+    count = positions.shape[1]
+    k = fresh.shape[1]
+    for i in range(rows.shape[0]):
+        r = rows[i]
+        root = np.linalg.cholesky(cov[i] + np.eye(3) * 1e-6)
+        order = np.argsort(log_weights[r], kind="mergesort")
+        for q in range(k):
+            p = order[q]
+            for a in range(3):
+                value = z[i, a]
+                for b in range(a + 1):
+                    value += root[a, b] * fresh[i, q, b]
+                positions[r, p, a] = value
+            log_weights[r, p] = -math.log(count) - 1.5
+        precision = np.linalg.inv(cov[i] * inflate[i]).astype(np.float32)
+        weighed = weigh_position(positions[r], normalise_log_weights(log_weights[r]), z[i].astype(np.float32), precision)
+        if effective_sample_size(weighed) < count / 2:
+            positions[r] = positions[r][systematic_resample(weighed, uniforms[i])]
+            weighed[:] = -math.log(count)
+        log_weights[r] = weighed
+        mean[r], spread[r] = weighted_mean_cov(positions[r], weighed)
+
+
+@njit(cache=True)
 def look_through(
     particles: F32, shape: F32, R: F32, t: F32, intrinsics: F32, depth: F32, margin: float, thickness: float, stride: int
 ) -> F32:  # pragma: no cover - compiled

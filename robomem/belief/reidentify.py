@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from robomem.belief.association import similarity
-from robomem.belief.track import Track
+from robomem.belief.track import Track, TrackTable
 from robomem.geometry import box_iou, footprint, overlap_area
 from robomem.perception.appearance import colors_agree
 
@@ -96,21 +96,30 @@ def absorb(tracker: Tracker, keep: Track, twin: Track, take_place: bool) -> None
 def duplicate_pairs(tracker: Tracker, tracks: list[Track]) -> Iterator[tuple[Track, Track]]:
     """Pairs (older, younger) that stand in one place and could bear one name: two views of one thing."""
     table = tracker.table
-    for i, a in enumerate(tracks):
-        for b in tracks[i + 1 :]:
-            if a.kind != b.kind or a.kind == "agent":
-                continue
-            pa, pb = a.table_box(table), b.table_box(table)
-            apart = float(np.linalg.norm(pa[0] - pb[0]))
-            if apart > 0.5 * float(np.linalg.norm(pa[1]) + np.linalg.norm(pb[1])):
-                continue
-            related = tracker.ontology.related(a.labels.best(), b.labels.best())
-            iou = box_iou(*pa, *pb)
-            small = a.kind == "object" and apart < 0.35 * float(max(pa[1].max(), pb[1].max()))
-            # Two things of one name do not stand inside each other: a fragment seen from one side belongs to the whole.
-            fragment = a.labels.best() == b.labels.best() and _shared_floor(pa, pb) > FRAGMENT
-            if (related and (iou > 0.25 or small)) or fragment or iou > 0.6:
-                yield (a, b) if (a.confirmed_once, -a.first_seen_ns, -a.id) >= (b.confirmed_once, -b.first_seen_ns, -b.id) else (b, a)
+    for i, j in _close_pairs(table, tracks):
+        a, b = tracks[i], tracks[j]
+        if a.id not in tracker.tracks or b.id not in tracker.tracks:
+            continue  # merged a moment ago
+        pa, pb = a.table_box(table), b.table_box(table)
+        apart = float(np.linalg.norm(pa[0] - pb[0]))
+        related = tracker.ontology.related(a.labels.best(), b.labels.best())
+        iou = box_iou(*pa, *pb)
+        small = a.kind == "object" and apart < 0.35 * float(max(pa[1].max(), pb[1].max()))
+        # Two things of one name do not stand inside each other: a fragment seen from one side belongs to the whole.
+        fragment = a.labels.best() == b.labels.best() and _shared_floor(pa, pb) > FRAGMENT
+        if (related and (iou > 0.25 or small)) or fragment or iou > 0.6:
+            yield (a, b) if (a.confirmed_once, -a.first_seen_ns, -a.id) >= (b.confirmed_once, -b.first_seen_ns, -b.id) else (b, a)
+
+
+def _close_pairs(table: TrackTable, tracks: list[Track]) -> list[tuple[int, int]]:
+    """Index pairs (i < j) of one kind, people left out, whose boxes could touch."""
+    rows = np.array([t.row for t in tracks], np.int64)
+    kind = np.array([t.kind for t in tracks])
+    mean, reach = table.mean[rows], np.linalg.norm(table.size[rows], axis=1)
+    apart = np.linalg.norm(mean[:, None] - mean[None], axis=2)
+    close = (apart <= 0.5 * (reach[:, None] + reach)) & (kind[:, None] == kind) & (kind != "agent")
+    i, j = np.nonzero(np.triu(close, 1))
+    return list(zip(i.tolist(), j.tolist(), strict=True))
 
 
 def _shared_floor(a: tuple[np.ndarray, np.ndarray, float], b: tuple[np.ndarray, np.ndarray, float]) -> float:

@@ -13,6 +13,7 @@ from robomem.belief.labels import LabelBelief
 from robomem.types import Status
 
 SAMPLES = 24  # surface samples kept per track
+MAX_EMBEDDING_WEIGHT = 20.0  # sightings; what a thing looks like stays open to change
 
 
 @dataclass
@@ -72,7 +73,7 @@ class Track:
             return
         mean = self.embedding * self.embedding_weight + vector * weight
         self.embedding = (mean / max(float(np.linalg.norm(mean)), 1e-9)).astype(np.float32)
-        self.embedding_weight = min(self.embedding_weight + weight, 20.0)
+        self.embedding_weight = min(self.embedding_weight + weight, MAX_EMBEDDING_WEIGHT)
 
 
 class TrackTable:

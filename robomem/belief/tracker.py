@@ -148,8 +148,7 @@ class Tracker:
         obs = update.relabel(obs, labels)
         pairs = assign(cost_matrix(near, self.table, obs, kinds, self.config.gate_m))
         taken = {j for _, j in pairs}
-        for i, j in pairs:
-            self._hit(near[i], obs, j, viewer, dt_s, changes)
+        self._hits([(near[i], j) for i, j in pairs], obs, viewer, dt_s, changes)
         matched = {near[i].id for i, _ in pairs}
         for track in near:
             if track.id not in matched and track.status != "held":
@@ -190,8 +189,7 @@ class Tracker:
             if t.kind == "agent":
                 motion.walk(self.table.positions[t.row], t.velocity, dt_s, self.noise)
                 self.table.mean[t.row] = self.table.positions[t.row].mean(axis=0)
-            elif t.confirmed_once and t.status != "held":
-                update.age(self, t)
+        update.age(self, [t for t in tracks if t.kind != "agent" and t.confirmed_once and t.status != "held"])
 
     def _kind(self, obs: Observations, j: int) -> str:
         label = obs.labels[j]
@@ -201,14 +199,21 @@ class Tracker:
 
     # -- evidence ----------------------------------------------------------------------------------------------------
 
-    def _hit(self, track: Track, obs: Observations, j: int, viewer: Viewer, dt_s: float, changes: Changes) -> None:
-        changes.object_ids[j] = track.id
-        changes.touched.add(track.id)
-        before = self.table.mean[track.row].copy()
-        was = track.status
-        changes.states += update.hit(self, track, obs, j, viewer.camera)
-        if track.kind == "agent":
-            track.velocity = motion.velocity_update(track.velocity, self.table.mean[track.row] - before, dt_s)
+    def _hits(self, pairs: list[tuple[Track, int]], obs: Observations, viewer: Viewer, dt_s: float, changes: Changes) -> None:
+        if not pairs:
+            return
+        before = [(track, track.status, self.table.mean[track.row].copy() if track.kind == "agent" else None) for track, _ in pairs]
+        for states in update.hits(self, pairs, obs, viewer.camera):
+            changes.states += states
+        for (track, was, stood), (_, j) in zip(before, pairs, strict=True):
+            changes.object_ids[j] = track.id
+            changes.touched.add(track.id)
+            self._after_hit(track, was, stood, dt_s, changes)
+
+    def _after_hit(self, track: Track, was: Status, stood: NDArray[np.float64] | None, dt_s: float, changes: Changes) -> None:
+        """What a sighting decides: confirmation, return, whether it is something lost; `stood` is where an agent was before."""
+        if stood is not None:
+            track.velocity = motion.velocity_update(track.velocity, self.table.mean[track.row] - stood, dt_s)
         if was == "held":
             track.status = "held"
             return

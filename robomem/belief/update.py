@@ -10,11 +10,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from robomem.belief.existence import CELL_DOUBT_CAP, CELL_MISS_CAP, MAX_LOG_ODDS, MIN_LOG_ODDS, log_odds, missed, probability, view_cell
+from robomem.belief.existence import (
+    CELL_DOUBT_CAP,
+    CELL_MISS_CAP,
+    MAX_LOG_ODDS,
+    MIN_LOG_ODDS,
+    ViewCell,
+    log_odds,
+    missed,
+    probability,
+    view_cell,
+    view_cells,
+)
 from robomem.belief.extended import VoxelBody
-from robomem.belief.particles import effective_sample_size, normalise_log_weights, systematic_resample, weigh_position, weighted_mean_cov
-from robomem.belief.track import Track
-from robomem.belief.visibility import Viewer, surface_samples
+from robomem.belief.particles import normalise_log_weights, observe_clouds, weighted_mean_cov
+from robomem.belief.track import MAX_EMBEDDING_WEIGHT, Track, TrackTable
+from robomem.belief.visibility import Viewer, sample_surfaces, surface_samples
 from robomem.types import Observations
 
 if TYPE_CHECKING:
@@ -60,63 +71,135 @@ def _cloud(tracker: Tracker, r: int, mean: NDArray[np.float64], cov: NDArray[np.
     table.log_weights[r] = -np.log(table.particles)
 
 
-def hit(
-    tracker: Tracker, track: Track, obs: Observations, j: int, camera: NDArray[np.float64], first: bool = False
-) -> list[tuple[int, str, str, str]]:
-    """A matched observation. Returns state changes (id, name, before, after)."""
-    config, table, r = tracker.config, tracker.table, track.row
-    cell = view_cell(camera, table.mean[r], config.view_cell_m, config.view_cell_rad)
-    repeat = track.evidence.seen_from(cell)
-    score = float(obs.scores[j])
+StateChange = tuple[int, str, str, str]  # id, attribute, before, after
+
+
+def hit(tracker: Tracker, track: Track, obs: Observations, j: int, camera: NDArray[np.float64], first: bool = False) -> list[StateChange]:
+    """A matched observation. Returns state changes."""
+    return hits(tracker, [(track, j)], obs, camera, first)[0]
+
+
+def hits(
+    tracker: Tracker, pairs: list[tuple[Track, int]], obs: Observations, camera: NDArray[np.float64], first: bool = False
+) -> list[list[StateChange]]:
+    """One frame's matched observations, folded in together: the arithmetic runs over all of them at once.
+
+    Args:
+        pairs: a track and the row of its observation; no track twice.
+        first: these observations gave birth to their tracks.
+
+    Returns:
+        State changes of each pair.
+    """
+    config, table = tracker.config, tracker.table
+    rows = np.array([t.row for t, _ in pairs], np.int64)
+    cells = view_cells(camera, table.mean[rows], config.view_cell_m, config.view_cell_rad)
+    repeats = [track.evidence.seen_from(cell) for (track, _), cell in zip(pairs, cells, strict=True)]
+    for (track, j), cell, repeat in zip(pairs, cells, repeats, strict=True):
+        _count_sighting(table, track, obs.labels[j], float(obs.scores[j]), cell, repeat, first)
+    points: list[int] = []
+    sized: list[int] = []
+    for k, (track, j) in enumerate(pairs):
+        if track.status == "held":
+            continue
+        if track.kind == "furniture":
+            _hit_extended(tracker, track, obs, j)
+        elif track.kind == "agent":
+            _cloud(tracker, track.row, obs.positions[j].astype(float), obs.covariances[j].astype(float) + np.eye(3) * 0.02)
+            table.mean[track.row] = obs.positions[j]
+        else:
+            points.append(k)
+        if track.kind != "furniture" or track.body is None or len(track.body.keys) < 8:
+            sized.append(k)
+    picked = np.array([j for _, j in pairs], np.int64)
+    if points:
+        _hit_positions(tracker, [pairs[k][0] for k in points], picked[points], obs, np.array([repeats[k] for k in points]))
+    weights = np.where(repeats, 0.3, 1.0)
+    whole = ~obs.truncated[picked]
+    if sized:
+        _hit_sizes(table, [pairs[k][0] for k in sized], picked[sized], obs, np.where(whole, weights, 0.1 * weights)[sized])
+    _note_looks([t for t, _ in pairs], picked, obs, weights, whole)
+    seen_from = np.asarray(camera, float)
+    changes = []
+    for track, j in pairs:
+        track.last_seen_ns = track.last_evidence_ns = obs.stamp_ns
+        track.last_camera = seen_from.copy()
+        changes.append([(track.id, *change) for change in _hit_states(track, obs.states[j])])
+    return changes
+
+
+def _count_sighting(table: TrackTable, track: Track, label: str, score: float, cell: ViewCell, repeat: bool, first: bool) -> None:
+    """Existence, label and the tallies of one sighting from one viewpoint."""
     if first:
         track.evidence.born(cell)
     else:
+        r = track.row
         table.odds[r] = min(MAX_LOG_ODDS, max(table.odds[r], MIN_LOG_ODDS) + track.evidence.hit(cell, 0.8 + 1.2 * score))
     track.hits += 1
     track.named += 1.0 if track.named < MAX_SILENCES else 0.0
     track.support += not repeat
-    weight = 0.3 if repeat else 1.0
-    track.labels.update(obs.labels[j], score, weight)
-    whole = not bool(obs.truncated[j])
-    if track.status != "held":
-        if track.kind == "furniture":
-            _hit_extended(tracker, track, obs, j)
-        elif track.kind == "agent":
-            _cloud(tracker, r, obs.positions[j].astype(float), obs.covariances[j].astype(float) + np.eye(3) * 0.02)
-            table.mean[r] = obs.positions[j]
-        else:
-            _hit_position(tracker, track, obs, j, repeat)
-        _hit_size(tracker, track, obs, j, weight if whole else 0.1 * weight)
-    if whole or track.embedding.size == 0:
-        track.note_embedding(obs.embeddings[j], weight)
+    track.labels.update(label, score, 0.3 if repeat else 1.0)
+
+
+def _note_looks(
+    tracks: list[Track], picked: NDArray[np.int64], obs: Observations, weights: NDArray[np.float64], whole: NDArray[np.bool_]
+) -> None:
+    """Colour names and the running mean of unit appearance vectors; what is cut off counts only where nothing is known yet."""
+    dim = obs.embeddings.shape[1]
+    known: list[int] = []
+    for k, (track, j) in enumerate(zip(tracks, picked.tolist(), strict=True)):
+        if not whole[k] and track.embedding.size:
+            continue
         track.note_color(obs.colors[j])
-    track.last_seen_ns = track.last_evidence_ns = obs.stamp_ns
-    track.last_camera = np.asarray(camera, float).copy()
-    return [(track.id, *change) for change in _hit_states(track, obs.states[j])]
+        if dim and track.embedding.size == dim:
+            known.append(k)
+        else:
+            track.note_embedding(obs.embeddings[j], float(weights[k]))
+    if not known:
+        return
+    old = np.array([tracks[k].embedding for k in known])
+    behind = np.array([tracks[k].embedding_weight for k in known])
+    mean = old * behind[:, None] + obs.embeddings[picked[known]] * weights[known][:, None]
+    mean = (mean / np.maximum(np.linalg.norm(mean, axis=1), 1e-9)[:, None]).astype(np.float32)
+    for row, k in enumerate(known):
+        tracks[k].embedding = mean[row].copy()
+        tracks[k].embedding_weight = min(float(behind[row] + weights[k]), MAX_EMBEDDING_WEIGHT)
 
 
-def _hit_position(tracker: Tracker, track: Track, obs: Observations, j: int, repeat: bool) -> None:
-    table, r = tracker.table, track.row
-    z, cov = obs.positions[j], obs.covariances[j].astype(np.float64) + np.eye(3) * VIEW_BIAS_M**2
-    if track.status in ("missing", "removed"):
-        _cloud(tracker, r, z.astype(float), cov)  # wherever its particles were scattered, here it is
-    else:
-        # A share of the cloud is drawn from the observation itself (sensor resetting, Lenser and Veloso 2000): a thing nudged
-        # within the gate is followed, instead of starving the filter.
-        n = max(2, table.particles // 12)
-        root = np.linalg.cholesky(cov + np.eye(3) * 1e-6).astype(np.float32)
-        order = np.argsort(table.log_weights[r], kind="stable")[:n]
-        table.positions[r][order] = z + tracker.noise.normal((n, 3)) @ root.T
-        table.log_weights[r][order] = -np.log(table.particles) - 1.5
-        # Frames of one viewpoint share their error: they count as one measurement, not as many.
-        precision = np.linalg.inv(cov * (6.0 if repeat else 1.0)).astype(np.float32)
-        table.log_weights[r] = weigh_position(table.positions[r], normalise_log_weights(table.log_weights[r]), z, precision)
-    if effective_sample_size(table.log_weights[r]) < table.particles / 2:
-        index = systematic_resample(table.log_weights[r], float(tracker._rng.random()))
-        table.positions[r] = table.positions[r][index]
-        table.log_weights[r] = -np.log(table.particles)
-    table.mean[r], table.cov[r] = weighted_mean_cov(table.positions[r], table.log_weights[r])
-    table.shape[r] = surface_samples(obs.points[j], z, obs.sizes[j]) if not obs.truncated[j] else table.shape[r]
+def _hit_positions(tracker: Tracker, tracks: list[Track], picked: NDArray[np.int64], obs: Observations, repeats: NDArray[np.bool_]) -> None:
+    """Fold the observed centres of small things into their clouds, and take over the surface that was seen."""
+    table = tracker.table
+    z = obs.positions[picked].astype(np.float64)
+    cov = obs.covariances[picked].astype(np.float64) + np.eye(3) * VIEW_BIAS_M**2
+    rows = np.array([t.row for t in tracks], np.int64)
+    lost = np.array([t.status in ("missing", "removed") for t in tracks])
+    for k in np.flatnonzero(lost).tolist():  # wherever its particles were scattered, here it is
+        _cloud(tracker, int(rows[k]), z[k], cov[k])
+        table.mean[rows[k]], table.cov[rows[k]] = weighted_mean_cov(table.positions[rows[k]], table.log_weights[rows[k]])
+    kept = np.flatnonzero(~lost)
+    fresh = tracker.noise.normal((len(kept), max(2, table.particles // 12), 3))
+    # Frames of one viewpoint share their error: they count as one measurement, not as many.
+    inflate = np.where(repeats[kept], 6.0, 1.0)
+    uniforms = tracker._rng.random(len(kept))
+    observe_clouds(table.positions, table.log_weights, rows[kept], z[kept], cov[kept], inflate, fresh, uniforms, table.mean, table.cov)
+    whole = np.flatnonzero(~obs.truncated[picked])
+    if len(whole):
+        clouds = [obs.points[int(j)] for j in picked[whole]]
+        bounds = np.cumsum([0, *(len(c) for c in clouds)])
+        sample_surfaces(np.concatenate(clouds), bounds, z[whole], obs.sizes[picked[whole]].astype(np.float64), rows[whole], table.shape)
+
+
+def _hit_sizes(table: TrackTable, tracks: list[Track], picked: NDArray[np.int64], obs: Observations, weights: NDArray[np.float64]) -> None:
+    """Running mean of size and yaw; a box is the same after a quarter turn of its axes."""
+    rows = np.array([t.row for t in tracks], np.int64)
+    total = np.array([t.size_weight for t in tracks]) + weights
+    share = np.where(total > 0, weights / np.where(total > 0, total, 1.0), 1.0)
+    table.size[rows] = (1 - share)[:, None] * table.size[rows] + share[:, None] * np.maximum(obs.sizes[picked], 0.01)
+    turn = obs.yaws[picked].astype(float) - table.yaw[rows]
+    turn -= math.pi / 2 * np.rint(turn / (math.pi / 2))
+    table.yaw[rows] += np.where(np.abs(turn) < 0.5, share * turn, 0.0)
+    for track, weight in zip(tracks, total.tolist(), strict=True):
+        track.size_weight = min(weight, 8.0)
 
 
 def _hit_extended(tracker: Tracker, track: Track, obs: Observations, j: int) -> None:
@@ -141,18 +224,6 @@ def _stands_on_floor(tracker: Tracker, track: Track) -> bool:
     return lowest < 0.35 or tracker.ontology.prior(label).size_m >= 1.0
 
 
-def _hit_size(tracker: Tracker, track: Track, obs: Observations, j: int, weight: float) -> None:
-    if track.kind == "furniture" and track.body is not None and len(track.body.keys) >= 8:
-        return
-    table, r = tracker.table, track.row
-    total = track.size_weight + weight
-    a = weight / total if total > 0 else 1.0
-    table.size[r] = (1 - a) * table.size[r] + a * np.maximum(obs.sizes[j], 0.01)
-    turn = math.remainder(float(obs.yaws[j]) - float(table.yaw[r]), math.pi / 2)  # a box is the same after a quarter turn of its axes
-    table.yaw[r] += a * turn if abs(turn) < 0.5 else 0.0
-    track.size_weight = min(total, 8.0)
-
-
 def _hit_states(track: Track, seen: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """Bayes on each state attribute a detector named. Returns (name, before, after) where the most likely value changed."""
     changed = []
@@ -172,18 +243,22 @@ def _hit_states(track: Track, seen: Mapping[str, str]) -> list[tuple[str, str, s
     return changed
 
 
-def age(tracker: Tracker, track: Track) -> None:
-    """Let r fall by what the class's persistence says of the time since the last evidence, before new evidence counts."""
-    label = track.labels.best()
-    dt = tracker.stamp_ns - track.last_evidence_ns
-    if dt <= 0 or not label:
-        return
-    hours = dt / 3.6e12
-    tracker.rates.watched(label, hours)
-    r = probability(float(tracker.table.odds[track.row]))
-    r *= tracker.rates.survival(label, tracker.ontology.prior(label).moves_every_h, dt)
-    tracker.table.odds[track.row] = log_odds(r)
-    track.last_evidence_ns = tracker.stamp_ns
+def age(tracker: Tracker, tracks: list[Track]) -> None:
+    """Let r fall by what each class's persistence says of the time since the last evidence, before new evidence counts."""
+    table, now, rates, ontology = tracker.table, tracker.stamp_ns, tracker.rates, tracker.ontology
+    rows: list[int] = []
+    factors: list[float] = []
+    for track in tracks:
+        dt = now - track.last_evidence_ns
+        label = track.labels.best() if dt > 0 else ""
+        if label:
+            rates.watched(label, dt / 3.6e12)
+            factors.append(rates.survival(label, ontology.prior(label).moves_every_h, dt))
+            rows.append(track.row)
+            track.last_evidence_ns = now
+    if rows:
+        r = np.clip(np.array(factors) / (1.0 + np.exp(-table.odds[rows])), 1e-6, 1 - 1e-6)
+        table.odds[rows] = np.clip(np.log(r / (1 - r)), MIN_LOG_ODDS, MAX_LOG_ODDS)
 
 
 def miss(tracker: Tracker, track: Track, viewer: Viewer, detector_ran: bool) -> bool:

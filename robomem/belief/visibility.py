@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from robomem.belief.particles import look_through
@@ -97,12 +99,39 @@ def surface_samples(points: NDArray[np.floating], center: NDArray[np.floating], 
 
     The rim flickers with the mask's edge and the foot touches the support, which is there whether the thing is or not.
     """
-    relative = np.asarray(points, np.float64) - center
-    half = np.maximum(np.asarray(size, np.float64) / 2, 1e-3)
-    core = (np.abs(relative[:, :2]) < 0.9 * np.linalg.norm(half[:2])).all(axis=1) & (relative[:, 2] > -0.5 * half[2])
-    chosen = relative[core] if np.count_nonzero(core) >= 6 else relative
-    if len(chosen) == 0:
-        chosen = np.zeros((1, 3))
-    order = np.argsort(chosen[:, 2], kind="stable")
-    pick = order[np.linspace(0, len(order) - 1, SAMPLES).astype(int)]
-    return chosen[pick].astype(np.float32)
+    out = np.zeros((1, SAMPLES, 3), np.float32)
+    cloud = np.asarray(points, np.float32).reshape(-1, 3)
+    sample_surfaces(
+        cloud, np.array([0, len(cloud)]), np.asarray(center, float)[None], np.asarray(size, float)[None], np.zeros(1, np.int64), out
+    )
+    return out[0]
+
+
+@njit(cache=True)
+def sample_surfaces(
+    points: NDArray[np.float32],
+    bounds: NDArray[np.int64],
+    centers: NDArray[np.float64],
+    sizes: NDArray[np.float64],
+    rows: NDArray[np.int64],
+    out: NDArray[np.float32],
+) -> None:  # pragma: no cover - compiled
+    """`surface_samples` of n clouds that lie one behind the other, written to `out` at `rows`.
+
+    Args:
+        points: Float32[sum k_i, 3] map frame, m.  bounds: Int64[n + 1] where each cloud begins and the last ends.
+        centers, sizes: Float64[n, 3], m.  rows: Int64[n].  out: Float32[N, SAMPLES, 3], m.
+    """
+    for i in range(rows.shape[0]):
+        half = np.maximum(sizes[i] / 2, 1e-3)
+        reach = 0.9 * math.sqrt(half[0] * half[0] + half[1] * half[1])
+        relative = points[bounds[i] : bounds[i + 1]] - centers[i]
+        core = (np.abs(relative[:, 0]) < reach) & (np.abs(relative[:, 1]) < reach) & (relative[:, 2] > -0.5 * half[2])
+        chosen = relative[core] if np.count_nonzero(core) >= 6 else relative
+        if len(chosen) == 0:
+            out[rows[i]] = 0.0
+            continue
+        order = np.argsort(chosen[:, 2], kind="mergesort")
+        last = len(order) - 1
+        for k in range(SAMPLES):
+            out[rows[i], k] = chosen[order[int(k * last / (SAMPLES - 1))]].astype(np.float32)

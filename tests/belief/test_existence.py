@@ -18,6 +18,7 @@ from robomem.belief.existence import (
     missed,
     probability,
     view_cell,
+    view_cells,
 )
 
 unit = st.floats(0.01, 0.99)
@@ -92,3 +93,9 @@ def test_the_longer_a_home_is_watched_the_better_it_knows_its_moves() -> None:
     copy = MoveRates()
     copy.load_json(rates.to_json())
     assert copy.rate_per_h("mug", 8) == rates.rate_per_h("mug", 8)
+
+
+def test_view_cells_of_many_things_are_those_of_each() -> None:
+    rng = np.random.default_rng(0)
+    camera, things = np.array([0.3, -0.2, 1.4]), rng.uniform(-4, 4, (50, 3))
+    assert view_cells(camera, things, 0.25, 0.26) == [view_cell(camera, t, 0.25, 0.26) for t in things]

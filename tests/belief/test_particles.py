@@ -14,6 +14,7 @@ from robomem.belief.particles import (
     effective_sample_size,
     look_through,
     normalise_log_weights,
+    observe_clouds,
     systematic_resample,
     weigh_position,
     weighted_mean_cov,
@@ -98,3 +99,33 @@ def test_what_a_depth_says_of_a_point_at_two_metres() -> None:
     for depth, expected in table.items():
         assert _look(depth) == expected, depth
     assert _look(3.0, z=-1.0) == (0, 0, 0)
+
+
+def test_many_clouds_at_once_are_each_treated_as_one_alone() -> None:
+    """The batched step against its parts, with the same draws: reset of the lightest, weighing, resampling, mean and covariance."""
+    rng = np.random.default_rng(4)
+    n, count, k = 5, 60, 5
+    positions = rng.normal(0, 0.05, (8, count, 3)).astype(np.float32)
+    log_weights = np.array([normalise_log_weights(rng.normal(0, 1, count).astype(np.float32)) for _ in range(8)])
+    rows, z = np.array([6, 0, 3, 7, 2]), rng.normal(0, 0.05, (n, 3))
+    cov, inflate = np.tile(np.diag([4e-4, 9e-4, 1e-4]), (n, 1, 1)), np.array([1.0, 6.0, 1.0, 6.0, 1.0])
+    fresh, uniforms = rng.standard_normal((n, k, 3)).astype(np.float32), rng.random(n)
+    mean, spread = np.zeros((8, 3)), np.zeros((8, 3, 3))
+    got_positions, got_weights = positions.copy(), log_weights.copy()
+    observe_clouds(got_positions, got_weights, rows, z, cov, inflate, fresh, uniforms, mean, spread)
+    resampled = 0
+    for i, r in enumerate(rows):
+        cloud, w = positions[r].copy(), log_weights[r].copy()
+        order = np.argsort(w, kind="stable")[:k]
+        cloud[order] = z[i] + fresh[i] @ np.linalg.cholesky(cov[i] + np.eye(3) * 1e-6).T
+        w[order] = -np.log(count) - 1.5
+        w = weigh_position(cloud, normalise_log_weights(w), z[i].astype(np.float32), np.linalg.inv(cov[i] * inflate[i]).astype(np.float32))
+        if effective_sample_size(w) < count / 2:
+            cloud, w = cloud[systematic_resample(w, uniforms[i])], np.full(count, -np.log(count), np.float32)
+            resampled += 1
+        assert np.allclose(got_positions[r], cloud, atol=1e-6) and np.allclose(got_weights[r], w, atol=1e-4)
+        expected = weighted_mean_cov(cloud, w)
+        assert np.allclose(mean[r], expected[0], atol=1e-6) and np.allclose(spread[r], expected[1], atol=1e-7)
+    assert 0 < resampled < n
+    untouched = np.setdiff1d(np.arange(8), rows)
+    assert (got_positions[untouched] == positions[untouched]).all() and (mean[untouched] == 0).all()
