@@ -202,7 +202,9 @@ class Tracker:
     def _hits(self, pairs: list[tuple[Track, int]], obs: Observations, viewer: Viewer, dt_s: float, changes: Changes) -> None:
         if not pairs:
             return
-        before = [(track, track.status, self.table.mean[track.row].copy() if track.kind == "agent" else None) for track, _ in pairs]
+        before: list[tuple[Track, Status, NDArray[np.float64] | None]] = [
+            (track, track.status, self.table.mean[track.row].copy() if track.kind == "agent" else None) for track, _ in pairs
+        ]
         for states in update.hits(self, pairs, obs, viewer.camera):
             changes.states += states
         for (track, was, stood), (_, j) in zip(before, pairs, strict=True):

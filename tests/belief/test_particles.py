@@ -108,7 +108,9 @@ def test_many_clouds_at_once_are_each_treated_as_one_alone() -> None:
     positions = rng.normal(0, 0.05, (8, count, 3)).astype(np.float32)
     log_weights = np.array([normalise_log_weights(rng.normal(0, 1, count).astype(np.float32)) for _ in range(8)])
     rows, z = np.array([6, 0, 3, 7, 2]), rng.normal(0, 0.05, (n, 3))
-    cov, inflate = np.tile(np.diag([4e-4, 9e-4, 1e-4]), (n, 1, 1)), np.array([1.0, 6.0, 1.0, 6.0, 1.0])
+    cov = np.diag([4e-4, 9e-4, 1e-4]) * np.array([1.0, 200.0, 1.0, 200.0, 1.0])[:, None, None]  # vague ones leave the cloud as it is
+    inflate = np.array([1.0, 6.0, 1.0, 6.0, 1.0])
+    log_weights[[0, 7]] = -np.log(count)
     fresh, uniforms = rng.standard_normal((n, k, 3)).astype(np.float32), rng.random(n)
     mean, spread = np.zeros((8, 3)), np.zeros((8, 3, 3))
     got_positions, got_weights = positions.copy(), log_weights.copy()
