@@ -79,10 +79,13 @@ class VoxelBody:
         """Count one frame's surface points Float[k, 3] (map frame, m)."""
         if len(points) == 0:
             return
-        keys, place = np.unique(np.concatenate([self.keys, _pack(transform(inverse(self.T_map_voxels), points))]), return_inverse=True)
-        counts = np.zeros(len(keys), np.int32)
-        counts[place[: len(self.keys)]] = self.counts
-        counts[place[len(self.keys) :]] += 1
+        seen = _pack(transform(inverse(self.T_map_voxels), points))
+        place = np.searchsorted(self.keys, seen)
+        known = self.keys[np.minimum(place, len(self.keys) - 1)] == seen if len(self.keys) else np.zeros(len(seen), np.bool_)
+        counts = self.counts.copy()
+        counts[place[known]] += 1
+        keys = np.insert(self.keys, place[~known], seen[~known])
+        counts = np.insert(counts, place[~known], 1)
         if len(keys) > MAX_VOXELS:
             keep = np.sort(np.argsort(-counts, kind="stable")[:MAX_VOXELS])
             keys, counts = keys[keep], counts[keep]
@@ -100,7 +103,8 @@ class VoxelBody:
         # A top seen at a grazing angle gives a few points a frame, each in another voxel: what no voxel shows twice, a
         # neighbourhood of 15 cm shows as a patch. A stray point has no neighbours.
         points = _unpack(self.keys)
-        _, patch, size = np.unique(np.floor(points / (3 * VOXEL_M)).astype(np.int64), axis=0, return_inverse=True, return_counts=True)
+        ijk = np.floor(points / (3 * VOXEL_M)).astype(np.int64) + _OFFSET
+        _, patch, size = np.unique((ijk[:, 0] << 42) | (ijk[:, 1] << 21) | ijk[:, 2], return_inverse=True, return_counts=True)
         return np.asarray(transform(self.T_map_voxels, points[often | (size[patch.ravel()] >= PATCH)]), np.float64)
 
     def box(self, on_floor: bool, home_yaw: float | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:

@@ -46,6 +46,8 @@ class LabelBelief:
 
     def probabilities(self) -> Mapping[str, float]:
         """label -> probability; they sum to one."""
+        if self._cache is None and len(self._log) == 1:
+            self._cache = dict.fromkeys(self._log, 1.0)
         if self._cache is None:
             total = sum(math.exp(v) for v in self._log.values())
             self._cache = {k: math.exp(self._log[k]) / total for k in sorted(self._log, key=self._log.__getitem__, reverse=True)}

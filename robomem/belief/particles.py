@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 F32 = NDArray[np.float32]
 POOL_SIZE = 1 << 16
+LOG_FLOOR = -60.0  # no particle's weight is ever less than exp of this
 
 
 class NoisePool:
@@ -51,7 +52,7 @@ def normalise_log_weights(log_weights: F32) -> F32:  # pragma: no cover - compil
         total += math.exp(value - top)
     shift = top + math.log(total)
     for i in range(log_weights.shape[0]):
-        out[i] = max(log_weights[i] - shift, -60.0)
+        out[i] = max(log_weights[i] - shift, LOG_FLOOR)
     return out
 
 
@@ -146,27 +147,112 @@ def observe_clouds(
         fresh: Float32[n, k, 3] standard normals for the k particles drawn anew.  uniforms: Float64[n] in [0, 1).
         mean, spread: Float64[N, 3] and Float64[N, 3, 3], written at `rows`.
     """
-    count = positions.shape[1]
-    k = fresh.shape[1]
+    count, k = positions.shape[1], fresh.shape[1]
+    w = np.empty(count)
+    root = np.empty((3, 3))
     for i in range(rows.shape[0]):
-        r = rows[i]
-        root = np.linalg.cholesky(cov[i] + np.eye(3) * 1e-6)
-        order = np.argsort(log_weights[r], kind="mergesort")
-        for q in range(k):
-            p = order[q]
-            for a in range(3):
-                value = z[i, a]
-                for b in range(a + 1):
-                    value += root[a, b] * fresh[i, q, b]
-                positions[r, p, a] = value
-            log_weights[r, p] = -math.log(count) - 1.5
-        precision = np.linalg.inv(cov[i] * inflate[i]).astype(np.float32)
-        weighed = weigh_position(positions[r], normalise_log_weights(log_weights[r]), z[i].astype(np.float32), precision)
-        if effective_sample_size(weighed) < count / 2:
-            positions[r] = positions[r][systematic_resample(weighed, uniforms[i])]
-            weighed[:] = -math.log(count)
-        log_weights[r] = weighed
-        mean[r], spread[r] = weighted_mean_cov(positions[r], weighed)
+        cloud, logs = positions[rows[i]], log_weights[rows[i]]
+        _reset_lightest(cloud, logs, z[i], _cholesky3(cov[i], root), fresh[i], k)
+        log_total = _log_sum(logs, w)
+        precision = _inverse3(cov[i], inflate[i])
+        for p in range(count):
+            dx, dy, dz = cloud[p, 0] - z[i, 0], cloud[p, 1] - z[i, 1], cloud[p, 2] - z[i, 2]
+            q = dx * (precision[0] * dx + 2 * (precision[1] * dy + precision[2] * dz))
+            q += dy * (precision[3] * dy + 2 * precision[4] * dz) + precision[5] * dz * dz
+            logs[p] = max(logs[p] - log_total, LOG_FLOOR) - 0.5 * q
+        log_total = _log_sum(logs, w)
+        square = 0.0
+        for p in range(count):
+            logs[p] = max(logs[p] - log_total, LOG_FLOOR)
+            square += w[p] * w[p]
+        if square * count / 2 > 1.0:
+            cloud[:] = cloud[systematic_resample(logs, uniforms[i])]
+            logs[:] = -math.log(count)
+            w[:] = 1.0 / count
+        _moments(cloud, w, mean[rows[i]], spread[rows[i]])
+
+
+@njit(cache=True)
+def _reset_lightest(
+    cloud: F32, logs: F32, z: NDArray[np.float64], root: NDArray[np.float64], fresh: F32, k: int
+) -> None:  # pragma: no cover - compiled
+    """Draw the k lightest particles anew from N(z, root root^T); the first of equals goes first."""
+    count = cloud.shape[0]
+    taken = np.zeros(count, np.bool_)
+    light = -math.log(count) - 1.5
+    for q in range(k):
+        best = -1
+        for p in range(count):
+            if not taken[p] and (best < 0 or logs[p] < logs[best]):
+                best = p
+        taken[best] = True
+        for a in range(3):
+            value = z[a]
+            for b in range(a + 1):
+                value += root[a, b] * fresh[q, b]
+            cloud[best, a] = value
+    for p in range(count):
+        if taken[p]:
+            logs[p] = light
+
+
+@njit(cache=True)
+def _log_sum(logs: F32, w: NDArray[np.float64]) -> float:  # pragma: no cover - compiled
+    """log sum exp(logs) with the normalised weights left in `w`; if none is finite all become equal."""
+    top = -np.inf
+    for value in logs:
+        top = max(top, value)
+    if not math.isfinite(top):
+        logs[:] = 0.0
+        w[:] = 1.0 / len(w)
+        return math.log(len(w))
+    total = 0.0
+    for p in range(logs.shape[0]):
+        w[p] = math.exp(logs[p] - top)
+        total += w[p]
+    w /= total
+    return top + math.log(total)
+
+
+@njit(cache=True)
+def _cholesky3(cov: NDArray[np.float64], root: NDArray[np.float64]) -> NDArray[np.float64]:  # pragma: no cover - compiled
+    """Lower root of cov + 1e-6 I (3 x 3)."""
+    root[:] = 0.0
+    root[0, 0] = math.sqrt(max(cov[0, 0] + 1e-6, 1e-12))
+    root[1, 0], root[2, 0] = cov[1, 0] / root[0, 0], cov[2, 0] / root[0, 0]
+    root[1, 1] = math.sqrt(max(cov[1, 1] + 1e-6 - root[1, 0] ** 2, 1e-12))
+    root[2, 1] = (cov[2, 1] - root[2, 0] * root[1, 0]) / root[1, 1]
+    root[2, 2] = math.sqrt(max(cov[2, 2] + 1e-6 - root[2, 0] ** 2 - root[2, 1] ** 2, 1e-12))
+    return root
+
+
+@njit(cache=True)
+def _inverse3(cov: NDArray[np.float64], factor: float) -> tuple[float, float, float, float, float, float]:  # pragma: no cover - compiled
+    """xx, xy, xz, yy, yz, zz of (factor cov)^-1, cov symmetric 3 x 3."""
+    a, b, c, d, e, f = cov[0, 0], cov[0, 1], cov[0, 2], cov[1, 1], cov[1, 2], cov[2, 2]
+    xx, xy, xz = d * f - e * e, c * e - b * f, b * e - c * d
+    scale = 1.0 / (factor * (a * xx + b * xy + c * xz))
+    return xx * scale, xy * scale, xz * scale, (a * f - c * c) * scale, (b * c - a * e) * scale, (a * d - b * b) * scale
+
+
+@njit(cache=True)
+def _moments(
+    cloud: F32, w: NDArray[np.float64], mean: NDArray[np.float64], spread: NDArray[np.float64]
+) -> None:  # pragma: no cover - compiled
+    """Mean and covariance of a cloud with normalised weights, written in place."""
+    x = y = z = 0.0
+    for p in range(cloud.shape[0]):
+        x, y, z = x + w[p] * cloud[p, 0], y + w[p] * cloud[p, 1], z + w[p] * cloud[p, 2]
+    mean[0], mean[1], mean[2] = x, y, z
+    xx = xy = xz = yy = yz = zz = 0.0
+    for p in range(cloud.shape[0]):
+        dx, dy, dz = cloud[p, 0] - x, cloud[p, 1] - y, cloud[p, 2] - z
+        xx, xy, xz = xx + w[p] * dx * dx, xy + w[p] * dx * dy, xz + w[p] * dx * dz
+        yy, yz, zz = yy + w[p] * dy * dy, yz + w[p] * dy * dz, zz + w[p] * dz * dz
+    spread[0, 0], spread[1, 1], spread[2, 2] = xx, yy, zz
+    spread[0, 1] = spread[1, 0] = xy
+    spread[0, 2] = spread[2, 0] = xz
+    spread[1, 2] = spread[2, 1] = yz
 
 
 @njit(cache=True)

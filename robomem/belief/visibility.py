@@ -16,6 +16,7 @@ from robomem.geometry import inverse
 from robomem.perception.frame import RgbdFrame
 
 HEALTHY_SHARE = 0.25  # absence counts as evidence only on frames with at least this share of valid depth
+MAX_SORTED = 96  # points of one surface that its samples are chosen from: four times as many as are kept
 POSE_SIGMA_M = 0.012  # localisation error that a depth comparison has to forgive
 
 
@@ -122,16 +123,35 @@ def sample_surfaces(
         points: Float32[sum k_i, 3] map frame, m.  bounds: Int64[n + 1] where each cloud begins and the last ends.
         centers, sizes: Float64[n, 3], m.  rows: Int64[n].  out: Float32[N, SAMPLES, 3], m.
     """
+    pick = np.empty(MAX_SORTED, np.int64)
+    heights = np.empty(MAX_SORTED, np.float32)
     for i in range(rows.shape[0]):
-        half = np.maximum(sizes[i] / 2, 1e-3)
-        reach = 0.9 * math.sqrt(half[0] * half[0] + half[1] * half[1])
-        relative = points[bounds[i] : bounds[i + 1]] - centers[i]
-        core = (np.abs(relative[:, 0]) < reach) & (np.abs(relative[:, 1]) < reach) & (relative[:, 2] > -0.5 * half[2])
-        chosen = relative[core] if np.count_nonzero(core) >= 6 else relative
-        if len(chosen) == 0:
+        half_z = max(sizes[i, 2] / 2, 1e-3)
+        reach = 0.9 * math.hypot(max(sizes[i, 0] / 2, 1e-3), max(sizes[i, 1] / 2, 1e-3))
+        first, last = bounds[i], bounds[i + 1]
+        core = 0
+        for p in range(first, last):
+            core += _in_core(points[p], centers[i], reach, half_z)
+        everything = core < 6
+        total = last - first if everything else core
+        if total == 0:
             out[rows[i]] = 0.0
             continue
-        order = np.argsort(chosen[:, 2], kind="mergesort")
-        last = len(order) - 1
+        step = (total + MAX_SORTED - 1) // MAX_SORTED
+        n, passed = 0, 0
+        for p in range(first, last):
+            if everything or _in_core(points[p], centers[i], reach, half_z):
+                if passed % step == 0:
+                    pick[n], heights[n] = p, points[p, 2]
+                    n += 1
+                passed += 1
+        order = np.argsort(heights[:n], kind="mergesort")
         for k in range(SAMPLES):
-            out[rows[i], k] = chosen[order[int(k * last / (SAMPLES - 1))]].astype(np.float32)
+            p = pick[order[int(k * (n - 1) / (SAMPLES - 1))]]
+            for a in range(3):
+                out[rows[i], k, a] = points[p, a] - centers[i, a]
+
+
+@njit(cache=True)
+def _in_core(point: NDArray[np.float32], center: NDArray[np.float64], reach: float, half_z: float) -> bool:  # pragma: no cover - compiled
+    return abs(point[0] - center[0]) < reach and abs(point[1] - center[1]) < reach and point[2] - center[2] > -0.5 * half_z

@@ -15,8 +15,10 @@ from robomem.ontology import Ontology
 from robomem.scene_graph.events import EventLog
 from robomem.scene_graph.graph import Node, SceneGraph
 from robomem.scene_graph.relations import supports
+from robomem.scene_graph.shown import Shown
 from robomem.types import Event, ObjectView
 
+HOLDER_REACH_M = 0.6  # furniture further from a thing's particles than this cannot hold it
 FURNITURE_GROWS_M = 1.0  # a box that grows by new views shifts its centre by less than this; beyond, it was moved
 
 
@@ -26,6 +28,7 @@ class GraphBuilder:
     def __init__(self, graph: SceneGraph, tracker: Tracker, ids: IdAllocator, config: GraphConfig, ontology: Ontology) -> None:
         self.graph, self.tracker, self.config, self.ontology = graph, tracker, config, ontology
         self._log = EventLog(ids)
+        self._shown = Shown()
         self._ids = ids
         self.building = ids.next()
         self.robot = ids.next()
@@ -36,6 +39,21 @@ class GraphBuilder:
     def furniture(self) -> list[ObjectView]:
         """Confirmed furniture as believed now."""
         views = (self.tracker.view(n.id) for n in self.graph.nodes("furniture"))
+        return [v for v in views if v is not None]
+
+    def furniture_near(self, points: NDArray[np.floating], reach_m: float) -> list[ObjectView]:
+        """Confirmed furniture of which some part is within `reach_m` on the ground of the rectangle around Float[k, 2 or 3] points (m).
+
+        Cost: one view for each piece there, not for each piece of the home.
+        """
+        tracks = [t for t in (self.tracker.tracks.get(n.id) for n in self.graph.nodes("furniture")) if t is not None]
+        if not tracks or len(points) == 0:
+            return []
+        rows = [t.row for t in tracks]
+        mean, half = self.tracker.table.mean[rows, :2], np.linalg.norm(self.tracker.table.size[rows, :2], axis=1) / 2 + reach_m
+        low, high = np.min(points, axis=0)[:2] - half[:, None], np.max(points, axis=0)[:2] + half[:, None]
+        near = ((mean >= low) & (mean <= high)).all(axis=1)
+        views = (self.tracker.view(tracks[k].id) for k in np.flatnonzero(near).tolist())
         return [v for v in views if v is not None]
 
     def update(self, stamp_ns: int, changes: Changes, evidence: dict[int, tuple[int, ...]]) -> tuple[Event, ...]:
@@ -56,9 +74,7 @@ class GraphBuilder:
             self._appear(stamp_ns, i, evidence.get(i, ()), again=True)
         for i, name, old, new in changes.states:
             self._state(stamp_ns, i, name, old, new, evidence.get(i, ()))
-        furniture = self.furniture()
-        for i in sorted(changes.touched):
-            self._refresh(stamp_ns, i, furniture, evidence.get(i, ()))
+        self._refresh_touched(stamp_ns, changes, evidence)
         return self._log.collect()
 
     def held(self, stamp_ns: int, object_id: int, holding: bool) -> tuple[Event, ...]:
@@ -84,7 +100,7 @@ class GraphBuilder:
         track = self.tracker.tracks.get(view.id)
         if track is not None:
             track.anchor = view.position.copy()
-        self._refresh(stamp_ns, view.id, self.furniture(), ())
+        self._refresh(stamp_ns, view.id, self._furniture_at(view), ())
 
     def map_corrected(self, stamp_ns: int, correction: MapCorrection) -> tuple[Event, ...]:
         """The home as a whole stands elsewhere in the map; the event says where, so that memory moves the past alike."""
@@ -103,7 +119,7 @@ class GraphBuilder:
             return
         self._put(view, stamp_ns)
         self.graph.begin_stay(view.id, stamp_ns if again else view.first_seen_ns, view.position)
-        self._attach(stamp_ns, view, self.furniture(), evidence, quiet=True)
+        self._attach(stamp_ns, view, self._furniture_at(view), evidence, quiet=True)
         self._log.add(
             stamp_ns, "appeared", view.id, {"again": True} if again else {}, self._where(view), evidence, view.existence, view.label
         )
@@ -116,8 +132,11 @@ class GraphBuilder:
         self.graph.end(view.id, stamp_ns)
         self._put(view, stamp_ns)
         self.graph.begin_stay(view.id, stamp_ns, after)
-        self._attach(stamp_ns, view, self.furniture(), evidence, quiet=True)
+        self._attach(stamp_ns, view, self._furniture_at(view), evidence, quiet=True)
         self._log.add(stamp_ns, "moved", view.id, old, self._where(view), evidence, view.existence, view.label)
+
+    def _furniture_at(self, view: ObjectView) -> list[ObjectView]:
+        return self.furniture_near(self.tracker.particles(view.id), HOLDER_REACH_M)
 
     def _last_place(self, i: int) -> dict[str, Any]:
         held = [r for r in self.graph.relations_of(i) if r.predicate in ("on", "inside")]
@@ -146,6 +165,27 @@ class GraphBuilder:
             self._log.add(stamp_ns, "merged", kept, {"id": absorbed}, {"id": kept}, evidence, 1.0, known.label)
 
     # -- refreshing --------------------------------------------------------------------------------------------------
+
+    def _refresh_touched(self, stamp_ns: int, changes: Changes, evidence: dict[int, tuple[int, ...]]) -> None:
+        """Bring the nodes of touched tracks up to date, those whose belief differs from what the graph shows of them.
+
+        Most of what is in view was seen a frame ago and has not changed: it costs one comparison. A piece of furniture that changed
+        may hold what stands on it otherwise, so then all are refreshed.
+        """
+        tracks = [t for t in (self.tracker.tracks.get(i) for i in sorted(changes.touched)) if t is not None]
+        changed = self._shown.differing(tracks, self.tracker.table)
+        moved = {*changes.confirmed, *changes.gone, *changes.returned, *(i for i, _, _ in changes.moved), *(i for i, _ in changes.merged)}
+        if any(t.kind == "furniture" for t in changed) or any(self._is_furniture(i) for i in moved):
+            changed = tracks
+        if not changed:
+            return
+        furniture = self.furniture_near(self.tracker.table.mean[[t.row for t in changed]], HOLDER_REACH_M)
+        for t in changed:
+            self._refresh(stamp_ns, t.id, furniture, evidence.get(t.id, ()))
+
+    def _is_furniture(self, i: int) -> bool:
+        node = self.graph.node(i)
+        return node is not None and node.layer == "furniture"
 
     def _put(self, view: ObjectView, stamp_ns: int) -> None:
         old = self.graph.node(view.id)

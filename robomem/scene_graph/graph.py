@@ -62,6 +62,7 @@ class SceneGraph:
 
     def __init__(self) -> None:
         self._nodes: dict[int, Node] = {}
+        self._of_layer: dict[str, set[int]] = defaultdict(set)
         self._relations: dict[int, list[Relation]] = defaultdict(list)  # by subject
         self._members: dict[int, set[int]] = defaultdict(set)  # object -> subjects
         self.stays: dict[int, list[Stay]] = defaultdict(list)
@@ -83,14 +84,9 @@ class SceneGraph:
 
     def nodes(self, layer: str | None = None, at_ns: int | None = None) -> list[Node]:
         """Nodes by id that exist now (or did at `at_ns`), of one layer or all."""
-        out = []
-        for i in sorted(self._nodes):
-            n = self._nodes[i]
-            if layer is None or n.layer == layer:
-                present = n.to_ns is None if at_ns is None else self._present(n, at_ns)
-                if present:
-                    out.append(n)
-        return out
+        pool = self._nodes if layer is None else self._of_layer.get(layer, ())
+        nodes = (self._nodes[i] for i in sorted(pool))
+        return [n for n in nodes if (n.to_ns is None if at_ns is None else self._present(n, at_ns))]
 
     def all_nodes(self) -> list[Node]:
         """Every node ever, by id."""
@@ -209,15 +205,24 @@ class SceneGraph:
 
     def put(self, node: Node) -> None:
         """Add a node or replace the one with its id."""
+        old = self._nodes.get(node.id)
+        if old is None or old.layer != node.layer:
+            self._drop(node.id)
+            self._of_layer[node.layer].add(node.id)
         self._nodes[node.id] = node
         self.touch(node.id)
+
+    def _drop(self, node_id: int) -> None:
+        node = self._nodes.pop(node_id, None)
+        if node is not None:
+            self._of_layer[node.layer].discard(node_id)
 
     def relate(self, subject: int, predicate: str, object: int, probability: float, from_ns: int) -> None:
         """Open a relation, or refresh its probability if it already holds."""
         rows = self._relations[subject]
         for i, r in enumerate(rows):
             if r.to_ns is None and r.predicate == predicate and r.object == object:
-                rows[i] = dataclasses.replace(r, probability=probability)
+                rows[i] = Relation(r.subject, r.predicate, r.object, probability, r.from_ns)
                 self.touch(subject)
                 return
         self.add_relation(Relation(subject, predicate, object, probability, from_ns))
@@ -289,7 +294,7 @@ class SceneGraph:
         for r in self.relations(object=absorbed):
             self.end(r.subject, stamp_ns, (r.predicate,))
             self.relate(r.subject, r.predicate, into, r.probability, stamp_ns)
-        self._nodes.pop(absorbed, None)
+        self._drop(absorbed)
         self._relations.pop(absorbed, None)
         self.stays.pop(absorbed, None)
         self.aliases[absorbed] = into
@@ -298,7 +303,7 @@ class SceneGraph:
     def forget(self, ids: set[int]) -> None:
         """Remove nodes, their relations, stays and aliases without a trace."""
         for i in ids:
-            self._nodes.pop(i, None)
+            self._drop(i)
             self._relations.pop(i, None)
             self._members.pop(i, None)
             self.stays.pop(i, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +40,11 @@ def supports(
         particles: Float32[P, 3] centres, map frame, m.  weights: Float64[P], sum one.  height_m: of the thing.
     """
     out = []
+    low, high = particles[:, :2].min(axis=0), particles[:, :2].max(axis=0)
     for f in furniture:
+        reach = math.hypot(f.size[0], f.size[1]) / 2 + 2 * FOOTPRINT_SLACK_M
+        if (f.position[:2] + reach < low).any() or (f.position[:2] - reach > high).any():
+            continue  # the other side of the room
         local = (particles - f.position) @ yaw_matrix(f.yaw_rad)
         over = (np.abs(local[:, :2]) <= f.size[:2] / 2 + FOOTPRINT_SLACK_M).all(axis=1)
         bottom, top = particles[:, 2] - height_m / 2, f.position[2] + f.size[2] / 2

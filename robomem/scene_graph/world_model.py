@@ -25,7 +25,7 @@ from robomem.scene_graph.habits import Habits
 from robomem.scene_graph.map_correction import correct
 from robomem.scene_graph.occupancy import OccupancyGrid
 from robomem.scene_graph.room_layer import RoomLayer
-from robomem.scene_graph.whereabouts import Surface, Whereabouts
+from robomem.scene_graph.whereabouts import CLEAR_RANGE_M, Surface, Whereabouts
 from robomem.types import Detections, Event, ObjectView, Observations, PlaceProbability
 
 ROOMS_EVERY_S = 6.0
@@ -129,7 +129,7 @@ class WorldModel:
         for obs_id, object_id in zip(observation_ids.tolist(), changes.object_ids.tolist(), strict=True):
             evidence[object_id] = (*evidence.get(object_id, ()), obs_id)
         self.grid.update(frame, people)
-        self.whereabouts.look(frame, self.builder.furniture())
+        self.whereabouts.look(frame, self.builder.furniture_near(frame.T_map_camera[None, :3, 3], CLEAR_RANGE_M))
         marks.append(("grid", time.process_time()))
         for i in (*changes.gone, *(a for a, _, _ in changes.moved)):
             self.whereabouts.gone_ns[i] = frame.stamp_ns
