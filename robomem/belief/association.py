@@ -14,13 +14,14 @@ from robomem.types import Observations
 COST_LIMIT = 9.0  # nats: a match dearer than this is less likely than a new thing
 AGENT_GATE_M = 1.2
 KINDS = {"object": 0, "furniture": 1, "agent": 2}
+SAYS_NOTHING = 0.8  # similarity where an appearance vector is missing
 POSITION_FLOOR_M = 0.03  # two views of one thing differ by this much, whatever the sensor claims
 
 
 def similarity(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     """Cosine of two unit appearance vectors; 0.8 (says nothing) where one is missing."""
     if a.size == 0 or a.shape != b.shape:
-        return 0.8
+        return SAYS_NOTHING
     return float(a @ b)
 
 
@@ -87,18 +88,30 @@ def cost_matrix(tracks: list[Track], table: TrackTable, obs: Observations, kinds
         return np.full((len(tracks), len(obs)), np.inf)
     rows = np.array([t.row for t in tracks])
     cost = _point_costs(tracks, rows, table, obs, kinds, gate_m)
-    scores = obs.scores.tolist()
-    for i, j in zip(*(index.tolist() for index in np.nonzero(cost < COST_LIMIT)), strict=True):
-        track = tracks[i]
-        total = cost[i, j] - math.log(track.labels.predictive(obs.labels[j], scores[j]))
-        total += 4.0 * max(0.0, 1.0 - similarity(track.embedding, obs.embeddings[j]))
-        cost[i, j] = total if total < COST_LIMIT else np.inf
+    inside = np.nonzero(cost < COST_LIMIT)
+    unlike = 4.0 * np.maximum(0.0, 1.0 - _similarities(tracks, obs, *inside))
+    scores, labels = obs.scores.tolist(), [t.labels for t in tracks]
+    named = [-math.log(labels[i].predictive(obs.labels[j], scores[j])) for i, j in zip(*(x.tolist() for x in inside), strict=True)]
+    cost[inside] += unlike + named
     cost[cost >= COST_LIMIT] = np.inf
     extended = [i for i, t in enumerate(tracks) if t.kind == "furniture"]
     for j in (j for j, kind in enumerate(kinds) if kind == "furniture"):
         for i in extended:
             cost[i, j] = _furniture_cost(tracks[i], table, obs, j)
     return cost
+
+
+def _similarities(tracks: list[Track], obs: Observations, i: NDArray[np.intp], j: NDArray[np.intp]) -> NDArray[np.float64]:
+    """`similarity` of pairs (i, j), Float64[len(i)]."""
+    dim = obs.embeddings.shape[1]
+    out = np.full(len(i), SAYS_NOTHING)
+    has = np.array([t.embedding.size == dim > 0 for t in tracks])
+    if has.any():
+        known = np.zeros((len(tracks), dim), np.float32)
+        known[has] = [t.embedding for t, yes in zip(tracks, has.tolist(), strict=True) if yes]
+        both = has[i]
+        out[both] = np.einsum("kd,kd->k", known[i[both]], obs.embeddings[j[both]])
+    return out
 
 
 def _furniture_cost(track: Track, table: TrackTable, obs: Observations, j: int) -> float:

@@ -34,6 +34,10 @@ class LabelBelief:
         """Bayes: log p(k) += weight * log P(observed | k); `weight` < 1 for a viewpoint that has already spoken."""
         if not observed:
             return
+        if len(self._log) == 1 and observed in self._log:  # nothing else was ever heard: only strangers become less likely
+            gain = math.log(likelihood(observed, observed, score, self._ontology))
+            self._stranger = max(self._stranger + weight * (math.log(P_OTHER) - gain), -12.0)
+            return
         self._log.setdefault(observed, self._stranger)
         for k in self._log:
             self._log[k] += weight * math.log(likelihood(observed, k, score, self._ontology))
@@ -63,6 +67,8 @@ class LabelBelief:
         if not self._log or not observed:
             return P_UNNAMED
         ontology = self._ontology
+        if len(self._log) == 1:
+            return likelihood(observed, next(iter(self._log)), score, ontology)
         return sum([p * likelihood(observed, k, score, ontology) for k, p in self.probabilities().items()])
 
     def to_json(self) -> dict[str, object]:

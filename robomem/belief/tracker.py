@@ -150,9 +150,10 @@ class Tracker:
         taken = {j for _, j in pairs}
         self._hits([(near[i], j) for i, j in pairs], obs, viewer, dt_s, changes)
         matched = {near[i].id for i, _ in pairs}
-        for track in near:
-            if track.id not in matched and track.status != "held":
-                self._miss(track, viewer, ran, changes)
+        silent = [t for t in near if t.id not in matched and t.id in self.tracks and t.status != "held"]
+        for track, learned in zip(silent, update.misses(self, silent, viewer, ran), strict=True):
+            if learned and track.id in self.tracks:
+                self._doubt(track, changes)
         for j in range(len(obs)):
             if j not in taken and len(self.tracks) < self.config.max_tracks:
                 self._birth(obs, j, kinds[j], viewer, changes)
@@ -225,9 +226,8 @@ class Tracker:
         elif track.hits in RECHECK_HITS and track.status == "confirmed" and track.id in self.tracks:
             self._recheck(track, changes)
 
-    def _miss(self, track: Track, viewer: Viewer, ran: bool, changes: Changes) -> None:
-        if not update.miss(self, track, viewer, ran):
-            return
+    def _doubt(self, track: Track, changes: Changes) -> None:
+        """What a silence or a look through its place decides: missing, removed, forgotten."""
         changes.touched.add(track.id)
         r = self.existence(track)
         if not track.confirmed_once:

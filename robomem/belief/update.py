@@ -19,13 +19,12 @@ from robomem.belief.existence import (
     log_odds,
     missed,
     probability,
-    view_cell,
     view_cells,
 )
 from robomem.belief.extended import VoxelBody
 from robomem.belief.particles import normalise_log_weights, observe_clouds, weighted_mean_cov
 from robomem.belief.track import MAX_EMBEDDING_WEIGHT, Track, TrackTable
-from robomem.belief.visibility import Viewer, sample_surfaces, surface_samples
+from robomem.belief.visibility import Glimpses, Viewer, sample_surfaces, surface_samples
 from robomem.types import Observations
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 
 STATE_ACCURACY = 0.85  # P(a detector names the true state)
 VIEW_BIAS_M = 0.02  # one viewpoint's error of the centre does not average out over its own frames
-EMPTY_SHARE = 0.7  # share of visible samples that must be seen through before a particle counts as refuted
+SPREAD_M2 = 0.05  # trace of a position covariance from which a cloud is wide
 RECALL_PIXELS = 130.0
 MAX_SILENCES = 40.0  # what is learned of a detector's habits stays open to change
 
@@ -43,11 +42,9 @@ def relabel(obs: Observations, labels: list[str]) -> Observations:
     return obs if tuple(labels) == obs.labels else dataclasses.replace(obs, labels=tuple(labels))
 
 
-def in_reach(pixels: float, distance_m: float, max_range_m: float) -> float:
-    """How much of a detector's recall is left for a thing of this many own pixels, 0..1; a generic curve, not any one detector's."""
-    if distance_m > 0.9 * max_range_m:
-        return 0.0
-    return 1.0 - math.exp(-((pixels / RECALL_PIXELS) ** 1.5))
+def in_reach(pixels: NDArray[np.float64], distance_m: NDArray[np.float64], max_range_m: float) -> NDArray[np.float64]:
+    """How much of a detector's recall is left for things of this many own pixels, 0..1; a generic curve, not any one detector's."""
+    return np.where(distance_m > 0.9 * max_range_m, 0.0, 1.0 - np.exp(-((pixels / RECALL_PIXELS) ** 1.5)))
 
 
 def initialise(tracker: Tracker, track: Track, obs: Observations, j: int, camera: NDArray[np.float64]) -> None:
@@ -95,8 +92,9 @@ def hits(
     rows = np.array([t.row for t, _ in pairs], np.int64)
     cells = view_cells(camera, table.mean[rows], config.view_cell_m, config.view_cell_rad)
     repeats = [track.evidence.seen_from(cell) for (track, _), cell in zip(pairs, cells, strict=True)]
+    scores = obs.scores.tolist()
     for (track, j), cell, repeat in zip(pairs, cells, repeats, strict=True):
-        _count_sighting(table, track, obs.labels[j], float(obs.scores[j]), cell, repeat, first)
+        _count_sighting(table, track, obs.labels[j], scores[j], cell, repeat, first)
     points: list[int] = []
     sized: list[int] = []
     for k, (track, j) in enumerate(pairs):
@@ -119,12 +117,13 @@ def hits(
     if sized:
         _hit_sizes(table, [pairs[k][0] for k in sized], picked[sized], obs, np.where(whole, weights, 0.1 * weights)[sized])
     _note_looks([t for t, _ in pairs], picked, obs, weights, whole)
-    seen_from = np.asarray(camera, float)
-    changes = []
+    seen_from = np.array(camera, float)
+    changes: list[list[StateChange]] = []
     for track, j in pairs:
         track.last_seen_ns = track.last_evidence_ns = obs.stamp_ns
-        track.last_camera = seen_from.copy()
-        changes.append([(track.id, *change) for change in _hit_states(track, obs.states[j])])
+        track.last_camera = seen_from
+        states = obs.states[j]
+        changes.append([(track.id, *change) for change in _hit_states(track, states)] if states else [])
     return changes
 
 
@@ -261,49 +260,54 @@ def age(tracker: Tracker, tracks: list[Track]) -> None:
         table.odds[rows] = np.clip(np.log(r / (1 - r)), MIN_LOG_ODDS, MAX_LOG_ODDS)
 
 
-def miss(tracker: Tracker, track: Track, viewer: Viewer, detector_ran: bool) -> bool:
-    """A track that could be in view and was not named. Returns True if anything was learned.
+def misses(tracker: Tracker, tracks: list[Track], viewer: Viewer, detector_ran: bool) -> list[bool]:
+    """Tracks that could be in view and were not named. Returns of each whether anything was learned.
 
     Two kinds of evidence: the ray that passed through where it stood (physical, whatever the detector says), and a detector's
     silence in clear view. With p_D = 0 (occluded, out of view, no depth) nothing moves.
     """
+    if not tracks:
+        return []
+    table = tracker.table
+    rows = np.array([t.row for t in tracks], np.int64)
+    lost = np.array([t.status == "missing" for t in tracks])
+    seen = viewer.look(table, rows, lost | (np.trace(table.cov[rows], axis1=1, axis2=2) > SPREAD_M2))
+    stood = np.array([t.anchor if t.confirmed_once else table.mean[t.row] for t in tracks])
+    cells = view_cells(viewer.camera, stood, tracker.config.view_cell_m, tracker.config.view_cell_rad)
+    reach = in_reach(seen.pixels * seen.visible, seen.distance_m, tracker.perception.max_range_m)
+    return [_miss(tracker, t, viewer.healthy, seen, k, cells[k], float(reach[k]), detector_ran) for k, t in enumerate(tracks)]
+
+
+def _miss(tracker: Tracker, track: Track, healthy: bool, seen: Glimpses, k: int, cell: ViewCell, reach: float, detector_ran: bool) -> bool:
     table, r = tracker.table, track.row
-    spread = track.status == "missing" or float(np.trace(table.cov[r])) > 0.05
-    glimpse = viewer.look(table, r, spread)
-    weights = np.exp(table.log_weights[r])
-    visible = glimpse.empty + glimpse.supported
-    share = float(weights @ visible)
-    track.occluded = float(weights @ glimpse.occluded)
-    if share < 0.02 or not viewer.healthy:
+    share = float(seen.visible[k])
+    track.occluded = float(seen.occluded[k])
+    if share < 0.02 or not healthy:
         if track.occluded > 0.6 and track.status == "confirmed":
             track.status = "occluded"
         return False
     if track.status == "occluded":
         track.status = "confirmed"
-    refuted = (visible > 0.3) & (glimpse.empty > EMPTY_SHARE * visible) & (glimpse.distance_m < 4.2)
-    empty = float(weights @ refuted)
-    track.seen_empty = empty
+    track.seen_empty = empty = float(seen.empty[k])
     if 0.02 < empty < 0.98:  # half in view: only what was seen empty loses weight, the hidden half stays
-        table.log_weights[r] = normalise_log_weights((table.log_weights[r] + np.where(refuted, -3.0, 0.0)).astype(np.float32))
+        doubt = np.where(seen.refuted[k], np.float32(-3.0), np.float32(0.0))
+        table.log_weights[r] = normalise_log_weights(table.log_weights[r] + doubt)
         if track.kind == "object" and track.status != "missing":
             table.mean[r], table.cov[r] = weighted_mean_cov(table.positions[r], table.log_weights[r])
-    cell = view_cell(
-        viewer.camera, track.anchor if track.confirmed_once else table.mean[r], tracker.config.view_cell_m, tracker.config.view_cell_rad
-    )
     if track.kind == "agent":
         table.odds[r] = log_odds(missed(probability(float(table.odds[r])), 0.8 * share))
         return True
     change = track.evidence.empty(cell, empty) if empty > 0.3 else 0.0
     if detector_ran:
-        clear = share * in_reach(glimpse.pixels * share, glimpse.distance_m, tracker.perception.max_range_m)
+        clear = share * reach
         p_detect = clear * track.recall()
         # A silence says something of the thing as far as it exists, and of the detector as far as depth does not show it gone.
         track.unnamed += clear * probability(float(table.odds[r])) * (1.0 - empty) * (track.unnamed < MAX_SILENCES)
         # Support credit: where depth could have told and shows the thing's shape, the silence is the detector's.
-        stands = glimpse.decisive and float(weights @ glimpse.supported) > 0.5 * share
+        stands = bool(seen.decisive[k]) and float(seen.supported[k]) > 0.5 * share
         change += track.evidence.miss(cell, 0.3 * p_detect if stands else p_detect, CELL_DOUBT_CAP if stands else CELL_MISS_CAP)
     if change == 0.0:
         return False
-    table.odds[r] = max(table.odds[r] + change, MIN_LOG_ODDS)
+    table.odds[r] = max(float(table.odds[r]) + change, MIN_LOG_ODDS)
     track.last_evidence_ns = tracker.stamp_ns
     return True
