@@ -14,11 +14,6 @@ WANDER_M = 0.02  # m per sqrt(hour) out of sight: vacuum cleaners, cats and elbo
 PERSON_ACCELERATION = 1.5  # m/s^2, white noise on a constant-velocity walk
 
 
-def diffuse_static(particles: NDArray[np.float32], noise: NoisePool) -> None:
-    """Let Float32[n, P, 3] positions (m) of things that stand still wander by millimetres, in place."""
-    particles += STATIC_DIFFUSION_M * noise.normal(particles.shape)
-
-
 def unseen_minutes(unseen_ns: int) -> int:
     """Whole minutes out of sight: in steps, so that what nobody looks at is not made anew with every image."""
     return max(int(unseen_ns), 0) // 60_000_000_000

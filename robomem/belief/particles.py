@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 F32 = NDArray[np.float32]
 POOL_SIZE = 1 << 16
 LOG_FLOOR = -60.0  # no particle's weight is ever less than exp of this
+FLOOR, HALF = np.float32(LOG_FLOOR), np.float32(0.5)
+FAST = {"reassoc", "contract", "nsz", "arcp"}  # sums may be reordered; infinities keep their meaning
 
 
 class NoisePool:
@@ -34,6 +36,26 @@ class NoisePool:
             return self._rng.standard_normal(shape).astype(np.float32)
         start = int(self._rng.integers(0, POOL_SIZE - n))
         return self._pool[start : start + n].reshape(shape).copy()
+
+    def diffuse(self, positions: F32, rows: NDArray[np.int64], sigma: float) -> None:
+        """Add normals of standard deviation `sigma` (m) to the clouds Float32[N, P, 3] at `rows`, in place.
+
+        Each cloud reads the pool at an offset of its own: two clouds may share draws, one cloud's particles never do.
+        """
+        n = positions.shape[1] * positions.shape[2]
+        diffuse_clouds(positions, rows, self._pool, self._rng.integers(0, POOL_SIZE - n, len(rows)), np.float32(sigma))
+
+
+@njit(cache=True)
+def diffuse_clouds(positions: F32, rows: NDArray[np.int64], pool: F32, offsets: NDArray[np.int64], sigma: np.float32) -> None:
+    # pragma: no cover - compiled
+    """x += sigma * pool[offset ...] for the clouds Float32[N, P, 3] at `rows` (m), in place."""
+    for i in range(rows.shape[0]):
+        cloud, at = positions[rows[i]], offsets[i]
+        for p in range(cloud.shape[0]):
+            for a in range(3):
+                cloud[p, a] += sigma * pool[at]
+                at += 1
 
 
 @njit(cache=True)
@@ -134,11 +156,12 @@ def observe_clouds(
     uniforms: NDArray[np.float64],
     mean: NDArray[np.float64],
     spread: NDArray[np.float64],
+    resample_below: float = 0.5,
 ) -> None:  # pragma: no cover - compiled
     """Fold one position measurement into each of n clouds, in place: reset a share, weigh, resample if starved, mean and covariance.
 
     A share of each cloud is drawn from the observation itself (sensor resetting, Lenser and Veloso 2000): a thing nudged within the
-    gate is followed, instead of starving the filter. Resampling is systematic, when the effective sample size is under P/2.
+    gate is followed, instead of starving the filter. Resampling is systematic, when the effective sample size is under a share of P.
 
     Args:
         positions: Float32[N, P, 3] of all tracks, m.  log_weights: Float32[N, P].  rows: Int64[n] which to treat.
@@ -146,6 +169,7 @@ def observe_clouds(
         inflate: Float64[n] factor on the covariance when weighing (frames of one viewpoint share their error).
         fresh: Float32[n, k, 3] standard normals for the k particles drawn anew.  uniforms: Float64[n] in [0, 1).
         mean, spread: Float64[N, 3] and Float64[N, 3, 3], written at `rows`.
+        resample_below: share of P under which the effective sample size starts a resampling; above 1 always.
     """
     count, k = positions.shape[1], fresh.shape[1]
     w = np.empty(count)
@@ -153,20 +177,10 @@ def observe_clouds(
     for i in range(rows.shape[0]):
         cloud, logs = positions[rows[i]], log_weights[rows[i]]
         _reset_lightest(cloud, logs, z[i], _cholesky3(cov[i], root), fresh[i], k)
-        log_total = _log_sum(logs, w)
-        precision = _inverse3(cov[i], inflate[i])
-        for p in range(count):
-            dx, dy, dz = cloud[p, 0] - z[i, 0], cloud[p, 1] - z[i, 1], cloud[p, 2] - z[i, 2]
-            q = dx * (precision[0] * dx + 2 * (precision[1] * dy + precision[2] * dz))
-            q += dy * (precision[3] * dy + 2 * precision[4] * dz) + precision[5] * dz * dz
-            logs[p] = max(logs[p] - log_total, LOG_FLOOR) - 0.5 * q
-        log_total = _log_sum(logs, w)
-        square = 0.0
-        for p in range(count):
-            logs[p] = max(logs[p] - log_total, LOG_FLOOR)
-            square += w[p] * w[p]
-        if square * count / 2 > 1.0:
-            cloud[:] = cloud[systematic_resample(logs, uniforms[i])]
+        _weigh(cloud, logs, z[i].astype(np.float32), _inverse3(cov[i], inflate[i]))
+        square = _shift(logs, np.float32(_log_sum(logs, w)), w)
+        if square * count * resample_below > 1.0:
+            _resample(cloud, w, uniforms[i])
             logs[:] = -math.log(count)
             w[:] = 1.0 / count
         _moments(cloud, w, mean[rows[i]], spread[rows[i]])
@@ -199,7 +213,7 @@ def _reset_lightest(
 @njit(cache=True)
 def _log_sum(logs: F32, w: NDArray[np.float64]) -> float:  # pragma: no cover - compiled
     """log sum exp(logs) with the normalised weights left in `w`; if none is finite all become equal."""
-    top = -np.inf
+    top = logs[0]
     for value in logs:
         top = max(top, value)
     if not math.isfinite(top):
@@ -208,7 +222,7 @@ def _log_sum(logs: F32, w: NDArray[np.float64]) -> float:  # pragma: no cover - 
         return math.log(len(w))
     total = 0.0
     for p in range(logs.shape[0]):
-        w[p] = math.exp(logs[p] - top)
+        w[p] = math.exp(logs[p] - top)  # float32: half the time of a double's
         total += w[p]
     w /= total
     return top + math.log(total)
@@ -226,16 +240,57 @@ def _cholesky3(cov: NDArray[np.float64], root: NDArray[np.float64]) -> NDArray[n
     return root
 
 
+@njit(cache=True, fastmath=FAST)
+def _weigh(cloud: F32, logs: F32, z: F32, precision: tuple[np.float32, ...]) -> None:  # pragma: no cover - compiled
+    """log w -= 1/2 (x - z)^T R^-1 (x - z), in place, not normalised."""
+    xx, xy, xz, yy, yz, zz = precision
+    for p in range(logs.shape[0]):
+        dx, dy, dz = cloud[p, 0] - z[0], cloud[p, 1] - z[1], cloud[p, 2] - z[2]
+        logs[p] -= HALF * (dx * (xx * dx + xy * dy + xz * dz) + dy * (xy * dx + yy * dy + yz * dz) + dz * (xz * dx + yz * dy + zz * dz))
+
+
+@njit(cache=True, fastmath=FAST)
+def _shift(logs: F32, by: np.float32, w: NDArray[np.float64]) -> float:  # pragma: no cover - compiled
+    """Subtract `by` from log-weights in place, none falling under the floor; the sum of squares of the weights `w`."""
+    square = 0.0
+    for p in range(logs.shape[0]):
+        value = logs[p] - by
+        logs[p] = value if value > FLOOR else FLOOR
+        square += w[p] * w[p]
+    return square
+
+
 @njit(cache=True)
-def _inverse3(cov: NDArray[np.float64], factor: float) -> tuple[float, float, float, float, float, float]:  # pragma: no cover - compiled
+def _inverse3(
+    cov: NDArray[np.float64], factor: float
+) -> tuple[np.float32, np.float32, np.float32, np.float32, np.float32, np.float32]:  # pragma: no cover - compiled
     """xx, xy, xz, yy, yz, zz of (factor cov)^-1, cov symmetric 3 x 3."""
     a, b, c, d, e, f = cov[0, 0], cov[0, 1], cov[0, 2], cov[1, 1], cov[1, 2], cov[2, 2]
     xx, xy, xz = d * f - e * e, c * e - b * f, b * e - c * d
     scale = 1.0 / (factor * (a * xx + b * xy + c * xz))
-    return xx * scale, xy * scale, xz * scale, (a * f - c * c) * scale, (b * c - a * e) * scale, (a * d - b * b) * scale
+    yy, yz, zz = (a * f - c * c) * scale, (b * c - a * e) * scale, (a * d - b * b) * scale
+    return np.float32(xx * scale), np.float32(xy * scale), np.float32(xz * scale), np.float32(yy), np.float32(yz), np.float32(zz)
 
 
 @njit(cache=True)
+def _resample(cloud: F32, w: NDArray[np.float64], u: float) -> None:  # pragma: no cover - compiled
+    """Systematic resampling of a cloud with normalised weights, in place: particle i gets round-off of P w_i copies."""
+    n = cloud.shape[0]
+    old = cloud.copy()
+    # Each particle marks the slot its copies begin at; of particles with no copies the next one's mark wins. A running maximum then
+    # fills the slots: no branch depends on the weights, which costs a processor more than the arithmetic.
+    begins = np.zeros(n + 1, np.int64)
+    cumulative = 0.0
+    for i in range(n - 1):
+        cumulative += w[i]
+        begins[min(max(math.ceil(cumulative * n - u), 0), n)] = i + 1
+    source = 0
+    for k in range(n):
+        source = max(source, begins[k])
+        cloud[k, 0], cloud[k, 1], cloud[k, 2] = old[source, 0], old[source, 1], old[source, 2]
+
+
+@njit(cache=True, fastmath=FAST)
 def _moments(
     cloud: F32, w: NDArray[np.float64], mean: NDArray[np.float64], spread: NDArray[np.float64]
 ) -> None:  # pragma: no cover - compiled

@@ -183,9 +183,7 @@ class Tracker:
     def _predict(self, tracks: list[Track], dt_s: float) -> None:
         still = [t.row for t in tracks if t.kind == "object" and t.status in ("tentative", "confirmed", "occluded")]
         if still:
-            block = self.table.positions[still]
-            motion.diffuse_static(block, self.noise)
-            self.table.positions[still] = block
+            self.noise.diffuse(self.table.positions, np.array(still, np.int64), motion.STATIC_DIFFUSION_M)
         for t in tracks:
             if t.kind == "agent":
                 motion.walk(self.table.positions[t.row], t.velocity, dt_s, self.noise)

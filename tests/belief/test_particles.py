@@ -64,6 +64,31 @@ def test_the_pool_is_as_normal_as_fresh_draws() -> None:
     assert pool.normal((40_000,)).shape == (40_000,)
 
 
+def test_the_pool_moves_clouds_as_fresh_draws_would() -> None:
+    """Moments, distance from the normal law, and no memory: what moved a particle says nothing of what moves it next."""
+    pool, steps = NoisePool(np.random.default_rng(5)), 60
+    moves = np.zeros((steps, 6, 300, 3), np.float32)
+    for t in range(steps):
+        pool.diffuse(moves[t], np.array([0, 2, 3, 5]), 1.0)
+    assert (moves[:, [1, 4]] == 0).all()
+    moved = moves[:, [0, 2, 3, 5]].astype(float)
+    flat = moved.ravel()
+    assert abs(flat.mean()) < 0.01 and abs(flat.std() - 1) < 0.01 and abs(stats.skew(flat)) < 0.05 and abs(stats.kurtosis(flat)) < 0.1
+    assert stats.kstest(flat, "norm").statistic < 0.01
+    for lag in (1, 2, 5):
+        assert abs(np.mean(moved[lag:] * moved[:-lag])) < 0.015
+    assert abs(np.mean(moved[:, :, 1:] * moved[:, :, :-1])) < 0.02
+
+
+def test_a_filter_with_the_pool_errs_as_one_with_fresh_draws() -> None:
+    """Error and its size against the filter's own covariance (NEES), 150 things over 25 steps on the same measurements."""
+    from benchmarks.particles import pool_filters
+
+    out = pool_filters([0], 150)
+    assert abs(out["rmse_m_ratio"] - 1) < 0.04
+    assert abs(out["nees_ratio"] - 1) < 0.2
+
+
 def test_weighing_is_the_gaussian_likelihood() -> None:
     rng = np.random.default_rng(1)
     cloud = rng.normal(0, 0.1, (300, 3)).astype(np.float32)
