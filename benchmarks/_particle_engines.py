@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,7 +111,7 @@ def stone_soup(problem: Problem, seed: int) -> Step:
     predictor, updater = ParticlePredictor(motion), ParticleUpdater(sensor, SystematicResampler())
     n, count, _ = problem.clouds.shape
     weight = np.full(count, Probability(1 / count))
-    states = [ParticleState(StateVectors(cloud.T), weight=weight, timestamp=now) for cloud in problem.clouds]
+    states: list[Any] = [ParticleState(StateVectors(cloud.T), weight=weight, timestamp=now) for cloud in problem.clouds]
     clock = [now]
 
     def step(z: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from robomem.geometry import box_corners, inverse, look_at, transform
+from robomem.geometry import Float, box_corners, inverse, look_at, transform
 from robomem.perception.frame import Intrinsics, RgbdFrame
 from robomem.perception.lifting import Lifter
 from robomem.types import Detections, Observations
@@ -101,7 +101,7 @@ def _boxes(things: int, rng: np.random.Generator) -> list[_Box]:
     return boxes
 
 
-def _render(boxes: list[_Box], T_map_camera: NDArray[np.float64], rng: np.random.Generator) -> tuple[RgbdFrame, Detections]:
+def _render(boxes: list[_Box], T_map_camera: Float, rng: np.random.Generator) -> tuple[RgbdFrame, Detections]:
     """Depth, colour and true masks by casting the rays of each box's own window."""
     k = CAMERA
     v, u = np.mgrid[: k.height, : k.width]
