@@ -7,6 +7,7 @@ perception in an LLM-driven robot".
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -396,7 +397,4 @@ class Tracker:
 
     def status_counts(self) -> dict[Status, int]:
         """How many tracks have each status."""
-        counts: dict[Status, int] = {}
-        for t in self.tracks.values():
-            counts[t.status] = counts.get(t.status, 0) + 1
-        return counts
+        return dict(Counter(t.status for t in self.tracks.values()))
