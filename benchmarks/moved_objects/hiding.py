@@ -13,36 +13,28 @@ from robomem_sim.detector import sights
 from robomem_sim.robot import CAMERA_HEIGHT_M
 from robomem_sim.world import World
 
-HIDDEN_SHARE = 0.35  # at most this share of it is seen from anywhere
-_TRIES = 30
+HIDDEN_SHARE = 0.35  # at most this share of it is seen from the side it is hidden from
+CLEAR_SHARE = 0.6  # and less than this from anywhere else the robot looks there from
+_TRIES = 80
 
 
 def hide_behind(world: World, name: str, stops: Sequence[Stop], rng: np.random.Generator) -> bool:
     """Put a thing behind a larger one on some surface; False if nothing was found, and the thing may then stand anywhere: put it back."""
     mine = world.model(name).size
-    tried = 0
-    for i in rng.permutation(len(stops)):
-        stop = stops[int(i)]
-        covers = [
-            o
-            for o in world.object_names
-            if o != name and world.support(o) == (stop.place.piece.name, "on") and world.model(o).size[2] > 0.8 * mine[2]
-        ]
-        covers.sort(key=lambda o: -float(np.prod(world.model(o).size[[1, 2]])))
-        for cover in covers[:3]:
+    places = []
+    for stop in stops:
+        for cover in world.object_names:
             center, size, _ = world.box(cover)
-            away = center[:2] - stop.stands.mean(axis=0)
-            away /= np.linalg.norm(away)
-            for gap in (0.01, 0.03, 0.06):
-                for share in (0.5, 0.8):
-                    tried += 1
-                    if tried > _TRIES:
-                        return False
+            if cover == name or world.support(cover) != (stop.place.piece.name, "on") or min(size[2], size[:2].max()) < 0.8 * mine[2]:
+                continue
+            for side, stand in enumerate(stop.stands):
+                away = (center[:2] - stand) / np.linalg.norm(center[:2] - stand)
+                for gap in (0.0, 0.03, 0.06):
                     p = center.copy()
-                    p[:2] += away * (gap + mine[:2].max() / 2 + size[:2].max() * share / 1.0)
-                    if _stand(world, name, stop, p) and hidden(world, name, stop):
-                        return True
-    return False
+                    p[:2] += away * (gap + (mine[:2].max() + size[:2].mean()) / 2)
+                    places.append((float(np.prod(size[1:]) * rng.uniform(0.5, 1.0)), stop, side, p))
+    places.sort(key=lambda place: -place[0])  # the larger the cover the better
+    return any(_stand(world, name, stop, p) and hidden(world, name, stop, side) for _, stop, side, p in places[:_TRIES])
 
 
 def _stand(world: World, name: str, stop: Stop, p: np.ndarray) -> bool:
@@ -55,11 +47,12 @@ def _stand(world: World, name: str, stop: Stop, p: np.ndarray) -> bool:
     return world.put_down(name, piece.name, (float(local[0]), float(local[1]), surface.center[2]), world.box(name)[2]) is None
 
 
-def hidden(world: World, name: str, stop: Stop) -> bool:
-    """True if hardly anything of it is seen from any viewpoint of a stop."""
+def hidden(world: World, name: str, stop: Stop, side: int) -> bool:
+    """True if hardly anything of it is seen from one viewpoint of a stop, and it is in clear view from none."""
     k, center = head_intrinsics(), world.box(name)[0]
-    for xy in stop.stands:
-        T = look_at([*xy, CAMERA_HEIGHT_M], center)
-        if any(s.name == name and s.visible > HIDDEN_SHARE for s, _ in sights(world, render(world, T, k), T, k)):
+    for i in [side, *(i for i in range(len(stop.stands)) if i != side)]:
+        T = look_at([*stop.stands[i], CAMERA_HEIGHT_M], center)
+        limit = HIDDEN_SHARE if i == side else CLEAR_SHARE
+        if any(s.name == name and s.visible > limit for s, _ in sights(world, render(world, T, k), T, k)):
             return False
     return True

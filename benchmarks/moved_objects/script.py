@@ -54,18 +54,17 @@ class Script:
 
     def deck(self) -> list[str]:
         """The changes of a home in a random order in which things are removed and hidden before they come back."""
-        cards = [kind for kind, n in DECK.items() for _ in range(n)]
-        cards = [cards[int(i)] for i in self._rng.permutation(len(cards))]
-        for first, then in (("remove", "bring back"), ("hide in", "fetch")):
-            where = [i for i, c in enumerate(cards) if c in (first, then)]
-            ready = 0
-            for k, i in enumerate(where):
-                left = sum(cards[j] == first for j in where[k:])
-                if cards[i] == then and ready == 0 and left:
-                    j = next(j for j in where[k:] if cards[j] == first)
-                    cards[i], cards[j] = cards[j], cards[i]
-                ready += 1 if cards[i] == first else -1
-        return cards
+        rng, cards = self._rng, []
+        returns = {"remove": "bring back", "hide in": "fetch"}
+        for kind, count in DECK.items():
+            if kind in returns.values():
+                continue
+            times = rng.random(count)
+            cards += [(float(t), kind) for t in times]
+            if kind in returns:  # what went away stays away for a while
+                back = times + (1.0 - times) * rng.uniform(0.3, 0.9, count)
+                cards += [(float(t), returns[kind]) for t in rng.permutation(back)[: DECK[returns[kind]]]]
+        return [kind for _, kind in sorted(cards)]
 
     def act(self, kind: str, stamp_ns: int) -> list[TrueEvent]:
         """Do one change; when it cannot be done, something is moved instead. [] if not even that can be done."""
@@ -129,7 +128,7 @@ class Script:
 
     def _hide_behind(self, stamp_ns: int) -> list[TrueEvent]:
         names = self.on_surfaces()
-        for _ in range(4):
+        for _ in range(6):
             name = self.pick([n for n in names if self._world.model(n).size.max() < 0.2])
             if name is None:
                 return []

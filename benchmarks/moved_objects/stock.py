@@ -24,6 +24,7 @@ _LOW = ("phone", "remote", "plate", "banana", "keyboard", "pan", "book", "tray")
 _MIDDLE = ("mug", "apple", "orange", "clock", "can", "shoe", "bowl", "toy duck")
 _HIGH = ("kettle", "laptop", "teddy bear", "plant", "box", "pot", "vase", "lamp")
 HUB_COUNT = 3
+_USED_M = 0.5  # people keep to this far from the middle of a surface
 _GAP_M = 0.03  # between neighbours, where there is room
 
 
@@ -73,7 +74,7 @@ def stock_home(seed: int, count: int, rng: np.random.Generator) -> Stocked:
 def _hubs(home: Home, rng: np.random.Generator) -> tuple[Place, ...]:
     """Open surfaces in different rooms where there are enough, the larger the likelier."""
     options = [Place(f, s) for f in home.furniture for s in f.model.surfaces if f.label in HUBS and not s.closed]
-    weight = np.array([p.surface.size[0] * p.surface.size[1] for p in options]) + 0.2
+    weight = np.array([p.surface.size[0] * p.surface.size[1] for p in options]) ** 2
     order = [options[int(i)] for i in rng.choice(len(options), len(options), replace=False, p=weight / weight.sum())]
     chosen: list[Place] = []
     for most in (1, 2):
@@ -117,7 +118,7 @@ def open_world(stocked: Stocked, rng: np.random.Generator) -> World:
     order = sorted(world.object_names, key=lambda n: -float(np.prod(world.model(n).size[:2])))  # the large first
     for k, name in enumerate(order):
         hubs = [stocked.hubs[(k + i) % len(stocked.hubs)] for i in range(len(stocked.hubs))]
-        put_on(world, name, hubs, rng)
+        put_on(world, name, [*hubs, *stocked.others], rng)
     return world
 
 
@@ -137,7 +138,7 @@ def _put(world: World, name: str, place: Place, rng: np.random.Generator) -> boo
         room = (np.array(surface.size) - (c * size[0] + s * size[1], s * size[0] + c * size[1])) / 2
         if (room < 0).any():
             continue
-        x, y = np.array(surface.center[:2]) + room * rng.uniform(-1, 1, 2)
+        x, y = np.array(surface.center[:2]) + np.minimum(room, _USED_M) * rng.uniform(-1, 1, 2)
         here = place.piece.to_map((float(x), float(y), surface.center[2]))
         gap = _GAP_M if attempt < 40 else -0.05
         if any(
