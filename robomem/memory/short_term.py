@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robomem.errors import InvalidInputError
-from robomem.memory.eviction import Eviction, Lru, Usage
+from robomem.memory.eviction import Eviction, Lru
+from robomem.memory.shelf import Shelf
 from robomem.types import ObjectView
 
 
@@ -23,70 +24,66 @@ class Unit:
     embedding: NDArray[np.float32]
     stamp_ns: int
 
+    @property
+    def size(self) -> int:
+        """Bytes it holds, near enough for a budget: arrays as they are, words by their characters."""
+        words = len(self.label) + sum(len(k) + len(v) for k, v in self.states.items())
+        return self.position.nbytes + self.embedding.nbytes + words + 16
+
 
 class ShortTermMemory:
     """At most `capacity` units; the same object merges into its unit; a pinned one is never evicted.
 
+    Args:
+        max_bytes: a second budget, over what the units hold (None: no limit but the capacity).
+
     Raises:
-        InvalidInputError: a capacity below one.
+        InvalidInputError: a budget below one.
     """
 
-    def __init__(self, capacity: int = 32, eviction: Eviction | None = None) -> None:
+    def __init__(self, capacity: int = 32, eviction: Eviction | None = None, max_bytes: int | None = None) -> None:
         if capacity < 1:
             raise InvalidInputError(f"short-term memory: capacity must be at least 1, got {capacity}")
         self.capacity = capacity
-        self._eviction = eviction or Lru()
-        self._units: dict[int, Unit] = {}
-        self._usage: dict[int, Usage] = {}
-        self._pinned: set[int] = set()
-        self._tick = 0
+        self._shelf: Shelf[int, Unit] = Shelf(capacity, eviction or Lru(), max_bytes)
 
     def __len__(self) -> int:
-        return len(self._units)
+        return len(self._shelf)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes the units hold."""
+        return self._shelf.bytes
 
     def update(self, view: ObjectView) -> bool:
         """Take in one object; False if there was no room because everything else is pinned."""
-        self._tick += 1
         states = {name: value for name, (value, _) in view.states.items()}
         unit = Unit(view.id, view.label, view.position, states, view.embedding, view.last_seen_ns)
-        if view.id in self._units:
-            self._units[view.id] = unit
-            self._touch(view.id)
-            return True
-        if len(self._units) >= self.capacity:
-            out = self._eviction.victim(self._usage, self._pinned)
-            if out is None:
-                return False
-            self.discard(out)
-        self._units[view.id] = unit
-        self._usage[view.id] = Usage(self._tick, self._tick)
-        return True
+        return self._shelf.put(view.id, unit, unit.size, view.place)
 
     def get(self, object_id: int) -> Unit | None:
         """One unit; reading it counts as a use."""
-        if object_id in self._units:
-            self._tick += 1
-            self._touch(object_id)
-        return self._units.get(object_id)
+        return self._shelf.get(object_id)
 
     def units(self) -> list[Unit]:
         """All units, the most recently used last (reading them all counts as no use)."""
-        return sorted(self._units.values(), key=lambda unit: self._usage[unit.id].last_used)
+        usage = self._shelf.usage
+        return [u for k in sorted(usage, key=lambda k: usage[k].last_used) if (u := self._shelf.peek(k)) is not None]
 
     def move(self, object_id: int, position: NDArray[np.float64]) -> None:
         """The map was corrected: a unit is at Float64[3] m of it (this counts as no use)."""
-        if object_id in self._units:
-            self._units[object_id] = replace(self._units[object_id], position=position)
+        unit = self._shelf.peek(object_id)
+        if unit is not None:
+            self._shelf.change(object_id, replace(unit, position=position))
+
+    def visit(self, place: int | None) -> None:
+        """The robot came to a room (node id): policies that go by visited places count it."""
+        self._shelf.visit(place)
 
     def pin(self, object_id: int, pinned: bool = True) -> None:
         """Protect an object (held, current goal) from eviction, or stop protecting it."""
-        (self._pinned.add if pinned else self._pinned.discard)(object_id)
+        self._shelf.pin(object_id, pinned)
 
     def discard(self, object_id: int) -> None:
         """Drop one unit, pinned or not."""
-        self._units.pop(object_id, None)
-        self._usage.pop(object_id, None)
-
-    def _touch(self, object_id: int) -> None:
-        self._usage[object_id].last_used = self._tick
-        self._usage[object_id].uses += 1
+        self._shelf.discard(object_id)

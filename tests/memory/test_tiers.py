@@ -9,24 +9,12 @@ from robomem.clock import ManualClock
 from robomem.errors import InvalidInputError
 from robomem.ids import IdAllocator
 from robomem.memory.episodic import RECENCY_HALF_NS, EpisodicMemory
-from robomem.memory.eviction import Fifo, Lfu, Lru, Usage
+from robomem.memory.eviction import Fifo, Lfu, Lru
 from robomem.memory.semantic import SemanticMemory
 from robomem.memory.short_term import ShortTermMemory
 from robomem.memory.sqlite_store import SqliteStore
 from robomem.types import Episode
 from tests.memory.hand_home import view
-
-
-@pytest.mark.parametrize(("policy", "order"), [(Fifo(), [1, 2, 3]), (Lru(), [2, 3, 1]), (Lfu(), [3, 2, 1])])
-def test_who_goes_first(policy, order: list[int]):
-    usage = {1: Usage(1, 9, 4), 2: Usage(2, 5, 2), 3: Usage(3, 6, 1)}
-    gone = []
-    while (victim := policy.victim(usage)) is not None:
-        gone.append(victim)
-        del usage[victim]
-    assert gone == order
-    assert policy.victim({1: Usage(1, 1)}, pinned={1}) is None
-
 
 operations = st.lists(st.tuples(st.sampled_from(["see", "get", "pin", "unpin", "drop"]), st.integers(1, 12)), max_size=80)
 
