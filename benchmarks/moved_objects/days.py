@@ -32,6 +32,7 @@ class Settings:
 
     Attributes:
         days: days per home.  hours: when a tour begins, hours of the day (half an hour sooner or later by chance).
+        tours: at most this many over all days.
         images: per viewpoint.  viewpoints: per surface and tour.
         objects: small things.
         changes: share of the deck of changes that is dealt out, 0..1.
@@ -39,9 +40,10 @@ class Settings:
 
     days: int = 3
     hours: tuple[float, ...] = (8.0, 11.5, 16.0, 20.0)
-    images: int = 5
+    tours: int = 11
+    images: int = 6
     viewpoints: int = 2
-    objects: int = 20
+    objects: int = 22
     changes: float = 1.0
 
 
@@ -101,7 +103,8 @@ class _Life:
 
     def _starts(self) -> list[float]:
         s = self._settings
-        return [_DAY_S * d + _HOUR_S * (h + float(self._rng.uniform(-0.5, 0.5))) for d in range(s.days) for h in s.hours]
+        starts = [_DAY_S * d + _HOUR_S * (h + float(self._rng.uniform(-0.5, 0.5))) for d in range(s.days) for h in s.hours]
+        return starts[: s.tours]
 
     def _tour(self, number: int, late: list[str]) -> Iterator[Step]:
         """All hubs, one container's front and one other surface, in a random order."""
@@ -149,7 +152,7 @@ class _Life:
         while crowd.coming(place, 2.2 if arrival else 1.4, carrying=arrival):
             self._wait_until(self._now_s + 0.5)
         after = 3
-        for _ in range(18):
+        for _ in range(15):
             # Before it is taken the robot looks at the surface, then after the thing, as one does.
             held = crowd.carried
             yield self._image(stop.target if held is None or arrival else held)

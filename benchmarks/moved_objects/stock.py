@@ -14,8 +14,8 @@ from robomem_sim.home import FurnitureItem, Home, ObjectItem, Spot
 from robomem_sim.household import generate_home
 from robomem_sim.world import World
 
-HUBS = ("counter", "dining table", "desk", "coffee table", "tv stand", "dresser", "cabinet")  # worked at, looked at on every tour
-OTHERS = ("nightstand", "sofa", "bed", "shelf")  # things turn up there now and then
+HUBS = ("counter", "dining table", "desk", "coffee table", "tv stand")  # worked at, looked at on every tour
+OTHERS = ("nightstand", "sofa", "bed", "shelf", "dresser", "cabinet")  # things turn up there now and then
 CONTAINERS = ("dresser", "cabinet", "fridge")
 BANDS_M = (0.055, 0.13)  # heights below the first count as 3 cm things, below the second as 8 cm, above as 20 cm
 _COLORED = ("cup", "bowl", "bottle", "vase", "book", "plate")  # pairs of two colours are drawn from these
