@@ -48,7 +48,7 @@ class RobomemMemory:
         """From the belief now, from the graph for the past (what the graph holds to have been there then, by all that is known now)."""
         if t_ns >= self.world.stamp_ns:
             views = self.world.tracker.views()
-            return [Believed(v.id, v.label, v.position, v.existence, v.kind) for v in views if v.status != "removed"]
+            return [Believed(v.id, v.label, v.position, v.existence, v.kind) for v in views if v.status not in ("tentative", "removed")]
         layers = {"object": "object", "furniture": "furniture", "agent": "agent"}
         out = []
         for node in self.world.graph.nodes(at_ns=t_ns):
