@@ -1,6 +1,7 @@
 """`robomem bench belief --seeds 0-19 [--quick]`: moved, hidden and vanished objects, robomem beside every rival on the same detections.
 
-What is measured, and how, is in benchmarks/moved_objects/README.md. The rivals' parameters were chosen on homes with seeds of 100 and more.
+What is measured, and how, is in benchmarks/moved_objects/SCORES.md. The rivals' parameters were chosen on homes with seeds of 100 and more.
+With `--data FOLDER` the streams are recorded there once and read from there in later runs.
 """
 
 from __future__ import annotations
@@ -8,12 +9,16 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from benchmarks.moved_objects import ablation, plots, rivals, summary
+from benchmarks.moved_objects.days import QUICK, HomeDays
 from benchmarks.moved_objects.floor import FLOOR, Oracle
 from benchmarks.moved_objects.interface import Memory, Step
 from benchmarks.moved_objects.ours import RobomemMemory
+from benchmarks.moved_objects.recording import Recorded, record
 from benchmarks.moved_objects.scores import score_stream
 from robomem.evaluation.registry import BenchArgs
 from robomem.evaluation.report import table
@@ -37,7 +42,7 @@ def run(args: BenchArgs) -> dict[str, Any]:
     seeds = list(args.seeds) or list(range(20))
     seeds = seeds[:QUICK_SEEDS] if args.quick else seeds
     start, homes = time.monotonic(), Homes()
-    for done, (seed, results) in enumerate(_measured(jobs(seeds, args.quick)), start=1):
+    for done, (seed, results) in enumerate(_measured(jobs(seeds, args.quick, args.data)), start=1):
         for name, result in results.items():
             homes.setdefault(name, {})[seed] = result
         ours = results[OURS]["set"]
@@ -54,9 +59,21 @@ def run(args: BenchArgs) -> dict[str, Any]:
 # -- running ---------------------------------------------------------------------------------------------------------
 
 
-def jobs(seeds: Sequence[int], quick: bool) -> list[tuple[int, bool, bool, bool]]:
-    """(seed, quick, with Stone Soup, with the ablation) of each home."""
-    return [(seed, quick, k < (1 if quick else STONE_SOUP_HOMES), not quick and k < ABLATION_HOMES) for k, seed in enumerate(seeds)]
+@dataclass(frozen=True)
+class Job:
+    """One home: its seed, the short form or not, which slow parts are in it, and where streams are kept (None: nowhere)."""
+
+    seed: int
+    quick: bool = False
+    stone_soup: bool = False
+    factors: bool = False
+    folder: Path | None = None
+
+
+def jobs(seeds: Sequence[int], quick: bool, folder: Path | None = None) -> list[Job]:
+    """All homes; the slow parts on the first few."""
+    soup, factors = (1, 0) if quick else (STONE_SOUP_HOMES, ABLATION_HOMES)
+    return [Job(seed, quick, k < soup, k < factors, folder) for k, seed in enumerate(seeds)]
 
 
 def memories(stone_soup: bool, factors: bool) -> dict[str, Memory]:
@@ -69,21 +86,25 @@ def memories(stone_soup: bool, factors: bool) -> dict[str, Memory]:
     return out
 
 
-def measure(job: tuple[int, bool, bool, bool]) -> tuple[int, dict[str, dict[str, Any]]]:
-    """One home: its stream is made once and shown to every memory side by side."""
-    seed, quick, stone_soup, factors = job
-    return seed, score_stream(stream(seed, quick), memories(stone_soup, factors))
+def measure(job: Job) -> tuple[int, dict[str, dict[str, Any]]]:
+    """One home: every memory is shown its stream, side by side."""
+    return job.seed, score_stream(stream(job.seed, job.quick, job.folder), memories(job.stone_soup, job.factors))
 
 
-def stream(seed: int, quick: bool) -> Iterator[Step]:
-    """The days of a home."""
-    from benchmarks.moved_objects.days import QUICK, HomeDays
+def stream(seed: int, quick: bool, folder: Path | None = None) -> Iterator[Step]:
+    """The days of a home; with a folder, from a recording there, made if it is not there yet."""
+    days = HomeDays(seed, QUICK if quick else None)
+    if folder is None:
+        return days.steps()
+    path = folder / f"home_{seed}{'_quick' if quick else ''}.zip"
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        record(days, path.with_suffix(".part")).replace(path)
+    return Recorded(path).steps()
 
-    return HomeDays(seed, QUICK if quick else None).steps()
 
-
-def _measured(todo: list[tuple[int, bool, bool, bool]]) -> Iterator[tuple[int, dict[str, dict[str, Any]]]]:
-    """Results as homes get done. One or two homes run here; more in two processes, each of which sees every memory of its homes."""
+def _measured(todo: list[Job]) -> Iterator[tuple[int, dict[str, dict[str, Any]]]]:
+    """Results as homes get done: a few homes here, more in two processes, each of which shows a home to every memory."""
     if len(todo) <= QUICK_SEEDS:
         yield from map(measure, todo)
         return

@@ -6,8 +6,10 @@ again after a loss or not, appearance used or not. The filter without a part sta
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,24 +17,30 @@ from numpy.typing import NDArray
 from benchmarks.moved_objects.ours import RobomemMemory
 from robomem.belief.track import Track, TrackTable
 from robomem.belief.tracker import Changes, Tracker
-from robomem.belief.visibility import Glimpse, Viewer
+from robomem.belief.visibility import Glimpses, Viewer
 from robomem.perception.frame import RgbdFrame
 from robomem.types import Observations
 
 FACTORS = ("particles", "depth", "reidentify", "appearance")
 KALMAN_BIAS_M = 0.02  # one viewpoint's error, as the particle filter has it
 KALMAN_WALK_M = 0.01  # process noise a sighting
+ELSEWHERE_M = 0.3  # a track this far from its Gaussian was taken up again somewhere else
+_AT_REST = ("tentative", "confirmed", "occluded")
 
 
 class FrustumViewer(Viewer):
     """Constant detection probability: whatever projects into the image could have been seen, whatever the depth image says."""
 
-    def look(self, table: TrackTable, row: int, spread: bool) -> Glimpse:
-        """No depth: each particle is visible if its centre falls into the image."""
-        real = super().look(table, row, spread)
-        inside = self.in_view(table.positions[row].astype(np.float64), np.zeros(table.particles), 4.0).astype(np.float32)
-        none = np.zeros_like(inside)
-        return Glimpse(none, inside, none, real.pixels, real.distance_m, real.margin_m, False)
+    def look(self, table: TrackTable, rows: NDArray[np.int64], spread: NDArray[np.bool_]) -> Glimpses:
+        """No depth: the share of a track's particles whose centre falls into the image is what could have been seen of it."""
+        real = super().look(table, rows, spread)
+        centres = table.positions[rows].reshape(-1, 3).astype(np.float64)
+        inside = self.in_view(centres, np.zeros(len(centres)), 4.0).reshape(len(rows), -1)
+        share = np.sum(np.exp(table.log_weights[rows]) * inside, axis=1).astype(np.float64)
+        none = np.zeros(len(rows))
+        return dataclasses.replace(
+            real, visible=share, supported=share, occluded=none, empty=none, refuted=np.zeros_like(real.refuted), decisive=none > 0
+        )
 
 
 class FrustumTracker(Tracker):
@@ -52,22 +60,33 @@ class ForgetfulTracker(Tracker):
 class KalmanTracker(Tracker):
     """Belief whose small objects have one Gaussian each; the cloud is drawn from it, so that all else can go on asking particles."""
 
-    def _hit(self, track: Track, obs: Observations, j: int, viewer: Viewer, dt_s: float, changes: Changes) -> None:
-        r, alone = track.row, track.kind == "object" and track.status in ("tentative", "confirmed", "occluded")
-        mean, cov = self.table.mean[r].copy(), self.table.cov[r].copy() + np.eye(3) * KALMAN_WALK_M**2
-        super()._hit(track, obs, j, viewer, dt_s, changes)
-        if alone and track.id in self.tracks:
-            R = obs.covariances[j].astype(np.float64) + np.eye(3) * KALMAN_BIAS_M**2
-            gain = cov @ np.linalg.inv(cov + R)  # K = P (P + R)^-1
-            self._gaussian(track.row, mean + gain @ (obs.positions[j] - mean), (np.eye(3) - gain) @ cov)
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._gauss: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
 
-    def _miss(self, track: Track, viewer: Viewer, ran: bool, changes: Changes) -> None:
+    def _hits(self, pairs: list[tuple[Track, int]], obs: Observations, viewer: Viewer, dt_s: float, changes: Changes) -> None:
+        prior = {t.id: self._held(t) for t, _ in pairs if t.kind == "object" and t.status in _AT_REST}
+        super()._hits(pairs, obs, viewer, dt_s, changes)
+        for track, j in pairs:
+            if track.id in prior and track.id in self.tracks:
+                mean, cov = prior[track.id]
+                cov = cov + np.eye(3) * KALMAN_WALK_M**2
+                gain = cov @ np.linalg.inv(cov + obs.covariances[j].astype(np.float64) + np.eye(3) * KALMAN_BIAS_M**2)  # K = P (P + R)^-1
+                self._gauss[track.id] = mean + gain @ (obs.positions[j] - mean), (np.eye(3) - gain) @ cov
+                self._draw(track)
+
+    def _doubt(self, track: Track, changes: Changes) -> None:
+        if track.id in self._gauss and track.status in _AT_REST:
+            self._draw(track)  # a Gaussian does not lose the half of itself that was seen empty
+        super()._doubt(track, changes)
+
+    def _held(self, track: Track) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         mean, cov = self.table.mean[track.row].copy(), self.table.cov[track.row].copy()
-        super()._miss(track, viewer, ran, changes)
-        if track.kind == "object" and track.id in self.tracks and track.status in ("tentative", "confirmed", "occluded"):
-            self._gaussian(track.row, mean, cov)
+        held = self._gauss.get(track.id)
+        return held if held is not None and float(np.linalg.norm(held[0] - mean)) < ELSEWHERE_M else (mean, cov)
 
-    def _gaussian(self, row: int, mean: NDArray[np.float64], cov: NDArray[np.float64]) -> None:
+    def _draw(self, track: Track) -> None:
+        row, (mean, cov) = track.row, self._held(track)
         cov = (cov + cov.T) / 2 + np.eye(3) * 1e-6
         self.table.mean[row], self.table.cov[row] = mean, cov
         noise = self.noise.normal(self.table.positions[row].shape)

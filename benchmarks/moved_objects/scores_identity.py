@@ -121,6 +121,7 @@ class AfterMoves:
 
     def result(self) -> dict[str, Any]:
         """Counts; closes what is open."""
-        for thing in list(self._open) if self._last is not None else ():
-            self._close(thing, self._last)
+        if self._last is not None:
+            for thing in list(self._open):
+                self._close(thing, self._last)
         return {"right": self.right, "right_moved": self.right_moved, "claims": self.claims, "again": self.again, "cases": self.cases}
