@@ -19,6 +19,8 @@ from robomem.memory.store import Located, Store
 from robomem.ontology import Ontology
 from robomem.scene_graph.graph import Node, Relation, SceneGraph, Stay
 from robomem.scene_graph.habits import Habits
+from robomem.scene_graph.timeline import graph_at
+from robomem.scene_graph.world_model import WorldModel
 from robomem.types import ObjectView, PlaceProbability, Recall
 
 EVIDENCE = 5  # observation ids per answer
@@ -209,6 +211,14 @@ class Questions:
 
     def _gone(self, object_id: int) -> bool:
         return self._store.objects()[object_id][0].status in GONE
+
+
+def graph_of(store: Store, world: WorldModel | None, at_ns: int | None, known_ns: int | None) -> SceneGraph:
+    """The scene graph of a live world (None: of the rows) now, at a past time, or as it was known at `known_ns`."""
+    graph = graph_from_rows(store) if world is None else world.graph
+    if known_ns is not None:
+        return graph_at(graph, store.events(0, known_ns), known_ns, at_ns)
+    return graph if at_ns is None else graph.at(at_ns)
 
 
 def graph_from_rows(store: Store) -> SceneGraph:

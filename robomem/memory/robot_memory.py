@@ -25,7 +25,7 @@ from robomem.memory.episodic import EpisodicMemory
 from robomem.memory.forgetting import Eraser, Forgotten, Region
 from robomem.memory.integrity import Integrity, verify
 from robomem.memory.live_world import FrameDoor, LiveWorld, check_masks, nothing_changed
-from robomem.memory.questions import Questions, graph_from_rows
+from robomem.memory.questions import Questions, graph_of
 from robomem.memory.recorder import Recorder, place_of
 from robomem.memory.records import Lesson
 from robomem.memory.remap import Remapper
@@ -265,11 +265,10 @@ class RobotMemory:
             world = self.world
             return self._questions.objects(None) if world is None else [self._corrected(view) for view in world.objects()]
 
-    def graph(self, at_ns: int | None = None) -> SceneGraph:
-        """The scene graph, as it is or as it was at a past time."""
+    def graph(self, at_ns: int | None = None, known_ns: int | None = None) -> SceneGraph:
+        """The scene graph, as it is or as it was at a past time; with `known_ns`: by what the robot had been told until then."""
         with self._guard:
-            graph = graph_from_rows(self.store) if self.world is None else self.world.graph
-            return graph if at_ns is None else graph.at(at_ns)
+            return graph_of(self.store, self.world, at_ns, known_ns)
 
     def _refresh(self, row: Located) -> Located:
         """The live view of a stored object, where there is a live world and it still has it."""

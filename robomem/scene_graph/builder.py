@@ -14,6 +14,7 @@ from robomem.ids import IdAllocator
 from robomem.ontology import Ontology
 from robomem.scene_graph.events import EventLog
 from robomem.scene_graph.graph import Node, SceneGraph
+from robomem.scene_graph.nearness import Nearness
 from robomem.scene_graph.relations import supports
 from robomem.scene_graph.shown import Shown
 from robomem.types import Event, ObjectView
@@ -30,6 +31,7 @@ class GraphBuilder:
         self._log = EventLog(ids)
         self._shown = Shown()
         self._ids = ids
+        self.nearness = Nearness(graph, tracker)
         self.building = ids.next()
         self.robot = ids.next()
         origin = np.zeros(3)
@@ -56,6 +58,15 @@ class GraphBuilder:
         views = (self.tracker.view(tracks[k].id) for k in np.flatnonzero(near).tolist())
         return [v for v in views if v is not None]
 
+    def cloud(self, object_id: int) -> tuple[NDArray[np.float32], NDArray[np.float64]] | None:
+        """Position particles Float32[P, 3] (map frame, m) of a thing and their weights Float64[P], sum one; None for what has none."""
+        track = self.tracker.tracks.get(object_id)
+        return None if track is None else self._cloud(track.row)
+
+    def _cloud(self, row: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        weights = np.exp(self.tracker.table.log_weights[row].astype(np.float64))
+        return self.tracker.table.positions[row], weights / weights.sum()
+
     def update(self, stamp_ns: int, changes: Changes, evidence: dict[int, tuple[int, ...]]) -> tuple[Event, ...]:
         """Fold one frame's changes into the graph and return the events.
 
@@ -75,6 +86,7 @@ class GraphBuilder:
         for i, name, old, new in changes.states:
             self._state(stamp_ns, i, name, old, new, evidence.get(i, ()))
         self._refresh_touched(stamp_ns, changes, evidence)
+        self.nearness.update(stamp_ns, changes.touched | set(changes.gone))
         return self._log.collect()
 
     def held(self, stamp_ns: int, object_id: int, holding: bool) -> tuple[Event, ...]:
@@ -120,9 +132,9 @@ class GraphBuilder:
         self._put(view, stamp_ns)
         self.graph.begin_stay(view.id, stamp_ns if again else view.first_seen_ns, view.position)
         self._attach(stamp_ns, view, self._furniture_at(view), evidence, quiet=True)
-        self._log.add(
-            stamp_ns, "appeared", view.id, {"again": True} if again else {}, self._where(view), evidence, view.existence, view.label
-        )
+        before = {"again": True} if again else {}
+        since = {} if again else {"since_ns": view.first_seen_ns}
+        self._log.add(stamp_ns, "appeared", view.id, before, self._where(view) | since, evidence, view.existence, view.label)
 
     def _move(self, stamp_ns: int, i: int, before: NDArray[np.float64], after: NDArray[np.float64], evidence: tuple[int, ...]) -> None:
         view = self.tracker.view(i)
@@ -228,9 +240,8 @@ class GraphBuilder:
         if view.kind != "object":
             return
         track = self.tracker.tracks[view.id]
-        cloud = self.tracker.table.positions[track.row]
-        weights = np.exp(self.tracker.table.log_weights[track.row].astype(np.float64))
-        found = supports(cloud, weights / weights.sum(), float(view.size[2]), [f for f in furniture if f.id != view.id], self.ontology)
+        cloud, weights = self._cloud(track.row)
+        found = supports(cloud, weights, float(view.size[2]), [f for f in furniture if f.id != view.id], self.ontology)
         old = self.graph.parent(view.id)
         by_holder = {(s.holder, s.predicate): s.probability for s in found}
         if old is not None and old[1] in ("on", "inside") and by_holder.get(old, 0.0) > 0.3:

@@ -248,11 +248,15 @@ class SceneGraph:
         self.stays[node_id] = sorted([s for s in self.stays[node_id] if s.from_ns != stay.from_ns] + [stay], key=lambda s: s.from_ns)
         self.touch(node_id)
 
-    def end(self, subject: int, stamp_ns: int, predicates: tuple[str, ...] | None = None, keep: int | None = None) -> None:
-        """Close the open relations of a subject (of these predicates, except to `keep`)."""
+    def end(
+        self, subject: int, stamp_ns: int, predicates: tuple[str, ...] | None = None, keep: int | None = None, only: int | None = None
+    ) -> None:
+        """Close the open relations of a subject (of these predicates, except to `keep`, or just the one to `only`)."""
         rows = self._relations.get(subject, [])
         for i, r in enumerate(rows):
-            if r.to_ns is None and (predicates is None or r.predicate in predicates) and r.object != keep:
+            if r.to_ns is not None or r.object == keep or (only is not None and r.object != only):
+                continue
+            if predicates is None or r.predicate in predicates:
                 rows[i] = dataclasses.replace(r, to_ns=stamp_ns)
                 self.touch(subject)
 
@@ -292,8 +296,9 @@ class SceneGraph:
     def alias(self, absorbed: int, into: int, stamp_ns: int) -> None:
         """`absorbed` is the same as `into` from now on; what it held is held by `into`."""
         for r in self.relations(object=absorbed):
-            self.end(r.subject, stamp_ns, (r.predicate,))
-            self.relate(r.subject, r.predicate, into, r.probability, stamp_ns)
+            self.end(r.subject, stamp_ns, (r.predicate,), only=absorbed)
+            if r.subject != into:
+                self.relate(r.subject, r.predicate, into, r.probability, stamp_ns)
         self._drop(absorbed)
         self._relations.pop(absorbed, None)
         self.stays.pop(absorbed, None)

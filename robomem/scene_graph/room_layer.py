@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,20 +12,35 @@ from robomem.ids import IdAllocator
 from robomem.ontology import Ontology
 from robomem.scene_graph.graph import Node, SceneGraph
 from robomem.scene_graph.occupancy import OccupancyGrid
-from robomem.scene_graph.places import place_graph
+from robomem.scene_graph.places import PlaceGraph, place_graph
 from robomem.scene_graph.rooms import RoomMap, name_room, segment_rooms
 
+SAME_PLACE_M = 0.1  # a place this near to an earlier one is that one (cells may have shifted under it)
 SLACK_M = 1.0  # furniture against a wall lies outside the free floor that was cut into rooms: its nearest room is taken
 
 
+Cloud = tuple[NDArray[np.float32], NDArray[np.float64]]  # position particles Float32[P, 3] (m), their weights Float64[P]
+
+
 class RoomLayer:
-    """Room nodes with stable ids, their names from the furniture in them, and the places between them."""
+    """Room nodes with stable ids, their names from the furniture in them, and the places between them.
+
+    Args:
+        cloud: particles of a thing, None for what has none: P(part_of room) is the share of them in the room.
+    """
 
     def __init__(
-        self, graph: SceneGraph, grid: OccupancyGrid, ids: IdAllocator, config: GraphConfig, ontology: Ontology, building: int
+        self,
+        graph: SceneGraph,
+        grid: OccupancyGrid,
+        ids: IdAllocator,
+        config: GraphConfig,
+        ontology: Ontology,
+        building: int,
+        cloud: Callable[[int], Cloud | None] = lambda _: None,
     ) -> None:
         self.graph, self.grid, self.config, self.ontology = graph, grid, config, ontology
-        self._ids, self._building = ids, building
+        self._ids, self._building, self._cloud = ids, building, cloud
         self.map: RoomMap | None = None
         self.node_of: dict[int, int] = {}  # label in the room map -> graph node
         self._places: list[int] = []
@@ -71,7 +88,16 @@ class RoomLayer:
         if room is None or room == node_id:
             return
         self.graph.end(node_id, stamp_ns, ("part_of",), keep=room)
-        self.graph.relate(node_id, "part_of", room, 1.0, stamp_ns)
+        self.graph.relate(node_id, "part_of", room, self._share(node_id, room), stamp_ns)
+
+    def _share(self, node_id: int, room: int) -> float:
+        """P(part_of) = share of particles in no other room (what stands in a wall's shadow is on no room's floor)."""
+        cloud = self._cloud(node_id)
+        if cloud is None or self.map is None:
+            return 1.0
+        label = next(k for k, i in self.node_of.items() if i == room)
+        found = self.map.labels_at(cloud[0])
+        return round(float(cloud[1] @ ((found == label) | (found == 0))), 3)
 
     def _room(self, label: int, stamp_ns: int) -> None:
         assert self.map is not None
@@ -117,20 +143,50 @@ class RoomLayer:
 
     def _connect(self, stamp_ns: int) -> None:
         assert self.map is not None
-        for a, b, _xy in self.map.doors:
-            if a in self.node_of and b in self.node_of:
-                self.graph.relate(self.node_of[a], "connects", self.node_of[b], 1.0, stamp_ns)
+        pairs = {(self.node_of[a], self.node_of[b]) for a, b, _xy in self.map.doors if a in self.node_of and b in self.node_of}
+        self._connected(list(self.node_of.values()), {p if p[0] < p[1] else (p[1], p[0]) for p in pairs}, stamp_ns)
+
+    def _connected(self, nodes: list[int], pairs: set[tuple[int, int]], stamp_ns: int) -> None:
+        """These pairs of nodes connect, and no others of them: what is new opens, what is walled up or blocked ends."""
+        held = {(r.subject, r.object) for i in nodes for r in self.graph.relations(i, "connects")}
+        for a, b in sorted(held - pairs):
+            self.graph.end(a, stamp_ns, ("connects",), only=b)
+        for a, b in sorted(pairs - held):
+            self.graph.relate(a, "connects", b, 1.0, stamp_ns)
 
     def update_places(self, stamp_ns: int) -> None:
-        """Rebuild the topological places of free space (places carry no history: they are where one can stand now)."""
+        """Bring the topological places of free space up to date: one that is still there keeps its id, the others are forgotten.
+
+        Places carry no history: they are where one can stand now. Their number is bounded by the map's area.
+        """
         if self.map is None:
             return
-        self.graph.forget(set(self._places))
-        found = place_graph(self.grid, self.map)
-        self._places = self._ids.take(len(found.nodes))
-        for node_id, xy in zip(self._places, found.nodes, strict=True):
+        was = [n for i in self._places if (n := self.graph.node(i)) is not None]
+        before = np.array([n.position[:2] for n in was], float).reshape(-1, 2)
+        none = np.zeros(len(was))
+        previous = PlaceGraph(before, np.empty((0, 2), np.int64), none.astype(np.int32), none.astype(np.float32)) if was else None
+        found = place_graph(self.grid, self.map, previous=previous)
+        ids = self._same(found.nodes, before, [n.id for n in was])
+        self.graph.forget({n.id for n in was} - set(ids))
+        started = {n.id: n.from_ns for n in was}
+        self._places = ids
+        for node_id, xy, clear in zip(ids, found.nodes, found.clearance_m, strict=True):
             position = np.array([xy[0], xy[1], 0.0])
-            self.graph.put(Node(node_id, "place", "place", position, np.zeros(3), 0.0, {}, stamp_ns))
+            told = {"clearance_m": round(float(clear), 2)}
+            self.graph.put(Node(node_id, "place", "place", position, np.zeros(3), 0.0, told, started.get(node_id, stamp_ns)))
             self.attach(node_id, position, stamp_ns)
-        for a, b in found.edges:
-            self.graph.relate(self._places[int(a)], "connects", self._places[int(b)], 1.0, stamp_ns)
+        pairs = {(ids[int(a)], ids[int(b)]) for a, b in found.edges}
+        self._connected(ids, {(min(p), max(p)) for p in pairs}, stamp_ns)
+
+    def _same(self, nodes: NDArray[np.float64], before: NDArray[np.float64], ids: list[int]) -> list[int]:
+        """An id for each place: that of the earlier one in (nearly) the same spot, else a new one."""
+        out: list[int] = []
+        free = set(range(len(ids)))
+        for xy in nodes:
+            k = min(free, key=lambda j: float(np.hypot(*(before[j] - xy))), default=None)
+            if k is not None and float(np.hypot(*(before[k] - xy))) <= SAME_PLACE_M:
+                free.remove(k)
+                out.append(ids[k])
+            else:
+                out.append(self._ids.next())
+        return out

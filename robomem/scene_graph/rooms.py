@@ -60,6 +60,14 @@ class RoomMap:
         best = int(np.argmin(distance))
         return int(self.labels[tuple(cells[best])]) if distance[best] <= slack_m else 0
 
+    def labels_at(self, points: ArrayLike) -> NDArray[np.int32]:
+        """Int32[n] room of each point Float[n, 2 or 3] (m), 0 off the floor that was cut."""
+        p = np.asarray(points, float)[:, :2]
+        cells = np.floor((p - self.origin) / self.cell_m + 1e-9)[:, ::-1]
+        inside = np.asarray(((cells >= 0) & (cells < self.labels.shape)).all(axis=1), np.bool_)
+        at = np.where(inside[:, None], cells, 0).astype(np.int64)
+        return np.where(inside, self.labels[at[:, 0], at[:, 1]], 0).astype(np.int32) if self.labels.size else np.zeros(len(p), np.int32)
+
     def center(self, room: int) -> NDArray[np.float64]:
         """Float64[2] mean of a room's cells, m.
 

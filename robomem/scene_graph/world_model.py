@@ -81,7 +81,7 @@ class WorldModel:
         self.graph = SceneGraph()
         self.grid = OccupancyGrid(config.graph.grid_m, max_side_m=config.graph.grid_max_side_m, max_m2=config.graph.grid_max_m2)
         self.builder = GraphBuilder(self.graph, self.tracker, ids, config.graph, self.ontology)
-        self.rooms = RoomLayer(self.graph, self.grid, ids, config.graph, self.ontology, self.builder.building)
+        self.rooms = RoomLayer(self.graph, self.grid, ids, config.graph, self.ontology, self.builder.building, self.builder.cloud)
         self.whereabouts = Whereabouts(self.tracker, self.graph, self.ontology)
         self.foresight = Foresight(self.tracker, self.graph, self.whereabouts, self.ontology, Habits())
         self.stamp_ns = 0

@@ -9,6 +9,7 @@ import pytest
 from robomem.clock import ManualClock
 from robomem.config import MemoryConfig, RobomemConfig
 from robomem.errors import InvalidInputError, StoreError, StoreLockedError
+from robomem.memory.questions import graph_of
 from robomem.memory.robot_memory import RobotMemory
 from robomem.types import Episode, Event
 from tests.memory.hand_home import H, HandHome, S
@@ -273,3 +274,12 @@ def test_health_says_what_is_there(furnished: HandHome):
     health = furnished.memory.health()
     assert health["rows"]["objects"] == 8 and health["rejected"] == {} and health["short_term"] == 4
     assert health["engine"] in ("apsw", "sqlite3") and isinstance(health["embedder"], str)
+
+
+def test_the_graph_as_it_was_known_then(furnished: HandHome):
+    """What was believed at 30 s about 20 s, and at 70 s about both."""
+    furnished.put(1, "mug", "desk", 60 * S, moved=True, color="red")
+    asked = {(t, k): graph_of(furnished.memory.store, None, t * S, k * S) for t, k in ((20, 30), (70, 30), (20, 70), (70, 70))}
+    spots = {key: graph.node(1).position.tolist() for key, graph in asked.items()}
+    assert spots[20, 30] == spots[70, 30] == spots[20, 70] != spots[70, 70]  # before it was told of the move it expected the mug to stay
+    assert graph_of(furnished.memory.store, None, 20 * S, 0).node(1) is None
