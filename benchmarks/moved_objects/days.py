@@ -43,7 +43,7 @@ class Settings:
     tours: int = 11
     images: int = 6
     viewpoints: int = 2
-    objects: int = 22
+    objects: int = 24
     changes: float = 1.0
 
 
@@ -125,7 +125,7 @@ class _Life:
 
     def _look_over(self, stop: Stop, hub: bool) -> Iterator[Step]:
         order = self._rng.permutation(len(stop.stands))[: self._settings.viewpoints if hub else 1]
-        images = self._settings.images if hub else max(2, self._settings.images // 2)
+        images = self._settings.images if hub else 2
         for v in order:
             self._stand(stop.stands[v], stop.target)
             if hub and self._rng.random() < 0.3 and not self._crowd.busy:

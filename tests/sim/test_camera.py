@@ -117,3 +117,21 @@ def test_depth_noise_is_reproducible():
     depth = np.full((240, 320), 2.0, np.float32)
     a, b = (DepthNoise().apply(depth, np.random.default_rng(5)) for _ in range(2))
     assert a.tobytes() == b.tobytes()
+
+
+def test_compiled_noise_is_the_formula_bit_for_bit():
+    rng = np.random.default_rng(0)
+    depth = (2 + np.cumsum(rng.normal(0, 0.03, (60, 80)), axis=1)).astype(np.float32)
+    depth[rng.random(depth.shape) < 0.1] = 0
+    m, rng = DepthNoise(), np.random.default_rng(1)
+    noise, luck = rng.standard_normal(depth.shape, dtype=np.float32), rng.random(depth.shape, dtype=np.float32)
+    out = depth + noise * (m.floor_m + m.slope_per_m * depth**2)
+    dx, dy = np.zeros_like(depth), np.zeros_like(depth)
+    dx[:, 1:], dy[1:] = np.abs(np.diff(depth, axis=1)), np.abs(np.diff(depth, axis=0))
+    step = np.maximum(dx, dy) / np.maximum(depth, 0.5)
+    edge = step > m.edge_m
+    grazing = ~edge & (step > 0.035)
+    lost = luck < m.random_loss + m.edge_loss * edge + m.grazing_loss * grazing
+    out[lost | (depth <= 0) | (out > m.range_m)] = 0
+    assert edge.any() and grazing.any() and lost.any()
+    assert np.array_equal(m.apply(depth, np.random.default_rng(1)), np.maximum(out, 0))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from robomem.errors import InvalidInputError
+from robomem_sim.fast_stage import FastStage
 from robomem_sim.household import generate_home
 from robomem_sim.people import teleport_move
 from robomem_sim.world import World
@@ -111,3 +112,20 @@ def test_put_down_refuses_a_taken_place(world):
 def test_bad_requests_say_what_would_do(world, call, text):
     with pytest.raises(InvalidInputError, match=text):
         call(world)
+
+
+def test_whether_a_thing_fits_depends_on_how_it_will_be_turned():
+    """`move_object` used to check the fit with the old yaw and turn the thing afterwards."""
+    world = World(generate_home(0), stage=FastStage)
+    shelf = next(f for f in world.home.furniture if f.label == "shelf")
+    surface = shelf.model.surfaces[1]
+    for name in world.object_names:  # an empty shelf
+        if (world.support(name) or ("",))[0] == shelf.name:
+            world.take_out(name)
+    world.take_out("keyboard 1")  # 0.43 m wide; the board is 0.27 m deep
+    along = shelf.yaw_rad
+    world.move_object("keyboard 1", shelf.name, surface.center, along)
+    assert world.box("keyboard 1")[2] == along
+    with pytest.raises(InvalidInputError, match="no room for keyboard 1"):
+        world.move_object("keyboard 1", shelf.name, surface.center, along + np.pi / 2)
+    assert world.box("keyboard 1")[2] == along
