@@ -42,10 +42,11 @@ class PoseGate:
 
     Args:
         speed_mps: faster than any robot in a building.  slack_m: what a pose may be off on top.  patience: so many in a row are believed.
+        gap_s: after a longer time without images a robot may have been carried anywhere, but one image alone does not say so.
     """
 
-    def __init__(self, speed_mps: float = 5.0, slack_m: float = 2.0, patience: int = 3) -> None:
-        self._speed_mps, self._slack_m, self._patience = speed_mps, slack_m, patience
+    def __init__(self, speed_mps: float = 5.0, slack_m: float = 2.0, patience: int = 3, gap_s: float = 5.0) -> None:
+        self._speed_mps, self._slack_m, self._patience, self._gap_s = speed_mps, slack_m, patience, gap_s
         self._last: tuple[int, Float] | None = None
         self._odd: list[tuple[int, Float]] = []
 
@@ -69,4 +70,4 @@ class PoseGate:
         passed_s = (now[0] - before[0]) / 1e9
         if passed_s < 0:
             return True  # the clock was set back: nothing is known of the time between
-        return bool(np.linalg.norm(now[1] - before[1]) <= self._slack_m + self._speed_mps * passed_s)
+        return bool(np.linalg.norm(now[1] - before[1]) <= self._slack_m + self._speed_mps * min(passed_s, self._gap_s))

@@ -33,20 +33,23 @@ def _note(layer: NDArray[Any], fill: Any, side: int, known: NDArray[np.bool_]) -
                 known[a, b] = not _all_fill(layer, fill, r0, min(r0 + side, rows), c0, min(c0 + side, cols))
 
 
-def pack_tiles(layers: Mapping[str, NDArray[Any]], fill: Mapping[str, Any], side: int) -> Layers:
+def pack_tiles(layers: Mapping[str, NDArray[Any]], fill: Mapping[str, Any], side: int, among: NDArray[np.bool_] | None = None) -> Layers:
     """Layers [..., rows, cols] as tiles of `side` cells.
 
     Args:
         fill: value of an unseen cell by layer, 0 where none is given.
+        among: Bool[tile rows, tile columns]: those that can hold anything; None: all are looked at.
 
     Returns:
         "shape" Int32[3]: rows, cols, side; "tiles" Int32[n, 2]: tile row and column; each layer as [..., n, side, side].
     """
     rows, cols = next(iter(layers.values())).shape[-2:]
-    known = np.zeros((-(-rows // side), -(-cols // side)), np.bool_)
+    shape = (-(-rows // side), -(-cols // side))
+    skip = np.zeros(shape, np.bool_) if among is None else ~among
+    known = skip.copy()
     for name, layer in sorted(layers.items(), key=lambda item: item[1].ndim):  # the flat ones first: they tell most tiles for least
         _note(layer.reshape(-1, rows, cols), layer.dtype.type(fill.get(name, 0)), side, known)
-    out: Layers = {"shape": np.array([rows, cols, side], np.int32), "tiles": np.argwhere(known).astype(np.int32)}
+    out: Layers = {"shape": np.array([rows, cols, side], np.int32), "tiles": np.argwhere(known & ~skip).astype(np.int32)}
     for name, layer in layers.items():
         edge = [(0, 0)] * (layer.ndim - 2) + [(0, known.shape[0] * side - rows), (0, known.shape[1] * side - cols)]
         whole = np.pad(layer, edge, constant_values=fill.get(name, 0)) if any(b for _, b in edge) else layer

@@ -72,6 +72,7 @@ class OccupancyGrid:
         self._start_ns: int | None = None
         self._now_s = 0.0
         self._expired_s = 0.0
+        self._marked: NDArray[np.bool_] | None = np.zeros((0, 0), np.bool_)  # square metres written to; None: any may have been
         self._layers: dict[str, NDArray[Any]] = {
             name: np.zeros((kernels.SLABS, 0, 0) if name in _SLAB_LAYERS else (0, 0), dtype) for name, dtype in _LAYERS.items()
         }
@@ -197,6 +198,7 @@ class OccupancyGrid:
         self._tick(frame.stamp_ns)
         layers = [self._layers[name][(..., *window)] for name in _LAYERS]
         kernels.fold_in(hits, floor, near, passed, low_pass, np.float32(self._now_s), *layers)
+        self._mark(window)
         self.updates += 1
         self._refused_in_row = 0
         if self._now_s - self._expired_s >= 5.0:
@@ -213,6 +215,7 @@ class OccupancyGrid:
         if not (abs(x) <= WORLD_M and abs(y) <= WORLD_M) or not self._grow(bounds, "robot footprint"):
             return
         window, _ = self._window(bounds)
+        self._mark(window)
         state, seen = self._layers["state"][window], self._layers["seen"][window]
         rows, cols = np.mgrid[window]
         centres = self.to_xy(np.stack([rows, cols], axis=-1))
@@ -224,15 +227,20 @@ class OccupancyGrid:
         self._tick(now_ns)
         self._expired_s = self._now_s
         log, transient, state = self._layers["log"], self._layers["transient"], self._layers["state"]
-        age, span = self._now_s - self._layers["last_hit"], self._layers["last_hit"] - self._layers["first_hit"]
-        due = (transient != 0) & (age > self.forget_s)
-        brief = due & (span < self.forget_s / 3)
+        at = np.argwhere(transient)  # few cells of many: nothing else is looked at
+        last, first = (self._layers[name][at[:, 0], at[:, 1]] for name in ("last_hit", "first_hit"))
+        due = self._now_s - last > self.forget_s
+        brief = at[due & (last - first < self.forget_s / 3)]
+        i, j = brief[:, 0], brief[:, 1]
         for s in range(kernels.SLABS):
-            log[s][brief & ((transient >> s) & 1 == 1)] = -kernels.MISS_NEAR
-        transient[due] = 0
-        gone = brief & (state == kernels.OCCUPIED) & (log[: kernels.OBSTACLE_SLABS].max(axis=0) < kernels.LOG_OCCUPIED)
-        state[gone] = np.where(self._layers["seen"][gone] >= kernels.SEEN_FREE, kernels.FREE, kernels.UNKNOWN)
-        return int(gone.sum())
+            hit = (transient[i, j] >> s) & 1 == 1
+            log[s, i[hit], j[hit]] = -kernels.MISS_NEAR
+        transient[at[due, 0], at[due, 1]] = 0
+        empty = log[: kernels.OBSTACLE_SLABS, i, j].max(axis=0, initial=-128) < kernels.LOG_OCCUPIED
+        gone = (state[i, j] == kernels.OCCUPIED) & empty
+        i, j = i[gone], j[gone]
+        state[i, j] = np.where(self._layers["seen"][i, j] >= kernels.SEEN_FREE, kernels.FREE, kernels.UNKNOWN)
+        return len(i)
 
     # -- what a corrected map needs
 
@@ -270,7 +278,7 @@ class OccupancyGrid:
     def rebase(self, origin: tuple[float, float], moved: Callable[[NDArray[Any], Any], NDArray[Any]]) -> None:
         """Replace every layer by `moved(layer, value of an unseen cell)` under a new origin (m)."""
         self._layers = {name: moved(layer, _FILL.get(name, 0)) for name, layer in self._layers.items()}
-        self.origin = origin
+        self.origin, self._marked = origin, None
 
     def set_clock(self, stamp_ns: int) -> None:
         """The clock was set: the grid's own seconds go on from where they are."""
@@ -279,7 +287,8 @@ class OccupancyGrid:
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Everything needed to go on later, as arrays of plain dtypes: the square metres of which something is known."""
-        out = pack_tiles(self._layers, _FILL, round(1.0 / self.cell_m))
+        marked = self._marked if self._marked is not None and self._marked.size else None
+        out = pack_tiles(self._layers, _FILL, round(1.0 / self.cell_m), marked)
         out["frame"] = np.array(
             [self.cell_m, *self.origin, self.max_range_m, self.max_side_m, self.forget_s, self._now_s, self._expired_s, self.max_m2]
         )
@@ -310,7 +319,7 @@ class OccupancyGrid:
         grid.origin = (float(frame[1]), float(frame[2]))
         grid._now_s, grid._expired_s = float(frame[6]), float(frame[7])
         grid.updates, grid._start_ns = int(counters[0]), None if counters[1] < 0 else int(counters[1])
-        grid._layers = layers
+        grid._layers, grid._marked = layers, None
         return grid
 
     def _tick(self, stamp_ns: int) -> None:
@@ -318,6 +327,12 @@ class OccupancyGrid:
         if self._start_ns is None:
             self._start_ns = int(stamp_ns)
         self._now_s = max(self._now_s, (int(stamp_ns) - self._start_ns) * 1e-9)
+
+    def _mark(self, window: tuple[slice, slice]) -> None:
+        if self._marked is not None:
+            side = round(1.0 / self.cell_m)
+            rows, cols = (slice(max(s.start, 0) // side, -(-s.stop // side)) for s in window)
+            self._marked[rows, cols] = True
 
     def _window(self, bounds: tuple[float, float, float, float]) -> tuple[tuple[slice, slice], tuple[float, float]]:
         """Slices of the cells that cover bounds plus one cell around, and the corner (x, y) of the first."""
@@ -358,6 +373,8 @@ class OccupancyGrid:
         pad = ((before[0], after[0]), (before[1], after[1]))
         for name, layer in self._layers.items():
             self._layers[name] = np.pad(layer, ((0, 0), *pad) if name in _SLAB_LAYERS else pad, constant_values=_FILL.get(name, 0))
+        if self._marked is not None:
+            self._marked = np.pad(self._marked, [(a // step, b // step) for a, b in pad])
         self.origin = (origin[0] - before[1] * self.cell_m, origin[1] - before[0] * self.cell_m)
         return True
 

@@ -28,7 +28,7 @@ def frame(at_s: float, x: float, y: float = 0.0, seed: int = 0) -> RgbdFrame:
         ([(0, 0), (0.1, 140), (0.2, 0.1), (0.3, 0.15)], [0, 1, 0, 0]),  # one wild transform
         ([(0, 0), (0.1, 140), (0.2, -90), (0.3, 60), (0.4, 0.1)], [0, 1, 1, 1, 0]),  # several that do not agree
         ([(0, 0), (0.1, 40), (0.2, 40), (0.3, 40), (0.4, 40.1)], [0, 1, 1, 0, 0]),  # carried, or localised anew
-        ([(0, 0), (60, 140), (60.1, 140)], [0, 0, 0]),  # a minute in which nothing was seen
+        ([(0, 0), (60, 140), (60.1, 140), (60.2, 140)], [0, 1, 1, 0]),  # a minute in which nothing was seen
         ([(0, 0), (-5, 140), (-4.9, 140)], [0, 0, 0]),  # the clock was set back
         ([(0, 140), (0.1, 0), (0.2, 0), (0.3, 0), (0.4, 0.1)], [0, 1, 1, 0, 0]),  # the very first one was the wild one
     ],
@@ -65,3 +65,11 @@ def test_nothing_a_robot_does_is_refused(seed: int, hz_period: float) -> None:
 def test_a_picture_repeated_while_the_camera_moves_is_frozen(shown: list[tuple[float, float, int]], expected: list[int]) -> None:
     watch = FrozenWatch()
     assert [watch.frozen(frame(t, x, seed=s)) for t, x, s in shown] == [bool(e) for e in expected]
+
+
+def test_after_a_long_gap_one_far_pose_is_not_believed_and_three_are() -> None:
+    """Stamps far ahead once let every wild pose in, and the map grew to all of them."""
+    gate = PoseGate()
+    frames = [frame(0.0, 0.0)] + [frame(3600.0 + 0.1 * k, 200.0) for k in range(4)]
+    assert [gate.outlier(f) for f in frames] == [False, True, True, False, False]
+    assert not gate.outlier(frame(7200.0, 220.0))  # not far: a robot that was driven while nobody looked
