@@ -199,12 +199,15 @@ def _doors(labels: NDArray[np.int32], grid: OccupancyGrid) -> list[tuple[int, in
             pair = (int(min(a[i, j], b[i, j])), int(max(a[i, j], b[i, j])))
             touching.setdefault(pair, []).extend([(int(i), int(j)), (int(i + di), int(j + dj))])
     doors = []
+    free = grid.free
     for pair, cells in touching.items():
-        contact = np.zeros(labels.shape, bool)
-        contact[tuple(np.array(cells).T)] = True
-        pieces, n = parts(contact & grid.free, diagonal=True)
+        at = np.array(cells)
+        low, high = at.min(axis=0), at.max(axis=0) + 1  # only around the contact: a building has hundreds of pairs of rooms
+        contact = np.zeros(tuple(high - low), bool)
+        contact[tuple((at - low).T)] = True
+        pieces, n = parts(contact & free[low[0] : high[0], low[1] : high[1]], diagonal=True)
         for k in range(1, n + 1):
-            part = np.argwhere(pieces == k)
+            part = np.argwhere(pieces == k) + low
             if (np.ptp(part, axis=0).max() + 1) * grid.cell_m >= MIN_DOOR_M:
                 middle = part[int(np.argmin(np.linalg.norm(part - part.mean(axis=0), axis=1)))]
                 doors.append((*pair, grid.to_xy(middle)))
