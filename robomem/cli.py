@@ -1,4 +1,4 @@
-"""The command line: `robomem demo | replay | record | view | ask | graph | up | bench | eval | doctor`."""
+"""The command line: `robomem demo | replay | record | view | ask | tell | mcp | memory | graph | up | bench | eval | doctor`."""
 
 from __future__ import annotations
 
@@ -48,10 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     view.add_argument("--save", default="", metavar="FILE.rrd", help="write a file, for machines without a display")
     view.add_argument("--connect", default="", metavar="ADDRESS", help="a viewer that runs: rerun+http://HOST:9876/proxy")
 
-    ask = commands.add_parser("ask", help='ask a memory: robomem ask "where is the mug?" --db out/demo/memory.db')
-    ask.add_argument("question")
-    ask.add_argument("--db", type=Path, required=True, help="a robomem database")
-
+    _add_talking(commands)
     _add_graph_command(commands)
 
     up = commands.add_parser("up", help="start ROS 2 nodes from a YAML file, keep them alive, stop them cleanly (Ctrl-C)")
@@ -65,6 +62,22 @@ def _parser() -> argparse.ArgumentParser:
     _add_measuring(commands)
     commands.add_parser("doctor", help="what is installed, what is missing, which command mends it")
     return parser
+
+
+def _add_talking(commands: Any) -> None:
+    ask = commands.add_parser("ask", help='ask a memory: robomem ask "where is the mug?" --db out/demo/memory.db')
+    ask.add_argument("question")
+    ask.add_argument("--db", type=Path, required=True, help="a robomem database")
+    ask.add_argument("--json", action="store_true", help="the whole answer as one line of JSON: verdict, position, evidence, ...")
+
+    tell = commands.add_parser("tell", help='correct a memory: robomem tell "the mug is in the drawer" --db home.db')
+    tell.add_argument("statement", help="'the mug is in the drawer' (where it is) or '#12 is a teapot' (what it is)")
+    tell.add_argument("--db", type=Path, required=True, help="a robomem database that no other process is writing")
+    tell.add_argument("--by", default="user", help="who says so (default user)")
+
+    mcp = commands.add_parser("mcp", help="serve a memory to MCP clients over stdin and stdout")
+    mcp.add_argument("--db", type=Path, required=True, help="a robomem database; beside a running writer too")
+    mcp.add_argument("--write", action="store_true", help="also offer correct and forget; this process is the one writer then")
 
 
 def _add_measuring(commands: Any) -> None:
@@ -142,7 +155,14 @@ def _run(args: argparse.Namespace) -> int:
 
         return folder_to_bag(args.folder, args.bag, args.limit, args.detect, print)
     if args.command == "ask":
-        return _ask(args.question, args.db)
+        return _ask(args.question, args.db, args.json)
+    if args.command == "tell":
+        return _tell(args.statement, args.db, args.by)
+    if args.command == "mcp":
+        from robomem import __version__
+        from robomem.memory.mcp_server import serve
+
+        return serve(args.db, args.write, __version__)
     if args.command == "graph":
         return _graph(args)
     if args.command == "doctor":
@@ -209,15 +229,35 @@ def _graph(args: argparse.Namespace) -> int:
     return 0
 
 
-def _ask(question: str, db: Path) -> int:
+def _ask(question: str, db: Path, as_json: bool) -> int:
     from robomem.memory.answer import ask
     from robomem.memory.robot_memory import RobotMemory
 
     with RobotMemory.open(db, read_only=True) as memory:
         answer = ask(memory, question)
+        if as_json:
+            import json
+
+            from robomem.memory.tool_answers import answer_json
+
+            print(json.dumps(answer_json(memory, answer)))
+            return 0
     print(answer.text)
     if answer.evidence and "Evidence" not in answer.text:  # most answers name it themselves
         print(f"evidence: observations {', '.join(str(i) for i in answer.evidence[:8])}")
+    return 0
+
+
+def _tell(statement: str, db: Path, source: str) -> int:
+    from robomem.memory.robot_memory import RobotMemory
+    from robomem.memory.telling import read_statement
+    from robomem.memory.tools import call
+
+    said = read_statement(statement)
+    told = {"object": said.what, "place": said.place or None, "label": said.label or None, "by": source, "said": statement[:400]}
+    with RobotMemory.open(db) as memory:
+        row = call(memory, "correct", told)["corrected"]
+    print(f"noted: the {row['label']} (#{row['id']}) is {row['place'] or 'at ' + str(row['position'])}")
     return 0
 
 

@@ -101,7 +101,9 @@ def _where_is(q: _Asked, found: re.Match[str]) -> Answer:
     likely = []
     if recall.verdict == "moved_since_seen" and recall.id is not None:
         likely = [p for p in q.memory.predict(recall.id)[:SHOWN] if p.probability >= 0.05]
-    return Answer(wording.whereabouts(recall, q.color(recall), q.now_ns, likely), recall, recall.evidence)
+    told = q.memory.told_place(recall.id) if recall.id is not None else None
+    by = "" if told is None else told.source
+    return Answer(wording.whereabouts(recall, q.color(recall), q.now_ns, likely, by), recall, recall.evidence)
 
 
 def _where_was(q: _Asked, found: re.Match[str]) -> Answer:

@@ -75,6 +75,11 @@ class Database:
         except self._faults as error:
             raise self._translated(error) from error
 
+    @property
+    def in_transaction(self) -> bool:
+        """False once SQLite itself has rolled back, as it does after some faults (disk full, I/O error)."""
+        return bool(self._connection.in_transaction)
+
     def _translated(self, error: BaseException) -> StoreError:
         text = str(error)
         if "locked" in text or "busy" in text.lower():

@@ -22,6 +22,7 @@ TRACES = (
     ("relations", "subject"),
     ("relations", "object"),
     ("corrections", "object_id"),
+    ("told", "object_id"),
     ("aliases", "id"),
     ("aliases", "target"),
 )
@@ -140,6 +141,7 @@ class Eraser:
             (table.EVENTS, "object_id = ?"),
             (table.NODES, "id = ?"),
             (table.CORRECTIONS, "object_id = ?"),
+            (table.TOLD, "object_id = ?"),
         ):
             self._delete(t, where, (i,), counts)
         self._delete(table.RELATIONS, "subject = ? OR object = ?", (i, i), counts)
@@ -170,6 +172,9 @@ class Eraser:
             if ids & _numbers(list(e.steps)) or _says(f"{e.instruction} {e.summary} {json.dumps(list(e.steps))}", words):
                 self._delete(table.EPISODES, "id = ?", (e.id,), counts)
                 s.drop_words(e.id, "episode")
+        for row in s.rows(table.TOLD):
+            if _says(f"{row[12]} {row[8]}", words):
+                self._delete(table.TOLD, "object_id = ? AND stamp_ns = ?", row[:2], counts)
         for lesson in s.lesson_versions():
             if _says(lesson.text, words) or any(f"#{i}" in re.findall(r"#\d+", lesson.text) for i in ids):
                 self._delete(table.LESSONS, "id = ?", (lesson.id,), counts)

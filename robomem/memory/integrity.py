@@ -11,7 +11,7 @@ from robomem.errors import StoreError
 from robomem.memory import table
 from robomem.memory.database import Row
 from robomem.memory.sqlite_core import SqliteCore
-from robomem.memory.table import SEALED, Table
+from robomem.memory.table import Table
 
 ID_MARGIN = 1 << 20  # ids leased but in no row yet must not be handed out again
 STEP = 500  # rows read at a time
@@ -43,7 +43,7 @@ def verify(store: SqliteCore) -> Integrity:
     """Check every sealed row, every R*Tree box, the word index, the notes and SQLite's own structures. O(file)."""
     with store.holding():
         rows, damaged, unreadable, problems = 0, [], [], []
-        for t in SEALED:
+        for t in store.sealed():
             try:
                 for row in _all_rows(store, t):
                     rows += 1
@@ -58,7 +58,10 @@ def verify(store: SqliteCore) -> Integrity:
             except StoreError as error:
                 problems.append(f"{check.__name__.strip('_')}: {error}")
         if not store.read_only:
-            store.flush()
+            try:
+                store.flush()
+            except StoreError as error:  # a file so damaged that nothing can be mended in it is still reported on
+                problems.append(f"flush: {error}")
     return Integrity(rows, tuple(damaged), tuple(unreadable), tuple(problems))
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from robomem.clock import NS_PER_S, SystemClock
 from robomem.errors import InvalidInputError
-from robomem.memory.records import Correction, PlaceWords
+from robomem.memory.corrections import Correction, Doubt
+from robomem.memory.records import PlaceWords
 from robomem.memory.remap import Remapper
 from robomem.memory.short_term import ShortTermMemory
 from robomem.memory.spatial import GONE, Sighting, SpatialHistory
@@ -32,6 +33,8 @@ class Recorder:
     def __init__(self, store: Store, history: SpatialHistory, short_term: ShortTermMemory, remapper: Remapper) -> None:
         self._store, self._history, self._short_term, self.remapper = store, history, short_term, remapper
         self.corrections: dict[int, Correction] = store.corrections()
+        self._doubt = Doubt()
+        self._lost_groups = store.lost_groups
         self._nodes: dict[int, tuple[Any, ...]] = {}
         self._relations: dict[tuple[int, str, int, int], tuple[Any, ...]] = {}
         self._graph_ns = self._snapshot_ns = -(1 << 62)
@@ -47,6 +50,9 @@ class Recorder:
             graph: for places in words and for nodes and relations.
         """
         stamp = result.stamp_ns
+        if self._store.lost_groups != self._lost_groups:  # nodes and relations that were told may not be on record: tell all again
+            self._lost_groups = self._store.lost_groups
+            self._nodes, self._relations, self._graph_ns, self._news = {}, {}, -(1 << 62), True
         if not self._store.get_meta("time"):
             near = abs(SystemClock().now_ns() - stamp) < SAME_TIME_NS
             self._store.put_meta("time", "wall" if near else "recorded")
@@ -75,10 +81,16 @@ class Recorder:
             self._put_graph([n for e in result.events if (n := graph.node(e.object_id))], graph, stamp)
 
     def _sighting(self, view: ObjectView, graph: SceneGraph, moved: bool, observations: list[int]) -> Sighting:
-        if view.id in self.corrections:
-            view = self.corrections[view.id].apply(view)
         place = self._history.last_place(view.id) if view.status in GONE else place_of(view, graph)
-        return Sighting(view, place, moved, bool(observations), tuple(observations))
+        said = self.corrections.get(view.id)
+        if said is not None and said.position is not None and (why := self._doubt.weigh(said, view, place, moved, bool(observations))):
+            self._store.end_correction(said, view.last_seen_ns, why)
+            said = self.corrections[view.id] = replace(said, position=None, place=None)
+        if said is None:
+            return Sighting(view, place, moved, bool(observations), tuple(observations))
+        if said.position is not None:  # what is seen elsewhere is not believed yet: no sighting of this stay
+            return Sighting(said.apply(view), said.locate(place), False, False)
+        return Sighting(said.apply(view), place, moved, bool(observations), tuple(observations))
 
     def _put_events(self, events: Iterable[Event], graph: SceneGraph) -> None:
         rows = []
@@ -97,7 +109,7 @@ class Recorder:
         moved = [
             (view, place)
             for view, was in self._store.objects().values()
-            if view.status not in GONE and graph.node(view.id) and (place := place_of(view, graph)) != was
+            if view.status not in GONE and graph.node(view.id) and not self.told_place(view.id) and (place := place_of(view, graph)) != was
         ]
         if moved:
             self._store.put_objects(moved)
@@ -127,22 +139,35 @@ class Recorder:
             self._short_term.discard(absorbed)
             self._history.reload()
 
-    def correct(self, object_id: int, label: str | None, position: NDArray[np.float64] | None, stamp_ns: int) -> None:
-        """Keep what a user says of an object; it is applied to every row from now on.
+    def correct(self, correction: Correction) -> None:
+        """Keep what a person says of an object; it is applied to every row from now on.
 
         Raises:
             InvalidInputError: no such object, nothing to correct, or a position that is not three finite numbers.
         """
-        if object_id not in self._store.objects():
-            raise InvalidInputError(f"correct: there is no object {object_id}; objects() lists what is known")
-        p = None if position is None else np.asarray(position, np.float64)
-        if (label is None and p is None) or (p is not None and (p.shape != (3,) or not np.isfinite(p).all())):
+        said, p = correction, correction.position
+        if said.object_id not in self._store.objects():
+            raise InvalidInputError(f"correct: there is no object {said.object_id}; objects() lists what is known")
+        if (said.label is None and p is None) or (p is not None and (p.shape != (3,) or not np.isfinite(p).all())):
             raise InvalidInputError("correct: expected a label, a position of three finite numbers in metres, or both")
-        old = self.corrections.get(object_id)
-        if old is not None:  # a second word on the label leaves what was said of the position, and the other way round
-            label, p = label if label is not None else old.label, p if p is not None else old.position
-        self.corrections[object_id] = Correction(object_id, label, p, stamp_ns)
-        self._store.put_correction(self.corrections[object_id])
+        old = self.corrections.get(said.object_id)
+        if old is not None and said.label is None:  # a second word on the place leaves what was said of the label,
+            said = replace(said, label=old.label)
+        elif old is not None and p is None:  # and the other way round
+            said = replace(said, position=old.position, place=old.place, spread_m=old.spread_m)
+        self._store.put_correction(said)
+        self.corrections[said.object_id] = said
+        self._doubt.forget(said.object_id)
+
+    def corrected(self, view: ObjectView) -> ObjectView:
+        """An object with what people said of it."""
+        said = self.corrections.get(view.id)
+        return view if said is None else said.apply(view)
+
+    def told_place(self, object_id: int) -> Correction | None:
+        """What a person said of where an object is, while that holds."""
+        said = self.corrections.get(object_id)
+        return said if said is not None and said.position is not None else None
 
     def forget(self, ids: Iterable[int]) -> None:
         """Drop everything kept in memory of these objects."""

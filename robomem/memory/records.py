@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -90,24 +90,6 @@ class Lesson:
     support: int
     stamp_ns: int
     removed: bool = False
-
-
-@dataclass(frozen=True)
-class Correction:
-    """What a user said about an object: the label stays, the position holds until the object is seen after `stamp_ns`."""
-
-    object_id: int
-    label: str | None
-    position: NDArray[np.float64] | None
-    stamp_ns: int
-
-    def apply(self, view: ObjectView) -> ObjectView:
-        """The object as corrected."""
-        if self.label is not None:
-            view = replace(view, label=self.label, label_probs={self.label: 1.0})
-        if self.position is not None and view.last_seen_ns <= self.stamp_ns:
-            view = replace(view, position=self.position, status="confirmed", existence=1.0, last_seen_ns=self.stamp_ns, place=None)
-        return view
 
 
 @dataclass(frozen=True)
@@ -372,16 +354,3 @@ def lesson_of(row: Row) -> Lesson:
     """Inverse of `lesson_row`."""
     ident, version, text, source, support, stamp, removed = row[:7]
     return Lesson(ident, version, text, source, support, stamp, bool(removed))
-
-
-def correction_row(correction: Correction) -> Row:
-    """The row of one correction."""
-    p = correction.position
-    x, y, z = (None, None, None) if p is None else (float(v) for v in p)
-    return (correction.object_id, correction.label, x, y, z, correction.stamp_ns)
-
-
-def correction_of(row: Row) -> Correction:
-    """Inverse of `correction_row`."""
-    thing, label, x, y, z, stamp = row[:6]
-    return Correction(thing, label, None if x is None else _vector(x, y, z), stamp)

@@ -56,20 +56,15 @@ class Remapper:
         correction, s = MapCorrection.from_json(event.after), self._store
         with s.together():
             objects = [self._object(row, correction) for row in s.objects().values()]
-            stays, said = s.stays(), s.corrections().values()
+            stays, said = s.stays(), list(s.corrections().values())
             s.put(table.EVENTS, [records.event_row(event, None, None)])
             s.put(table.OBJECTS, [records.object_row(*row) for row in objects])
             s.put(table.HISTORY, [records.stay_row(replace(y, position=_moved(y.position, correction.at(y.seen_ns)))) for y in stays])
             self._observations(correction)
             self._events(event.id, correction, {(y.object_id, y.to_ns): y.seen_ns for y in stays})
-            s.put(
-                table.CORRECTIONS,
-                [
-                    records.correction_row(replace(c, position=_moved(c.position, correction.at(c.stamp_ns))))
-                    for c in said
-                    if c.position is not None
-                ],
-            )
+            for c in said:
+                if c.position is not None:
+                    s.put_correction(replace(c, position=_moved(c.position, correction.at(c.stamp_ns))))
         s.put_objects(objects)  # what the store keeps in memory follows once the rows are safe
 
     def _object(self, row: Located, correction: MapCorrection) -> Located:

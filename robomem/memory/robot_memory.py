@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +19,11 @@ from robomem.clock import Clock, SystemClock
 from robomem.config import RobomemConfig
 from robomem.errors import InvalidInputError, StoreError
 from robomem.ids import IdAllocator
+from robomem.memory.corrections import Correction
 from robomem.memory.embedding import LabelSimilarity
 from robomem.memory.episodic import EpisodicMemory
 from robomem.memory.forgetting import Eraser, Forgotten, Region
-from robomem.memory.integrity import Integrity, verify
+from robomem.memory.keeping import Keeping
 from robomem.memory.live_world import FrameDoor, LiveWorld, check_masks, nothing_changed
 from robomem.memory.questions import Questions, graph_of
 from robomem.memory.recorder import Recorder, place_of
@@ -31,17 +31,18 @@ from robomem.memory.records import Lesson
 from robomem.memory.remap import Remapper
 from robomem.memory.semantic import SemanticMemory
 from robomem.memory.short_term import ShortTermMemory
-from robomem.memory.spatial import GONE, SpatialHistory
+from robomem.memory.spatial import GONE, Sighting, SpatialHistory
 from robomem.memory.sqlite_store import SqliteStore
 from robomem.memory.store import Located
+from robomem.memory.telling import read_place
 from robomem.ontology import Ontology, default_ontology
 from robomem.perception.frame import RgbdFrame
 from robomem.scene_graph.graph import SceneGraph
 from robomem.scene_graph.world_model import FrameResult, WorldModel
-from robomem.types import Detections, Episode, Event, ObjectView, PlaceProbability, Recall, clean_label
+from robomem.types import MAX_LABEL_CHARS, Detections, Episode, Event, ObjectView, PlaceProbability, Recall, clean_label
 
 
-class RobotMemory:
+class RobotMemory(Keeping):
     """A robot's memory in one file. Use `RobotMemory.open(path)` in a with-statement. Every verb may be called from any thread.
 
     Attributes:
@@ -247,7 +248,8 @@ class RobotMemory:
             if world is None:
                 return self._questions.predict(query, at)
             meant = self._questions.meant(query, at)
-            rows = world.location_belief(meant, at) if meant is not None else []
+            told = meant is not None and self._recorder.told_place(meant) is not None  # the world does not know what people say
+            rows = world.location_belief(meant, at) if meant is not None and not told else []
             # What the world has dropped long ago is still on record: then its own past speaks, else its class.
             rows = rows or self._questions.predict(query, at) or world.location_belief(self._label_of(query), at)
             return sorted(rows, key=lambda r: -r.probability)
@@ -263,7 +265,7 @@ class RobotMemory:
             if at_ns is not None and at_ns < self._newest_ns():
                 return self._questions.objects(at_ns)
             world = self.world
-            return self._questions.objects(None) if world is None else [self._corrected(view) for view in world.objects()]
+            return self._questions.objects(None) if world is None else [self._recorder.corrected(view) for view in world.objects()]
 
     def graph(self, at_ns: int | None = None, known_ns: int | None = None) -> SceneGraph:
         """The scene graph, as it is or as it was at a past time; with `known_ns`: by what the robot had been told until then."""
@@ -279,12 +281,11 @@ class RobotMemory:
             view = live
             if live.status not in GONE:
                 place = place_of(live, world.graph)
+        said = None if self.read_only else self._recorder.corrections.get(view.id)  # what a reader reads is corrected already
+        if said is not None:
+            view, place = said.apply(view), said.locate(place)
         name = self.store.room_names().get(place.room_id or 0, place.room)
-        return self._corrected(view), place if name == place.room else replace(place, room=name)
-
-    def _corrected(self, view: ObjectView) -> ObjectView:
-        said = self._recorder.corrections.get(view.id)
-        return view if said is None else said.apply(view)
+        return view, place if name == place.room else replace(place, room=name)
 
     def _hours(self, label: str) -> float:
         rates = self._rates if self._live.model is None else self._live.model.tracker.rates
@@ -329,17 +330,33 @@ class RobotMemory:
         with self._guard:
             return self.semantic.add(text, source, self.now_ns())
 
-    def correct(self, object_id: int, label: str | None = None, position: NDArray[np.float64] | None = None) -> ObjectView:
-        """A user says what something is, or where (Float64[3], m, map frame); a position holds until it is seen again.
+    def correct(
+        self,
+        object_id: int,
+        label: str | None = None,
+        position: NDArray[np.float64] | None = None,
+        place: str | int | None = None,
+        source: str = "user",
+        said: str = "",
+    ) -> ObjectView:
+        """A person says what something is, or where: in coordinates (Float64[3], m, map frame) or in words ("in the drawer").
+
+        A label holds for good. A place holds until the thing is seen there, seen elsewhere often enough (see corrections.Doubt), or taken.
+        Who said it, in which words and what became of it stays on record.
 
         Raises:
-            InvalidInputError: no such object, nothing to correct, or a position that is not three finite numbers.
+            InvalidInputError: no such object or place, nothing to correct, or a position that is not three finite numbers.
         """
         with self._guard:
-            ident = self.store.resolve(object_id)
-            self._recorder.correct(ident, self.ontology.canonical(label) if label is not None else None, position, self.now_ns())
+            ident, name = self.store.resolve(object_id), self.ontology.canonical(label) if label is not None else None
+            where = read_place(place, self.store, self._questions) if place is not None else None
+            at = where.position if where else None if position is None else np.asarray(position, np.float64)
+            extra = (where.place, where.spread_m) if where else (None, 0.1)
+            self._recorder.correct(Correction(ident, name, at, self.now_ns(), *extra, source[:MAX_LABEL_CHARS], said[:400]))
             row = self._refresh(self.store.objects()[ident])
             self.store.put_objects([row])
+            if at is not None:
+                self._history.update([Sighting(*row, moved=True, seen=False)], self.now_ns())
             return row[0]
 
     def correct_map(self, correction: MapCorrection) -> None:
@@ -372,27 +389,3 @@ class RobotMemory:
             self._live.save()
             eraser.seal(done.ids, name)
             return done
-
-    # -- keeping
-
-    def backup(self, path: str | Path) -> None:
-        """Copy the whole memory into another file while it is in use."""
-        with self._guard:
-            self.flush()
-            self.store.backup(str(path))
-
-    def verify(self) -> Integrity:
-        """Look at every row; damaged ones are quarantined and reported, the rest works on."""
-        with self._guard:
-            return verify(self.store)
-
-    def health(self) -> dict[str, Any]:
-        """Plain JSON values: engine, versions, rows, damage, rejections, what optional parts are there."""
-        with self._guard:
-            return {
-                **self.store.health(),
-                "rejected": dict(self.rejected),
-                "short_term": len(self.short_term),
-                "embedder": self._similarity.state,
-                "newest_stamp_ns": self._newest_ns(),
-            }

@@ -42,6 +42,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE quarantine (id INTEGER PRIMARY KEY, source TEXT, reason TEXT, content TEXT, stamp_ns INTEGER)",
         "CREATE VIRTUAL TABLE words USING fts5 (body, tokenize = 'porter unicode61')",
     ),
+    (
+        # Everything people said about objects, with who said it and what became of it; version 1's `corrections` is read, not written.
+        """CREATE TABLE told (object_id INTEGER, stamp_ns INTEGER, label TEXT, x REAL, y REAL, z REAL, spread REAL, place_id INTEGER,
+        place TEXT, room_id INTEGER, room TEXT, source TEXT, said TEXT, ended_ns INTEGER, ended TEXT, crc INTEGER,
+        PRIMARY KEY (object_id, stamp_ns))""",
+    ),
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

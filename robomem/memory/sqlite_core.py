@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from robomem.clock import Clock
-from robomem.errors import StoreError
+from robomem.errors import StoreError, StoreLockedError
 from robomem.memory.database import WAL_RESET_BUG, Database, Row
 from robomem.memory.lock import WriterLock
 from robomem.memory.schema import SCHEMA_VERSION, check_ours, migrate
@@ -53,6 +53,7 @@ class SqliteCore:
         self._closing = self._together = False
         self._fault: StoreError | None = None
         self.needs_verify = False  # a note that everything rests on was damaged
+        self.lost_groups = 0  # groups that could not be written; their frames were refused with a StoreError
         self.bad_rows = 0  # rows refused for their checksum since this was opened
         self._lock = None if read_only or self.path == ":memory:" else WriterLock(self.path)
         try:
@@ -103,6 +104,8 @@ class SqliteCore:
         if self._fault:
             fault, self._fault = self._fault, None
             raise fault
+        if self._began_s is not None and not self.database.in_transaction:
+            self._roll_back()
         if self._began_s is None:
             self.database.execute("BEGIN IMMEDIATE")
             self._began_s = self._monotonic_s()
@@ -112,11 +115,34 @@ class SqliteCore:
             self.begin()
 
     def _commit(self) -> None:
-        if self._began_s is not None:
+        if self._began_s is None:
+            return
+        try:
             self.drain()
             self.database.execute("COMMIT")
-            self._began_s = None
-            self._dirty.clear()
+        except StoreLockedError:
+            raise  # the group stays open and is committed later
+        except StoreError:
+            self._roll_back()
+            raise
+        self._began_s = None
+        self._dirty.clear()
+        self.committed()
+
+    def _roll_back(self) -> None:
+        """The open group cannot be written (disk full, I/O error): undo it, so that the next one can be, once there is space again."""
+        with suppress(StoreError):  # SQLite itself has rolled back after some faults
+            self.database.execute("ROLLBACK")
+        self._began_s = None
+        self._dirty.clear()
+        self.lost_groups += 1
+        self.rolled_back()
+
+    def committed(self) -> None:
+        """Called when a group is on the disk."""
+
+    def rolled_back(self) -> None:
+        """Called when a group was undone: a subclass puts what it keeps in memory back in the queue."""
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -129,10 +155,8 @@ class SqliteCore:
                 yield
                 self._commit()
             except BaseException:
-                with suppress(StoreError):  # SQLite itself has rolled back after some faults
-                    self.database.execute("ROLLBACK")
-                self._began_s = None
-                self._dirty.clear()
+                if self._began_s is not None:
+                    self._roll_back()
                 raise
             finally:
                 self._together = False
@@ -267,6 +291,14 @@ class SqliteCore:
             self.flush()
             return int(text)
 
+    def sealed(self) -> list[Table]:
+        """The tables whose rows carry a checksum; a reader of a file that no writer has migrated yet has not all of them."""
+        with self._guard:
+            if not self.read_only:
+                return list(SEALED)
+            there = {row[0] for row in self.database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            return [table for table in SEALED if table.name in there]
+
     def count(self, table: Table) -> int:
         """Rows in a table, damaged ones included."""
         with self._guard:
@@ -293,9 +325,10 @@ class SqliteCore:
                 "sqlite": ".".join(map(str, version)),
                 "schema_version": self.database.execute("PRAGMA user_version")[0][0],
                 "map_id": self.get_meta("map_id"),
-                "rows": {table.name: self.count(table) for table in SEALED},
+                "rows": {table.name: self.count(table) for table in self.sealed()},
                 "bad_rows": self.bad_rows,
                 "quarantined": self.database.execute("SELECT count(*) FROM quarantine")[0][0],
+                "lost_groups": self.lost_groups,
                 "uncommitted": self._began_s is not None,
                 "fault": str(self._fault or ""),
                 "warnings": warnings,

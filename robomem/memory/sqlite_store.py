@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
-import json
 import re
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,13 +14,12 @@ from robomem.clock import Clock
 from robomem.memory import records, table
 from robomem.memory.database import Row
 from robomem.memory.integrity import verify
-from robomem.memory.records import Correction, Lesson, Stay, StoredObservation
-from robomem.memory.sqlite_core import SqliteCore
+from robomem.memory.records import Lesson, Stay, StoredObservation
+from robomem.memory.sqlite_world import WorldRows
 from robomem.memory.store import Located, WordKind
 from robomem.memory.table import Table
 from robomem.types import Episode, Event, ObjectView, Observations
 
-CHUNK_BYTES = 1 << 20  # a snapshot array is kept in pieces of this size
 WORD_CODES: dict[WordKind, int] = {"object": 0, "episode": 1, "lesson": 2}  # rowid in `words` is id * 8 + code
 # "the wedding" must not find every text with a "the" in it.
 SAYS_NOTHING = frozenset(
@@ -33,7 +29,7 @@ SAYS_NOTHING = frozenset(
 EVICT_SHARE = 100  # a full observation table makes room for 1/100 of itself at a time
 
 
-class SqliteStore(SqliteCore):
+class SqliteStore(WorldRows):
     """`Store` over one SQLite file; see SqliteCore for transactions and arguments.
 
     Args:
@@ -46,11 +42,9 @@ class SqliteStore(SqliteCore):
         self._objects_version: int | None = None  # data_version the cache was read at; None: not read yet
         self._late_objects: dict[int, Located] = {}
         self._late_stays: dict[int, Stay] = {}
+        self._group_stays: dict[int, Stay] = {}  # written, but not committed yet
         self._words_of: dict[int, str] = {}
-        self._world_crc: dict[str, int] = {}
         self._aliases: dict[int, int] = {}
-        self._rooms: dict[int, str] = {}
-        self._rooms_read = False
         super().__init__(path, clock, **options)
         if self.needs_verify and not self.read_only:
             verify(self)
@@ -67,7 +61,20 @@ class SqliteStore(SqliteCore):
                 self._index_object(view)
         if self._late_stays:
             stays, self._late_stays = self._late_stays, {}
+            self._group_stays.update(stays)
             self.database.executemany(table.HISTORY.insert, [table.HISTORY.seal(records.stay_row(stay)) for stay in stays.values()])
+
+    def committed(self) -> None:
+        """Nothing of this group must be written again."""
+        self._group_stays = {}
+
+    def rolled_back(self) -> None:
+        """What is kept in memory goes on, and is written with the next group."""
+        if self._objects_version is not None:
+            self._late_objects = dict(self._objects)
+        self._late_stays = {**self._group_stays, **self._late_stays}
+        self._group_stays, self._words_of, self._world_crc, self._rooms_read = {}, {}, {}, False
+        self._observations = self.database.execute("SELECT count(*) FROM observations")[0][0]
 
     # -- objects and their history
 
@@ -272,15 +279,7 @@ class SqliteStore(SqliteCore):
                     kept.pop(i, None)
                 self._put_words(i, "object", "")
 
-    # -- corrections and aliases
-
-    def put_correction(self, correction: Correction) -> None:
-        """Remember what a user said about an object."""
-        self.put(table.CORRECTIONS, [records.correction_row(correction)])
-
-    def corrections(self) -> dict[int, Correction]:
-        """All corrections by object."""
-        return {row[0]: records.correction_of(row) for row in self.rows(table.CORRECTIONS)}
+    # -- aliases
 
     def merge(self, absorbed: int, kept: int, stamp_ns: int) -> None:
         """Two objects were one: the absorbed one's row goes, its observations, events and stays become the kept one's.
@@ -299,6 +298,9 @@ class SqliteStore(SqliteCore):
             self._put_words(absorbed, "object", "")
             for t in (table.OBSERVATIONS, table.EVENTS):
                 self.put(t, [self._reowned(t, row, kept) for row in self.rows(t, "WHERE object_id = ?", (absorbed,))])
+            if kept not in self.corrections():
+                self.put(table.TOLD, [(kept, *row[1:-1]) for row in self.rows(table.TOLD, "WHERE object_id = ?", (absorbed,))])
+            self.remove(table.TOLD, "WHERE object_id = ?", (absorbed,))
             self.remove(table.HISTORY, "WHERE object_id = ?", (absorbed,))
             self.put_stays(
                 replace(stay, object_id=kept)
@@ -325,76 +327,3 @@ class SqliteStore(SqliteCore):
                 return object_id
             seen.add(current)
         return current
-
-    # -- graph and world model
-
-    def room_names(self) -> Mapping[int, str]:
-        """What each room node ever known is called today."""
-        with self._guard:
-            if self.read_only or not self._rooms_read:
-                self._rooms_read = True
-                self._rooms = dict(self.database.execute("SELECT id, label FROM nodes WHERE layer = 'room'"))
-            return self._rooms
-
-    def put_graph(self, nodes: Iterable[Any], relations: Iterable[Any], stamp_ns: int) -> None:
-        """Write nodes and relations of the scene graph (its Node and Relation) as known at `stamp_ns`."""
-        nodes = list(nodes)
-        self._rooms = {**self.room_names(), **{int(n.id): n.label for n in nodes if n.layer == "room"}}
-        rows = []
-        for n in nodes:
-            head, box = (
-                (int(n.id), int(n.from_ns), n.to_ns, n.layer, n.label),
-                (*map(float, n.position), *map(float, n.size), float(n.yaw_rad)),
-            )
-            rows.append((*head, *box, records.to_json(dict(n.attributes)), stamp_ns))
-        self.put(table.NODES, rows)
-        held = [(int(r.subject), r.predicate, int(r.object), int(r.from_ns), r.to_ns, float(r.probability), stamp_ns) for r in relations]
-        self.put(table.RELATIONS, held)
-
-    def drop_nodes(self, ids: Sequence[int]) -> None:
-        """Take nodes and their relations out of the graph's rows."""
-        for i in ids:
-            self.remove(table.NODES, "WHERE id = ?", (i,))
-            self.remove(table.RELATIONS, "WHERE subject = ? OR object = ?", (i, i))
-            self._rooms.pop(i, None)
-
-    def graph_rows(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """All nodes and relations as dicts with the fields of Node and Relation."""
-        nodes = [
-            dict(zip(("id", "from_ns", "to_ns", "layer", "label"), r[:5], strict=True))
-            | {"position": list(r[5:8]), "size": list(r[8:11]), "yaw_rad": r[11], "attributes": json.loads(r[12])}
-            for r in self.rows(table.NODES, "ORDER BY id, from_ns")
-        ]
-        fields = ("subject", "predicate", "object", "from_ns", "to_ns", "probability")
-        rows = self.rows(table.RELATIONS, "ORDER BY subject, predicate, object, from_ns")
-        return nodes, [dict(zip(fields, r[:6], strict=True)) for r in rows]
-
-    def put_world(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Write the world model's snapshot; unchanged arrays cost a checksum."""
-        with self._guard:
-            self.begin()
-            for name in self._world_crc.keys() - arrays.keys():
-                self.remove(table.WORLD_STATE, "WHERE name = ?", (name,))
-                del self._world_crc[name]
-            for name, array in arrays.items():
-                stream = io.BytesIO()
-                np.lib.format.write_array(stream, np.asarray(array), allow_pickle=False)
-                data = stream.getvalue()
-                crc = zlib.crc32(data)
-                if self._world_crc.get(name) != crc:
-                    self._world_crc[name] = crc
-                    parts = [(name, part, data[at : at + CHUNK_BYTES]) for part, at in enumerate(range(0, len(data), CHUNK_BYTES))]
-                    self.remove(table.WORLD_STATE, "WHERE name = ? AND part >= ?", (name, len(parts)))
-                    self.put(table.WORLD_STATE, parts)
-
-    def world(self, start: str = "") -> dict[str, NDArray[Any]]:
-        """The last snapshot (arrays named `start`...); {} if there is none or a part is damaged: half a world is worse than none."""
-        with self._guard:
-            before = self.bad_rows
-            parts: dict[str, bytes] = {}
-            for name, _, data, _ in self.rows(table.WORLD_STATE, "WHERE name GLOB ? ORDER BY name, part", (f"{start}*",)):
-                parts[name] = parts.get(name, b"") + data
-            if self.bad_rows > before:
-                return {}
-            self._world_crc.update({name: 0 for name in parts if name not in self._world_crc})
-            return {name: np.lib.format.read_array(io.BytesIO(data), allow_pickle=False) for name, data in parts.items()}

@@ -8,7 +8,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from robomem.memory.records import Correction, Lesson, PlaceWords, Stay, StoredObservation
+from robomem.memory.corrections import Correction
+from robomem.memory.records import Lesson, PlaceWords, Stay, StoredObservation
 from robomem.types import Episode, Event, ObjectView, Observations
 
 WordKind = Literal["object", "episode", "lesson"]
@@ -16,7 +17,13 @@ Located = tuple[ObjectView, PlaceWords]
 
 
 class Store(Protocol):
-    """Rows in, rows out. Times are ns, lengths m, map frame. A row that fails its checksum is never returned."""
+    """Rows in, rows out. Times are ns, lengths m, map frame. A row that fails its checksum is never returned.
+
+    Attributes:
+        lost_groups: groups of rows that could not be written so far (disk full): what a caller thinks is on record may not be.
+    """
+
+    lost_groups: int
 
     def lease_ids(self, n: int) -> int:
         """First of `n` ids nobody else has or will have; durable when this returns."""
@@ -98,8 +105,12 @@ class Store(Protocol):
         """Remember what a user said about an object."""
         ...
 
+    def end_correction(self, correction: Correction, at_ns: int, why: str) -> None:
+        """The place that was told holds no more; a label that was told goes on holding."""
+        ...
+
     def corrections(self) -> dict[int, Correction]:
-        """All corrections by object."""
+        """The newest correction of each object, as far as it still holds."""
         ...
 
     def resolve(self, object_id: int) -> int:

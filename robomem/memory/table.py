@@ -84,7 +84,12 @@ NODES = Table("nodes", ("id", "from_ns"), _columns("id from_ns to_ns layer label
 EPISODES = Table("episodes", ("id",), _columns("id instruction start_ns end_ns outcome summary steps cost"))
 LESSONS = Table("lessons", ("id", "version"), _columns("id version text source support stamp_ns removed"))
 CORRECTIONS = Table("corrections", ("object_id",), _columns("object_id label x y z stamp_ns"))
+TOLD = Table(
+    "told",
+    ("object_id", "stamp_ns"),
+    _columns("object_id stamp_ns label x y z spread place_id place room_id room source said ended_ns ended"),
+)
 WORLD_STATE = Table("world_state", ("name", "part"), _columns("name part data"))
 ALIASES = Table("aliases", ("id",), _columns("id target stamp_ns"))
 
-SEALED = (META, OBJECTS, HISTORY, OBSERVATIONS, EVENTS, RELATIONS, NODES, EPISODES, LESSONS, CORRECTIONS, WORLD_STATE, ALIASES)
+SEALED = (META, OBJECTS, HISTORY, OBSERVATIONS, EVENTS, RELATIONS, NODES, EPISODES, LESSONS, CORRECTIONS, TOLD, WORLD_STATE, ALIASES)

@@ -43,8 +43,8 @@ def evidence(ids: Sequence[int]) -> str:
     return f" Evidence: observations {', '.join(str(i) for i in ids)}." if ids else ""
 
 
-def whereabouts(recall: Recall, color: str, now_ns: int, likely: Sequence[PlaceProbability]) -> str:
-    """The answer to "where is it?"."""
+def whereabouts(recall: Recall, color: str, now_ns: int, likely: Sequence[PlaceProbability], told_by: str = "") -> str:
+    """The answer to "where is it?"; `told_by`: the person whose word it is, where nobody has seen it there."""
     if recall.verdict == "unknown":
         return f"I do not know. I would need {recall.needs}."
     if recall.verdict == "ambiguous":
@@ -53,8 +53,9 @@ def whereabouts(recall: Recall, color: str, now_ns: int, likely: Sequence[PlaceP
     who, where = name(recall, color), spot(recall.place, None if recall.position is None else recall.position.tolist())
     seen = ago(recall.last_seen_ns or 0, now_ns)
     if recall.verdict == "found":
+        heard = f"the {told_by} said so {seen}" if told_by == "user" else f"{told_by} said so {seen}" if told_by else f"seen {seen}"
         return (
-            f"{_capital(who)} is {where}: seen {seen}, {recall.p_still_there:.0%} sure that it still is there, "
+            f"{_capital(who)} is {where}: {heard}, {recall.p_still_there:.0%} sure that it still is there, "
             f"within {recall.radius90_m:.2f} m.{evidence(recall.evidence)}"
         )
     text = f"{_capital(who)} was {where} when I last saw it {seen}, but it is probably not there any more ({recall.p_still_there:.0%})."

@@ -10,26 +10,37 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robomem.errors import InvalidInputError
+from robomem.memory import tool_args
 from robomem.nodes.wire import WireError, loads, words
 
-MAX_QUERY = 500  # characters: longer is no question about a thing
 MAX_PROSE = 20_000
 MAX_ARCHIVE = 2**28  # bytes of all arrays of an archive
 MAX_ENTRIES = 50_000
 OUTCOMES = ("done", "failed", "abandoned")
-DIGITS = 18  # an id of more does not fit 64 bits
 
 
 def query(text: str, name: str = "query") -> str | int:
-    """Words, or an id in digits.
+    """Words, or an id in digits; the bounds are those of the tools.
 
     Raises:
         WireError: too long.
     """
-    if len(text) > MAX_QUERY:
-        raise WireError("too_long", f"{name}: {len(text)} characters, at most {MAX_QUERY}")
-    plain = text.strip()
-    return int(plain) if plain.isascii() and plain.isdigit() and len(plain) <= DIGITS else text
+    try:
+        return tool_args.subject(text, name)
+    except InvalidInputError as error:
+        raise WireError("too_long", str(error)) from None
+
+
+def count(value: int, name: str) -> int:
+    """How many answers at most; 0 for "not given".
+
+    Raises:
+        WireError: more than a tool may ask for.
+    """
+    if not 0 <= value <= tool_args.MAX_ROWS:
+        raise WireError("out_of_range", f"{name}: {value}, at most {tool_args.MAX_ROWS}")
+    return int(value) or 5
 
 
 def time_ns(value: int, name: str) -> int:

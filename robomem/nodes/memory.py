@@ -11,6 +11,7 @@ from robomem_msgs import srv
 
 from robomem.errors import RobomemError
 from robomem.memory.hub import MemoryHub
+from robomem.memory.tools import what_to_forget
 from robomem.nodes import asked
 from robomem.nodes.answers import places_to_msg, put_episodes, recall_to_msg
 from robomem.nodes.batch_desk import BatchDesk
@@ -92,13 +93,15 @@ class MemoryNode(RobomemNode):
     def find(self, hub: MemoryHub, request: Any, response: Any) -> None:
         """Where something is."""
         response.answer = recall_to_msg(
-            hub.find(asked.query(request.query), asked.time_ns(request.at_ns, "find.at_ns") or None, int(request.k) or 5)
+            hub.find(asked.query(request.query), asked.time_ns(request.at_ns, "find.at_ns") or None, asked.count(request.k, "find.k"))
         )
 
     def where_was(self, hub: MemoryHub, request: Any, response: Any) -> None:
         """Where something was."""
         response.answer = recall_to_msg(
-            hub.where_was(asked.query(request.query), asked.time_ns(request.at_ns, "where_was.at_ns"), int(request.k) or 5)
+            hub.where_was(
+                asked.query(request.query), asked.time_ns(request.at_ns, "where_was.at_ns"), asked.count(request.k, "where_was.k")
+            )
         )
 
     def what_is_in(self, hub: MemoryHub, request: Any, response: Any) -> None:
@@ -119,7 +122,7 @@ class MemoryNode(RobomemNode):
     def episodes(self, hub: MemoryHub, request: Any, response: Any) -> None:
         """Past tasks."""
         asked.query(request.query)
-        put_episodes(hub.episodes(request.query or None, int(request.k) or 5), response)
+        put_episodes(hub.episodes(request.query or None, asked.count(request.k, "episodes.k")), response)
 
     # -- telling -----------------------------------------------------------------------------------------------------
 
@@ -134,12 +137,8 @@ class MemoryNode(RobomemNode):
 
     def forget(self, hub: MemoryHub, request: Any, response: Any) -> None:
         """Remove something from every row, and have the world model drop it too."""
-        recall = hub.find(asked.query(request.query))
-        if recall.id is None:
-            raise RobomemError(f"forget: nothing here is {request.query!r}; {recall.needs}")
-        if recall.verdict == "ambiguous" and not request.all_matching:
-            raise RobomemError(f"forget: {request.query!r} fits several; give an id, or all_matching: true")
-        done = hub.forget(label=recall.label) if request.all_matching else hub.forget(id=recall.id)
+        label, ident = what_to_forget(hub, asked.query(request.query), bool(request.all_matching))
+        done = hub.forget(label=label, id=ident)
         response.ids = pack(done.ids, "i8")
         self._desk.forgotten(list(done.ids))
 

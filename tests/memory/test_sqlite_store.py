@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from robomem.clock import ManualClock
 from robomem.errors import StoreError
 from robomem.memory import table
-from robomem.memory.records import Correction, Lesson, PlaceWords, Stay
-from robomem.memory.sqlite_store import CHUNK_BYTES, SqliteStore
+from robomem.memory.corrections import Correction
+from robomem.memory.records import Lesson, PlaceWords, Stay
+from robomem.memory.sqlite_store import SqliteStore
+from robomem.memory.sqlite_world import CHUNK_BYTES
 from robomem.types import Episode, Event, ObjectView, Observations
 
 number = st.floats(-1e6, 1e6, allow_nan=False)

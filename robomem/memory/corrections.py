@@ -1,0 +1,113 @@
+"""What people say about objects ("the mug is in the drawer", "that is a teacup"): what it changes, and how it is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robomem.clock import NS_PER_S
+from robomem.memory.database import Row
+from robomem.memory.records import PlaceWords
+from robomem.types import ObjectView
+
+ELSEWHERE_SIGHTINGS, ELSEWHERE_S = 5, 1.0  # so often, and over so long, a thing must be seen elsewhere before a person was wrong
+NEAR_M = 0.5  # a sighting this near to the place that was told confirms it
+SURE = 0.9  # P(exists) of a track whose sightings speak against a person
+P_TOLD = 0.95  # P(it is where a person says it is): people misremember too
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What a person said about an object: the label stays; the place holds until strong evidence speaks against it (see Recorder).
+
+    Attributes:
+        position: Float64[3] m, map frame; None where nothing is (or no more is) held of the place.
+        place: the same in words; None: only coordinates were given.
+        spread_m: how exactly the place was told.
+        source, said: who said it, and the words.
+    """
+
+    object_id: int
+    label: str | None
+    position: NDArray[np.float64] | None
+    stamp_ns: int
+    place: PlaceWords | None = None
+    spread_m: float = 0.1
+    source: str = "user"
+    said: str = ""
+
+    def apply(self, view: ObjectView) -> ObjectView:
+        """The object as corrected."""
+        if self.label is not None:
+            view = replace(view, label=self.label, label_probs={self.label: 1.0})
+        if self.position is not None and view.status != "held":
+            place = self.place.place_id if self.place else None
+            spread = np.eye(3) * self.spread_m**2
+            view = replace(view, position=self.position, covariance=spread, status="confirmed", existence=P_TOLD, place=place)
+            view = replace(view, last_seen_ns=self.stamp_ns)
+        return view
+
+    def locate(self, place: PlaceWords) -> PlaceWords:
+        """The place in words as corrected."""
+        return place if self.position is None else self.place or PlaceWords()
+
+
+class Doubt:
+    """Weighs what is seen against what was said of a place: one look may be a mistake, many over some time are none.
+
+    A detector that errs once errs again in the next image, so sightings elsewhere must be many and spread over time. That the tracker
+    itself saw the thing move, or that the robot holds it, is enough at once.
+    """
+
+    def __init__(self) -> None:
+        self._elsewhere: dict[int, tuple[int, int]] = {}  # id -> (sightings, stamp of the first)
+
+    def weigh(self, said: Correction, view: ObjectView, place: PlaceWords, moved: bool, seen: bool) -> str:
+        """Why the place that was told holds no more, "" while it does."""
+        if view.status == "held":
+            return self._over(view.id, "the robot took it")
+        if said.position is None or not (seen or moved) or view.last_seen_ns <= said.stamp_ns:
+            return ""
+        same = said.place is not None and said.place.place_id is not None and place.place_id == said.place.place_id
+        if same or float(np.linalg.norm(view.position - said.position)) <= NEAR_M:
+            return self._over(view.id, "seen there")
+        if moved:
+            return self._over(view.id, "seen to move elsewhere")
+        count, first = self._elsewhere.get(view.id, (0, view.last_seen_ns))
+        self._elsewhere[view.id] = (count + 1, first)
+        if count + 1 >= ELSEWHERE_SIGHTINGS and view.last_seen_ns - first >= ELSEWHERE_S * NS_PER_S and view.existence >= SURE:
+            return self._over(view.id, f"seen elsewhere {count + 1} times")
+        return ""
+
+    def forget(self, object_id: int) -> None:
+        """Begin anew: something else was said."""
+        self._elsewhere.pop(object_id, None)
+
+    def _over(self, object_id: int, why: str) -> str:
+        self.forget(object_id)
+        return why
+
+
+def told_row(c: Correction, ended_ns: int | None = None, ended: str = "") -> Row:
+    """The row of one correction; `ended`: when and why its place was given up."""
+    p = c.position
+    x, y, z = (None, None, None) if p is None else (float(v) for v in p)
+    place = c.place
+    where = (None, None, None, None) if place is None else (place.place_id, place.holder, place.room_id, place.room)
+    return (c.object_id, c.stamp_ns, c.label, x, y, z, float(c.spread_m), *where, c.source, c.said, ended_ns, ended)
+
+
+def told_of(row: Row) -> Correction:
+    """What a told row still holds of: without the place where that was given up."""
+    thing, stamp, label, x, y, z, spread, place_id, holder, room_id, room, source, said, ended_ns = row[:14]
+    stands = x is not None and ended_ns is None
+    place = PlaceWords(place_id, holder, room_id, room) if stands and holder is not None else None
+    return Correction(thing, label, np.array((x, y, z), np.float64) if stands else None, stamp, place, spread, source, said)
+
+
+def correction_of(row: Row) -> Correction:
+    """A correction as schema version 1 kept it."""
+    thing, label, x, y, z, stamp = row[:6]
+    return Correction(thing, label, None if x is None else np.array((x, y, z), np.float64), stamp)
