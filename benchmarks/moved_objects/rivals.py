@@ -61,7 +61,7 @@ TUNED: dict[str, dict[str, Any]] = {
     "clear depth": {"gate_m": 0.2, "min_hits": 4, "blend": 0.3, "frames": 1, "margin_m": 0.02},
     "voxels seen through": {},
     "persistence filter": {"gate_m": 0.2, "min_hits": 2, "mean_h": 48.0, "missed": 0.2, "false_alarm": 0.01, "least": 0.05},
-    "Kalman + Hungarian": {},
+    "Kalman + Hungarian": {"gate_m": 0.35, "min_hits": 2, "p_detect": 0.5, "clutter": 0.02, "least": 0.3},
     "Stone Soup particles": {},
 }
 
