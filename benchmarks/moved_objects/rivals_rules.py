@@ -114,8 +114,8 @@ class SeenThrough(ItemMap):
         ids = [i for i in self._voxels if i in self.items and self.items[i].last_ns < frame.stamp_ns]
         if ids and camera.healthy:
             cells = np.concatenate([self._voxels[i] for i in ids])
-            z, d, _ = camera.measure((cells.astype(np.float64) + 0.5) * self.voxel_m)
-            through = (d > z + self.margin_m) & (z < RANGE_M)
+            z, d, inside = camera.measure((cells.astype(np.float64) + 0.5) * self.voxel_m)
+            through = inside & (d > z + self.margin_m) & (z < RANGE_M)
             start = 0
             for i in ids:
                 n = len(self._voxels[i])

@@ -102,8 +102,8 @@ def brier(homes: Sequence[Home]) -> float:
 
 
 def risk_coverage(homes: Sequence[Home]) -> dict[str, list[float]]:
-    """Share of wrong answers among the surest, as more and more is answered: points from the surest bin down."""
-    count, _, right = (a[::-1] for a in _calibration(homes))
+    """Share of wrong ones among the surest things that are believed, as more are answered: points from the surest bin down."""
+    count, _, right = (a[::-1][: len(a) // 2] for a in _calibration(homes))
     total, answered = max(float(count.sum()), 1.0), np.cumsum(count)
     keep = count > 0
     risk = 1 - np.cumsum(right)[keep] / answered[keep]

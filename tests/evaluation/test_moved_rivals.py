@@ -11,6 +11,8 @@ from benchmarks.moved_objects import rivals
 from benchmarks.moved_objects.interface import Memory
 from benchmarks.moved_objects.rivals_filters import KalmanHungarian, Persistence
 from benchmarks.moved_objects.rivals_rules import ClearDepth, LastSeen, SeenThrough, ThreeMisses
+from robomem.geometry import look_at
+from robomem.perception.frame import RgbdFrame
 from tests.fakes.moved_script import HERE, THERE, S, frame, named
 
 
@@ -64,6 +66,15 @@ def test_when_a_rival_lets_go(name: str, case: int, view: dict[str, object]) -> 
 @pytest.mark.parametrize("maker", [ClearDepth, SeenThrough])
 def test_an_unhealthy_image_shows_no_absence(maker: Callable[[], Memory]) -> None:
     assert all(after(told(maker()), 8, healthy=False))
+
+
+@pytest.mark.parametrize("name", list(GONE))
+def test_what_is_behind_the_camera_is_not_seen_empty(name: str) -> None:
+    memory = told(GONE[name][0]())
+    for k in range(10, 20):
+        away = frame(k)
+        memory.add(named(k), RgbdFrame(away.stamp_ns, away.rgb, away.depth_m, away.intrinsics, look_at((0, 0, 1), (-1, 0, 1))))
+    assert memory.where("mug", 19 * S)
 
 
 def test_a_sighting_between_resets_the_count() -> None:
