@@ -91,7 +91,7 @@ class _Life:
         starts = self._starts()
         deck = self._script.deck()
         deck = deck[: round(len(deck) * self._settings.changes)]
-        hands = [list(hand) for hand in np.array_split(np.array(deck), len(starts) - _FIRST)]
+        hands = [list(hand) for hand in np.array_split(np.array(deck), max(1, len(starts) - _FIRST))]
         for k, start in enumerate(starts):
             hand = [str(c) for c in hands[k - _FIRST]] if k >= _FIRST else []
             late = [c for c in hand if self._rng.random() < 0.25]  # these happen while the robot is on its way

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -212,3 +213,15 @@ def test_people_come_and_carry_in_view():
         if held == 3:
             break
     assert held == 3
+
+
+def test_the_memory_in_the_readme_runs():
+    page = (Path(__file__).parents[2] / "benchmarks" / "moved_objects" / "README.md").read_text("utf-8")
+    section = page.split("## Enter a memory")[1].split("\n## ")[0]
+    code = "\n".join(line[4:] for line in section.splitlines() if line.startswith("    "))
+    short = code.replace("HomeDays(seed=0).steps()", "steps")
+    assert short != code
+    names: dict = {"steps": itertools.islice(HomeDays(SEED, Settings(days=1, tours=1, images=1)).steps(), 3)}
+    exec(short, names)
+    believed = names["memory"].objects(0)
+    assert len(believed) > 3 and names["memory"].where(believed[0].label, 0)[0].id == believed[0].id
