@@ -152,6 +152,11 @@ class SqliteStore(WorldRows):
     def _seconds(self, stamp_ns: int) -> float:
         return (stamp_ns - self._epoch_ns) * 1e-9
 
+    def seconds_around(self, from_ns: int, to_ns: int) -> tuple[float, float]:
+        """A span (s since the store's epoch) that surely holds [from_ns, to_ns] in the R*Tree, which keeps float32."""
+        pad = 1e-6 * (abs(self._seconds(to_ns)) + abs(self._seconds(from_ns))) + 1e-3
+        return self._seconds(from_ns) - pad, self._seconds(to_ns) + pad
+
     def _evict_observations(self, incoming: int) -> None:
         """Make room: oldest first, sparing both ends of every stay unless nothing else is left."""
         self.drain()
@@ -180,12 +185,11 @@ class SqliteStore(WorldRows):
         """Up to `k` observations within `radius_m` and [from_ns, to_ns], nearest first (R*Tree first, exact distance and time after)."""
         c = np.asarray(center, np.float64)
         bounds = [v for axis in c for v in (float(axis) - radius_m, float(axis) + radius_m)]
-        pad = 1e-6 * (abs(self._seconds(to_ns)) + abs(self._seconds(from_ns))) + 1e-3  # the tree keeps float32
         where = (
             "WHERE id IN (SELECT id FROM observation_boxes WHERE x1 >= ? AND x0 <= ? AND y1 >= ? AND y0 <= ? AND z1 >= ? AND z0 <= ?"
             " AND t1 >= ? AND t0 <= ?)"
         )
-        rows = self.rows(table.OBSERVATIONS, where, (*bounds, self._seconds(from_ns) - pad, self._seconds(to_ns) + pad))
+        rows = self.rows(table.OBSERVATIONS, where, (*bounds, *self.seconds_around(from_ns, to_ns)))
         found = [records.observation_of(row) for row in rows if from_ns <= row[2] <= to_ns]
         ranked = sorted((float(np.linalg.norm(o.position - c)), o.id, o) for o in found)
         return [o for distance, _, o in ranked if distance <= radius_m][:k]
