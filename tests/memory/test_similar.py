@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,9 @@ S, DIM, START = 10**9, 16, 1_700_000_000 * 10**9
 
 def observations(stamp_ns: int, positions: np.ndarray, vectors: np.ndarray) -> Observations:
     n, f = len(positions), np.float32
+    spread = np.tile(np.eye(3, dtype=f) * 1e-4, (n, 1, 1))
     return Observations(
-        stamp_ns, ("mug",) * n, np.full(n, 0.9, f), positions.astype(f), np.tile(np.eye(3, dtype=f) * 1e-4, (n, 1, 1)), np.full((n, 3), 0.1, f),
+        stamp_ns, ("mug",) * n, np.full(n, 0.9, f), positions.astype(f), spread, np.full((n, 3), 0.1, f),
         np.zeros(n, f), vectors.astype(f), ("red",) * n, np.full(n, 99, np.int32), np.zeros(n, bool), np.zeros((n, 4), f),
         tuple(np.zeros((0, 3), f) for _ in range(n)), ({},) * n,
     )  # fmt: skip
@@ -60,7 +62,7 @@ def test_the_answer_is_that_of_comparing_everything(filled, seed: int) -> None:
     a, b = sorted(int(t) for t in rng.choice(times, 2))
     got = similar_observations(store, v, c, r, a, b, 10)
     assert [o.id for _, o in got] == right(positions, times, vectors, v, c, r, a, b)[:10]
-    assert all(x >= y for (x, _), (y, _) in zip(got, got[1:], strict=False))
+    assert all(x >= y for (x, _), (y, _) in pairwise(got))
 
 
 def test_a_damaged_row_is_left_out_and_the_next_takes_its_place(filled) -> None:
