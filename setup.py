@@ -10,6 +10,7 @@ VERSION = "0.1.0"  # also in package.xml; a test holds them equal
 # What every robot needs. ROS, torch, PyBullet and Open3D are extras: a robot brings its own, or does without.
 CORE = [
     "apsw>=3.46",  # SQLite free of the WAL-reset race of 3.7.0 to 3.51.2; the standard library's is the fallback
+    "filterpy>=1.4.5",  # people's Kalman filters; loaded with the first person
     "networkx>=3.0",
     "numba>=0.59",
     "numpy>=1.24,<3",
@@ -33,7 +34,7 @@ ROS = [
     "rosbags>=0.10",
     "zstandard>=0.21",
 ]
-TEST = ["filterpy>=1.4.5", "hypothesis>=6.100", "pytest>=8.0", "pytest-xdist>=3.5"]
+TEST = ["hypothesis>=6.100", "pytest>=8.0", "pytest-xdist>=3.5"]
 EXTRAS = {
     "perception": ["onnxruntime>=1.17", "open3d>=0.18"],
     "sim": ["pybullet>=3.2.6"],

@@ -41,6 +41,8 @@ class BeliefConfig:
     depth_margin_m: float = 0.10
     view_cell_m: float = 0.25  # views nearer than this (and within view_cell_rad) are one viewpoint
     view_cell_rad: float = 0.26
+    people_end_s: float = 6.0  # s out of sight after which a person has left: whoever comes next is someone new
+    keep_people: bool = False  # know people again by their looks; off, nothing of a person outlives the sight
 
 
 @dataclass(frozen=True)

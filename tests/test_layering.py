@@ -37,6 +37,7 @@ ONLY_IN = {  # third-party package: where it may be imported
     "robomem_sim": ("robomem_sim", "robomem.evaluation", "robomem.cli"),
 }
 HEAVY = (
+    "filterpy",
     "scipy",
     "numba",
     "open3d",

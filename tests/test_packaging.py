@@ -80,7 +80,11 @@ def test_manifest_is_an_ament_python_package(setup_args: dict, manifest: ET.Elem
 def test_rosdep_keys_cover_the_core(setup_args: dict, manifest: ET.Element) -> None:
     keys = {node.text.removeprefix("python3-") for node in manifest.findall("exec_depend")}
     core = {{"pyyaml": "yaml", "pillow": "pil"}.get(name_of(r), name_of(r)) for r in setup_args["install_requires"]}
-    assert core - keys == {"apsw", "tzdata"}  # no rosdep key: the standard library's SQLite and the system's zones stand in
+    assert core - keys == {
+        "apsw",
+        "filterpy",
+        "tzdata",
+    }  # no rosdep key: of pip, or the standard library's SQLite and the system's zones stand in
 
 
 def test_data_files_are_there(setup_args: dict) -> None:

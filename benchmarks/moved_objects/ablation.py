@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.moved_objects.ours import RobomemMemory
+from robomem.belief.changes import Changes
 from robomem.belief.track import Track, TrackTable
-from robomem.belief.tracker import Changes, Tracker
+from robomem.belief.tracker import Tracker
 from robomem.belief.visibility import Glimpses, Viewer
 from robomem.perception.frame import RgbdFrame
 from robomem.types import Observations
@@ -53,7 +54,7 @@ class FrustumTracker(Tracker):
 class ForgetfulTracker(Tracker):
     """Belief that never takes a newcomer for something it lost."""
 
-    def _old_track(self, track: Track, among: tuple[str, ...], born_after: int | None = None) -> Track | None:
+    def old_track(self, track: Track, among: tuple[str, ...], born_after: int | None = None, without: int | None = None) -> Track | None:
         return None
 
 
@@ -64,9 +65,9 @@ class KalmanTracker(Tracker):
         super().__init__(*args)
         self._gauss: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
 
-    def _hits(self, pairs: list[tuple[Track, int]], obs: Observations, viewer: Viewer, dt_s: float, changes: Changes) -> None:
+    def _hits(self, pairs: list[tuple[Track, int]], obs: Observations, viewer: Viewer, changes: Changes) -> None:
         prior = {t.id: self._held(t) for t, _ in pairs if t.kind == "object" and t.status in _AT_REST}
-        super()._hits(pairs, obs, viewer, dt_s, changes)
+        super()._hits(pairs, obs, viewer, changes)
         for track, j in pairs:
             if track.id in prior and track.id in self.tracks:
                 mean, cov = prior[track.id]

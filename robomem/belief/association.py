@@ -12,7 +12,7 @@ from robomem.belief.track import Track, TrackTable
 from robomem.types import Observations
 
 COST_LIMIT = 9.0  # nats: a match dearer than this is less likely than a new thing
-AGENT_GATE_M = 1.2
+AGENT_GATE_M, AGENT_REACH_M = 1.0, 2.5  # around where a person is expected: at least, and at most after a while unseen
 KINDS = {"object": 0, "furniture": 1, "agent": 2}
 SAYS_NOTHING = 0.8  # similarity where an appearance vector is missing
 POSITION_FLOOR_M = 0.03  # two views of one thing differ by this much, whatever the sensor claims
@@ -40,8 +40,10 @@ def _point_costs(
     d2 = sum((table.mean[rows, a][:, None] - positions[:, a]) ** 2 for a in range(3))
     largest, largest_seen = table.size[rows].max(axis=1), obs.sizes.max(axis=1).astype(np.float64)
     gate = np.minimum(gate_m, 0.10 + 0.75 * np.maximum(largest[:, None], largest_seen))  # gate_radius, for all pairs
-    gate[kind == KINDS["agent"]] = AGENT_GATE_M
-    spread = np.trace(table.cov[rows], axis1=1, axis2=2)[:, None] + np.trace(obs.covariances, axis1=1, axis2=2)
+    doubt = np.trace(table.cov[rows], axis1=1, axis2=2)[:, None]
+    walks = kind == KINDS["agent"]
+    gate[walks] = np.minimum(AGENT_GATE_M + np.sqrt(doubt[walks]), AGENT_REACH_M)
+    spread = doubt + np.trace(obs.covariances, axis1=1, axis2=2)
     ratio = np.abs(np.log(np.maximum(largest, 0.01))[:, None] - np.log(np.maximum(largest_seen, 0.01)))
     cost = 0.5 * np.minimum(d2 / (spread / 3 + POSITION_FLOOR_M**2), 16.0) + ratio
     fits = (d2 <= gate * gate) & (kind[:, None] == seen) & (kind != KINDS["furniture"])[:, None]

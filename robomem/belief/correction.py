@@ -113,6 +113,7 @@ def move_tracks(tracker: Tracker, correction: MapCorrection) -> list[int]:
         track.anchor, track.velocity = np.asarray(transform(T, track.anchor), np.float64), R @ track.velocity
         if track.last_camera is not None:
             track.last_camera = np.asarray(transform(T, track.last_camera), np.float64)
+        track.walker = None  # made anew from the mean and velocity that were just moved
         if track.body is not None:
             track.body.T_map_voxels = T @ track.body.T_map_voxels
         track.evidence.turn(yaw, tracker.config.view_cell_rad)

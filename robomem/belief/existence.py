@@ -132,10 +132,10 @@ class MoveRates:
         self._seen: dict[str, list[float]] = {}
 
     def watched(self, label: str, hours: float, moves: int = 0) -> None:
-        """Book `hours` of an object of this class being followed, with `moves` of it."""
+        """Book `hours` of an object of this class being followed, with `moves` of it; -1 takes back one that was none."""
         row = self._seen.setdefault(label, [0.0, 0.0])
         row[0] += max(hours, 0.0)
-        row[1] += moves
+        row[1] = max(row[1] + moves, 0.0)
 
     def rate_per_h(self, label: str, prior_interval_h: float) -> float:
         """Posterior mean rate, 1/h."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from robomem.belief.association import similarity
+from robomem.belief.split import undecided
 from robomem.belief.track import Track, TrackTable
 from robomem.geometry import box_iou, footprint, overlap_area
 from robomem.perception.appearance import colors_agree
@@ -45,8 +46,10 @@ def same_thing_score(tracker: Tracker, a: Track, b: Track) -> float:
     return score - 1.5 * max(0.0, abs(math.log(max(sa, 0.01) / max(sb, 0.01))) - 0.3)
 
 
-def best_old_track(tracker: Tracker, track: Track, among: tuple[str, ...], born_after: int | None = None) -> Track | None:
-    """The track with one of the statuses `among` that `track` most convincingly is, or None.
+def best_old_track(
+    tracker: Tracker, track: Track, among: tuple[str, ...], born_after: int | None = None, without: int | None = None
+) -> Track | None:
+    """The track with one of the statuses `among`, but for the id `without`, that `track` most convincingly is, or None.
 
     Furniture is never re-identified over a distance: two equal chairs are two chairs. How likely a move is enters through the
     class's move interval: what is moved once in years needs better evidence.
@@ -57,7 +60,7 @@ def best_old_track(tracker: Tracker, track: Track, among: tuple[str, ...], born_
     threshold = CONVINCING + 0.25 * max(0.0, math.log(interval / 48.0))
     best: tuple[float, Track] | None = None
     for other in tracker.tracks.values():
-        if other is track or other.status not in among or not other.confirmed_once:
+        if other is track or other.id == without or other.status not in among or not other.confirmed_once:
             continue
         if born_after is not None and other.first_seen_ns <= born_after:
             continue
@@ -98,8 +101,8 @@ def duplicate_pairs(tracker: Tracker, tracks: list[Track]) -> Iterator[tuple[Tra
     table = tracker.table
     for i, j in _close_pairs(table, tracks):
         a, b = tracks[i], tracks[j]
-        if a.id not in tracker.tracks or b.id not in tracker.tracks:
-            continue  # merged a moment ago
+        if a.id not in tracker.tracks or b.id not in tracker.tracks or undecided(a, b):
+            continue  # merged a moment ago, or not yet known to be one
         pa, pb = a.table_box(table), b.table_box(table)
         apart = float(np.linalg.norm(pa[0] - pb[0]))
         related = tracker.ontology.related(a.labels.best(), b.labels.best())

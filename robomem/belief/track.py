@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,12 @@ from numpy.typing import NDArray
 from robomem.belief.existence import Evidence
 from robomem.belief.extended import VoxelBody
 from robomem.belief.labels import LabelBelief
+from robomem.belief.states import StateBelief
 from robomem.types import Status
+
+if TYPE_CHECKING:
+    from robomem.belief.agents import Walker
+    from robomem.belief.looks import Doubt
 
 SAMPLES = 24  # surface samples kept per track
 MAX_EMBEDDING_WEIGHT = 20.0  # sightings; what a thing looks like stays open to change
@@ -33,13 +39,17 @@ class Track:
     hits: int = 1
     evidence: Evidence = field(default_factory=Evidence)
     body: VoxelBody | None = None
-    states: dict[str, dict[str, float]] = field(default_factory=dict)
+    states: dict[str, StateBelief] = field(default_factory=dict)
     embedding: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
     embedding_weight: float = 0.0
     colors: dict[str, float] = field(default_factory=dict)
     size_weight: float = 0.0
     velocity: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
     anchor: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))  # where it stood when its present stay began
+    walker: Walker | None = None  # of an agent
+    doubt: Doubt | None = None  # of an object that begins to look like another one
+    source: int | None = None  # the track in whose box it was born
+    apart: float = 0.0  # in how many frames both were seen
     last_camera: NDArray[np.float64] | None = None
     named: float = 4.25  # Beta(named, unnamed): how often the detector names this thing when it is in clear view, 0.85 at first
     unnamed: float = 0.75

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from robomem.belief import agents
 from robomem.belief.existence import (
     CELL_DOUBT_CAP,
     CELL_MISS_CAP,
@@ -23,6 +24,7 @@ from robomem.belief.existence import (
 )
 from robomem.belief.extended import VoxelBody
 from robomem.belief.particles import normalise_log_weights, observe_clouds, weighted_mean_cov
+from robomem.belief.states import look_at_states
 from robomem.belief.track import MAX_EMBEDDING_WEIGHT, Track, TrackTable
 from robomem.belief.visibility import Glimpses, Viewer, sample_surfaces, surface_samples
 from robomem.types import Observations
@@ -30,7 +32,6 @@ from robomem.types import Observations
 if TYPE_CHECKING:
     from robomem.belief.tracker import Tracker
 
-STATE_ACCURACY = 0.85  # P(a detector names the true state)
 VIEW_BIAS_M = 0.02  # one viewpoint's error of the centre does not average out over its own frames
 SPREAD_M2 = 0.05  # trace of a position covariance from which a cloud is wide
 RECALL_PIXELS = 130.0
@@ -77,13 +78,19 @@ def hit(tracker: Tracker, track: Track, obs: Observations, j: int, camera: NDArr
 
 
 def hits(
-    tracker: Tracker, pairs: list[tuple[Track, int]], obs: Observations, camera: NDArray[np.float64], first: bool = False
+    tracker: Tracker,
+    pairs: list[tuple[Track, int]],
+    obs: Observations,
+    camera: NDArray[np.float64],
+    first: bool = False,
+    strange: Collection[int] = (),
 ) -> list[list[StateChange]]:
     """One frame's matched observations, folded in together: the arithmetic runs over all of them at once.
 
     Args:
         pairs: a track and the row of its observation; no track twice.
         first: these observations gave birth to their tracks.
+        strange: ids of tracks whose sighting looks like another thing: that look is not learned.
 
     Returns:
         State changes of each pair.
@@ -103,8 +110,7 @@ def hits(
         if track.kind == "furniture":
             _hit_extended(tracker, track, obs, j)
         elif track.kind == "agent":
-            _cloud(tracker, track.row, obs.positions[j].astype(float), obs.covariances[j].astype(float) + np.eye(3) * 0.02)
-            table.mean[track.row] = obs.positions[j]
+            agents.sighted(tracker, track, obs, j, first)
         else:
             points.append(k)
         if track.kind != "furniture" or track.body is None or len(track.body.keys) < 8:
@@ -116,14 +122,16 @@ def hits(
     whole = ~obs.truncated[picked]
     if sized:
         _hit_sizes(table, [pairs[k][0] for k in sized], picked[sized], obs, np.where(whole, weights, 0.1 * weights)[sized])
-    _note_looks([t for t, _ in pairs], picked, obs, weights, whole)
+    own = np.array([k for k, (t, _) in enumerate(pairs) if t.id not in strange], np.int64)
+    _note_looks([pairs[k][0] for k in own.tolist()], picked[own], obs, weights[own], whole[own])
     seen_from = np.array(camera, float)
     changes: list[list[StateChange]] = []
-    for track, j in pairs:
+    for (track, j), cell in zip(pairs, cells, strict=True):
         track.last_seen_ns = track.last_evidence_ns = obs.stamp_ns
         track.last_camera = seen_from
         states = obs.states[j]
-        changes.append([(track.id, *change) for change in _hit_states(track, states)] if states else [])
+        turned = look_at_states(track.states, states, tracker.accuracy, obs.stamp_ns, cell) if states else []
+        changes.append([(track.id, *change) for change in turned])
     return changes
 
 
@@ -188,6 +196,16 @@ def _hit_positions(tracker: Tracker, tracks: list[Track], picked: NDArray[np.int
         sample_surfaces(np.concatenate(clouds), bounds, z[whole], obs.sizes[picked[whole]].astype(np.float64), rows[whole], table.shape)
 
 
+def resize(tracker: Tracker, track: Track, obs: Observations, j: int) -> None:
+    """Take place, size and shape from one sighting alone: what was believed of them was of two things."""
+    table, r = tracker.table, track.row
+    track.size_weight = 0.0
+    _cloud(tracker, r, obs.positions[j].astype(float), obs.covariances[j].astype(np.float64) + np.eye(3) * VIEW_BIAS_M**2)
+    table.mean[r], table.cov[r] = weighted_mean_cov(table.positions[r], table.log_weights[r])
+    table.size[r], table.yaw[r] = np.maximum(obs.sizes[j], 0.01), obs.yaws[j]
+    table.shape[r] = surface_samples(obs.points[j], obs.positions[j], obs.sizes[j])
+
+
 def _hit_sizes(table: TrackTable, tracks: list[Track], picked: NDArray[np.int64], obs: Observations, weights: NDArray[np.float64]) -> None:
     """Running mean of size and yaw; a box is the same after a quarter turn of its axes."""
     rows = np.array([t.row for t in tracks], np.int64)
@@ -223,25 +241,6 @@ def _stands_on_floor(tracker: Tracker, track: Track) -> bool:
     return lowest < 0.35 or tracker.ontology.prior(label).size_m >= 1.0
 
 
-def _hit_states(track: Track, seen: Mapping[str, str]) -> list[tuple[str, str, str]]:
-    """Bayes on each state attribute a detector named. Returns (name, before, after) where the most likely value changed."""
-    changed = []
-    for name, value in seen.items():
-        known = name in track.states
-        belief = track.states.setdefault(name, {})
-        belief.setdefault(value, 0.5 if not known else 0.1)
-        before = max(belief, key=lambda k: belief[k]) if known else ""
-        for k in belief:
-            belief[k] = max(belief[k], 0.02) * (STATE_ACCURACY if k == value else 1 - STATE_ACCURACY)
-        total = sum(belief.values())
-        for k in belief:
-            belief[k] /= total
-        after = max(belief, key=lambda k: belief[k])
-        if before and after != before:
-            changed.append((name, before, after))
-    return changed
-
-
 def age(tracker: Tracker, tracks: list[Track]) -> None:
     """Let r fall by what each class's persistence says of the time since the last evidence, before new evidence counts."""
     table, now, rates, ontology = tracker.table, tracker.stamp_ns, tracker.rates, tracker.ontology
@@ -251,7 +250,8 @@ def age(tracker: Tracker, tracks: list[Track]) -> None:
         dt = now - track.last_evidence_ns
         label = track.labels.best() if dt > 0 else ""
         if label:
-            rates.watched(label, dt / 3.6e12)
+            if track.status != "missing":
+                rates.watched(label, dt / 3.6e12)
             factors.append(rates.survival(label, ontology.prior(label).moves_every_h, dt))
             rows.append(track.row)
             track.last_evidence_ns = now

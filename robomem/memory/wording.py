@@ -113,7 +113,8 @@ def change(event: Event, was: str, now_ns: int) -> str:
     before, after = event.before.get("place") or was, event.after.get("place") or ""
     when = ago(event.stamp_ns, now_ns)
     if "held_by" in event.after:
-        return f"{who} was picked up by the {event.after['held_by']}{f', {before}' if before else ''} ({when})"
+        took = "was picked up by the" if event.after.get("probability", 1.0) > 0.9 else "was probably taken by the"
+        return f"{who} {took} {event.after['held_by']}{f', {before}' if before else ''} ({when})"
     if event.kind == "map_corrected":
         return f"the map was corrected by {event.after.get('shift_m', 0):.2f} m and {event.after.get('turn_deg', 0):.0f} degrees ({when})"
     if event.kind in ("moved", "relation_changed"):

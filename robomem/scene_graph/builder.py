@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from robomem.belief.carried import TAKEN
+from robomem.belief.changes import Changes
 from robomem.belief.correction import MapCorrection
-from robomem.belief.tracker import Changes, Tracker
+from robomem.belief.tracker import Tracker
 from robomem.config import GraphConfig
 from robomem.ids import IdAllocator
 from robomem.ontology import Ontology
@@ -77,10 +79,15 @@ class GraphBuilder:
             self._merge(stamp_ns, kept, absorbed, evidence.get(kept, ()))
         for i in changes.confirmed:
             self._appear(stamp_ns, i, evidence.get(i, ()))
+        for source, part in changes.split:
+            self._split(stamp_ns, source, part, evidence.get(part, ()))
         for i, before, after in changes.moved:
             self._move(stamp_ns, i, before, after, evidence.get(i, ()))
+        takers = dict(changes.carried)
         for i in changes.gone:
-            self._go(stamp_ns, i, evidence.get(i, ()))
+            self._go(stamp_ns, i, evidence.get(i, ()), takers.pop(i, None))
+        for i, agent in takers.items():
+            self._carry(stamp_ns, i, agent, evidence.get(i, ()))
         for i in changes.returned:
             self._appear(stamp_ns, i, evidence.get(i, ()), again=True)
         for i, name, old, new in changes.states:
@@ -130,6 +137,7 @@ class GraphBuilder:
         if view is None:
             return
         self._put(view, stamp_ns)
+        self.graph.end(view.id, stamp_ns, ("held_by",))
         self.graph.begin_stay(view.id, stamp_ns if again else view.first_seen_ns, view.position)
         self._attach(stamp_ns, view, self._furniture_at(view), evidence, quiet=True)
         before = {"again": True} if again else {}
@@ -157,13 +165,36 @@ class GraphBuilder:
         last = max(held, key=lambda r: (r.to_ns is None, r.to_ns or 0, r.from_ns))
         return {"place": self.graph.describe(i, at_ns=last.from_ns), "place_id": last.object}
 
-    def _go(self, stamp_ns: int, i: int, evidence: tuple[int, ...]) -> None:
+    def _go(self, stamp_ns: int, i: int, evidence: tuple[int, ...], agent: int | None) -> None:
+        view = self.tracker.view(i)
+        if view is None or self.graph.node(i) is None:
+            return
+        before, after = self._where(view), {}
+        self.graph.gone(i, stamp_ns)
+        if agent is not None:  # softly: someone was within reach
+            self.graph.relate(i, "held_by", agent, TAKEN, stamp_ns)
+            after = self._taker(agent) | {"probability": TAKEN}
+        self._log.add(stamp_ns, "removed", i, before, after, evidence, view.existence, view.label)
+
+    def _carry(self, stamp_ns: int, i: int, agent: int, evidence: tuple[int, ...]) -> None:
+        """Seen in someone's hand: it has no place until it lies still."""
         view = self.tracker.view(i)
         if view is None or self.graph.node(i) is None:
             return
         before = self._where(view)
-        self.graph.gone(i, stamp_ns)
-        self._log.add(stamp_ns, "removed", i, before, {}, evidence, view.existence, view.label)
+        self.graph.end(i, stamp_ns)
+        self.graph.end_stay(i, stamp_ns)
+        self.graph.relate(i, "held_by", agent, 1.0, stamp_ns)
+        self._log.add(stamp_ns, "relation_changed", i, before, self._taker(agent), evidence, view.existence, view.label)
+
+    def _taker(self, agent: int) -> dict[str, Any]:
+        view = self.tracker.view(agent)
+        return {"held_by": view.label if view is not None else "person", "agent_id": agent}
+
+    def _split(self, stamp_ns: int, source: int, part: int, evidence: tuple[int, ...]) -> None:
+        view = self.tracker.view(source)
+        if view is not None and self.graph.node(source) is not None:
+            self._log.add(stamp_ns, "split", source, {"id": source}, {"id": part}, evidence, view.existence, view.label)
 
     def _state(self, stamp_ns: int, i: int, name: str, old: str, new: str, evidence: tuple[int, ...]) -> None:
         view = self.tracker.view(i)
@@ -189,6 +220,8 @@ class GraphBuilder:
         moved = {*changes.confirmed, *changes.gone, *changes.returned, *(i for i, _, _ in changes.moved), *(i for i, _ in changes.merged)}
         if any(t.kind == "furniture" for t in changed) or any(self._is_furniture(i) for i in moved):
             changed = tracks
+        known = {t.id for t in changed}
+        changed += [t for t in tracks if t.id not in known and t.id in changes.released]
         if not changed:
             return
         furniture = self.furniture_near(self.tracker.table.mean[[t.row for t in changed]], HOLDER_REACH_M)
@@ -222,11 +255,22 @@ class GraphBuilder:
             return
         self._put(view, stamp_ns)
         track = self.tracker.tracks[view.id]
+        if view.status == "missing" and view.id not in self.tracker.carried:
+            self.graph.end(view.id, stamp_ns, ("held_by",))  # who took it has left: it may be anywhere
         if view.status not in ("confirmed", "occluded") or view.kind == "agent":
+            return
+        if view.id in self.tracker.carried:
+            return
+        up = self.graph.parent(view.id)
+        if up is not None and up[1] == "held_by":  # put down by who had it
+            self._move(stamp_ns, view.id, track.anchor.copy(), view.position, evidence)
+            self.tracker.rates.watched(view.label, 0.0, moves=1)
+            track.anchor = view.position.copy()
             return
         limit = FURNITURE_GROWS_M if view.kind == "furniture" else max(self.config.moved_m, 0.7 * float(np.max(view.size)))
         if float(np.linalg.norm(view.position - track.anchor)) > limit:
             self._move(stamp_ns, view.id, track.anchor.copy(), view.position, evidence)
+            self.tracker.rates.watched(view.label, 0.0, moves=1)
             track.anchor = view.position.copy()
             return
         if view.kind == "furniture":
@@ -253,7 +297,7 @@ class GraphBuilder:
             return
         best = found[0]
         before = self.graph.describe(view.id)
-        self.graph.end(view.id, stamp_ns, ("on", "inside", "part_of"))
+        self.graph.end(view.id, stamp_ns, ("on", "inside", "part_of", "held_by"))
         start = stamp_ns if old is not None else max(view.first_seen_ns, self._stay_start(view.id, stamp_ns))
         self.graph.relate(view.id, best.predicate, best.holder, best.probability, start)
         if old is not None and not quiet and old[1] in ("on", "inside") and old[0] != best.holder:

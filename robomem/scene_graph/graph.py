@@ -177,7 +177,7 @@ class SceneGraph:
             if holder is not None and holder.layer in ("furniture", "object"):
                 words.append(f"{'in' if up[1] == 'inside' else 'on'} the {holder.label}")
             elif up[1] == "held_by":
-                words.append("in the robot's gripper")
+                words.append("in the robot's gripper" if holder is None or holder.label == "robot" else f"with the {holder.label}")
         place = self.node(room) if room is not None else None
         if place is not None:
             words.append(f"in the {place.label}")

@@ -50,4 +50,4 @@ class Shown:
 
 
 def _likeliest(track: Track) -> list[str]:
-    return [max(p, key=p.__getitem__) for p in track.states.values()] if track.states else []
+    return [belief.settled for belief in track.states.values()] if track.states else []

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from robomem.belief.existence import Evidence
 from robomem.belief.extended import VoxelBody
 from robomem.belief.labels import LabelBelief
+from robomem.belief.states import StateBelief
 from robomem.belief.track import Track
 from robomem.errors import InvalidInputError
 from robomem.scene_graph.graph import SceneGraph
@@ -44,6 +45,7 @@ def pack(world: WorldModel) -> Arrays:
         "tracks": [_track_json(t) for t in tracks],
         "aliases": list(tracker.aliases.items()),
         "rates": tracker.rates.to_json(),
+        "accuracy": tracker.accuracy.to_json(),
         "graph": world.graph.to_json(),
         "corrected": world.corrected,
         "gone_ns": list(world.whereabouts.gone_ns.items()),
@@ -90,6 +92,7 @@ def unpack(world: WorldModel, arrays: Mapping[str, NDArray[np.generic]]) -> None
         raise InvalidInputError(f"world snapshot: does not fit the format: {error}") from error
     world.tracker.aliases = {int(a): int(b) for a, b in meta["aliases"]}
     world.tracker.rates.load_json(meta["rates"])
+    world.tracker.accuracy.load_json(meta.get("accuracy", {}))
     world.tracker.stamp_ns = world.stamp_ns = int(meta["stamp_ns"])
     world.tracker._frames = int(meta["frames"])
     world.corrected = int(meta.get("corrected", 0))
@@ -154,7 +157,6 @@ _PLAIN = (
     "confirmed_once",
     "support",
     "hits",
-    "states",
     "embedding_weight",
     "colors",
     "size_weight",
@@ -169,6 +171,7 @@ def _track_json(t: Track) -> dict[str, Any]:
         **{name: getattr(t, name) for name in _PLAIN},
         "labels": t.labels.to_json(),
         "evidence": books,
+        "states": {name: belief.to_json() for name, belief in t.states.items()},
         "velocity": t.velocity.tolist(),
         "anchor": t.anchor.tolist(),
         "body_frames": t.body.frames if t.body is not None else 0,
@@ -181,6 +184,7 @@ def _track_from(row: dict[str, Any], index: int, world: WorldModel, body: VoxelB
     plain = {name: row[name] for name in _PLAIN}
     track = Track(row=index, labels=labels, body=body, **plain)
     books = {name: {(int(a), int(b), int(c)): float(v) for a, b, c, v in rows} for name, rows in row["evidence"].items()}
+    track.states = {str(name): StateBelief.from_json(values, track.last_seen_ns) for name, values in row["states"].items()}
     track.evidence = Evidence(books["hits"], books["misses"], books["empties"])
     track.velocity, track.anchor = np.array(row["velocity"], float), np.array(row["anchor"], float)
     return track

@@ -19,7 +19,8 @@ def warm_up() -> None:
     pose = np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 1.0], [0, 0, 0, 1.0]])
     depth = np.full((120, 160), 2.5, np.float32)
     depth[50:70, 70:90] = 1.5
-    found = Detections(("mug",), np.ones(1, np.float32), np.array([[70, 50, 90, 70]], np.float32))
+    boxes = np.array([[70, 50, 90, 70], [70, 50, 90, 70]], np.float32)
+    found = Detections(("mug", "person"), np.ones(2, np.float32), boxes)  # the first person would load its filter's library
     for k in range(4):
         world.step(RgbdFrame(k * NS_PER_S // 2, np.zeros((120, 160, 3), np.uint8), depth, camera, pose), found)
     world.refresh_rooms()

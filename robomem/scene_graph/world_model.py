@@ -9,8 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from robomem.belief.changes import Changes
 from robomem.belief.correction import MapCorrection
-from robomem.belief.tracker import Changes, Tracker
+from robomem.belief.particles import effective_sample_size, systematic_resample
+from robomem.belief.states import StateBelief
+from robomem.belief.tracker import Tracker
 from robomem.clock import NS_PER_S
 from robomem.config import RobomemConfig
 from robomem.errors import InvalidInputError
@@ -138,8 +141,7 @@ class WorldModel:
         for kept, absorbed in changes.merged:
             self.foresight.habits.merge(kept, absorbed)
         self.foresight.note(frame.stamp_ns, changes.object_ids.tolist(), (e.object_id for e in events))
-        for i in changes.gone:
-            self._scatter(i)
+        self._reinvigorate(changes)
         marks.append(("graph", time.process_time()))
         stage_ms = {name: 1000 * (t - marks[k][1]) for k, (name, t) in enumerate(marks[1:])}
         return FrameResult(frame.stamp_ns, events, obs, observation_ids, changes.object_ids, self._changed(changes), stage_ms)
@@ -248,6 +250,8 @@ class WorldModel:
         for t in self.tracker.tracks.values():
             t.first_seen_ns, t.last_seen_ns = min(t.first_seen_ns, stamp_ns), min(t.last_seen_ns, stamp_ns)
             t.last_evidence_ns = min(t.last_evidence_ns, stamp_ns)
+            for belief in t.states.values():
+                belief.stamp_ns = min(belief.stamp_ns, stamp_ns)
         for surface in self.surfaces.values():
             surface.seen_ns, surface.inside_ns = np.minimum(surface.seen_ns, stamp_ns), min(surface.inside_ns, stamp_ns)
         self.whereabouts.gone_ns = {i: min(ns, stamp_ns) for i, ns in self.whereabouts.gone_ns.items()}
@@ -263,7 +267,7 @@ class WorldModel:
         """A state the robot knows because it made it so ("open", "true")."""
         track = self.tracker.tracks.get(self.tracker.resolve(object_id))
         if track is not None:
-            track.states[name] = {value: 0.97, **{k: 0.03 for k in track.states.get(name, {}) if k != value}}
+            track.states.setdefault(name, StateBelief.first(name, value, self.stamp_ns)).know(value, self.stamp_ns)
 
     def forget(self, ids: list[int]) -> None:
         """Remove tracks and nodes without a trace."""
@@ -281,8 +285,24 @@ class WorldModel:
         self.whereabouts.gone_ns.clear()
         self.tracker.rates.load_json({})
 
+    def _reinvigorate(self, changes: Changes) -> None:
+        """Scatter what just went missing, and again whatever of it looks have refuted: the effective sample size fell under P / 2."""
+        tracker = self.tracker
+        stale = [
+            i
+            for i in sorted(changes.touched)
+            if self._is_missing(i) and effective_sample_size(tracker.table.log_weights[tracker.tracks[i].row]) < tracker.table.particles / 2
+        ]
+        for i in dict.fromkeys((*changes.gone, *(i for i in changes.released if self._is_missing(i)), *stale)):
+            if i not in tracker.carried:
+                self._scatter(i)
+
+    def _is_missing(self, object_id: int) -> bool:
+        track = self.tracker.tracks.get(object_id)
+        return track is not None and track.status == "missing"
+
     def _scatter(self, object_id: int) -> None:
-        """Reinvigorate a missing object's particles over the places where it could be now."""
+        """Resample a missing object's particles, and draw a share of them over the places where it could be now."""
         track = self.tracker.tracks.get(object_id)
         if track is None or track.kind != "object":
             return
@@ -290,8 +310,10 @@ class WorldModel:
         weights = np.array([r.probability for r in rows])
         if weights.sum() <= 0:
             return
-        n = round(SCATTER_SHARE * self.config.belief.particles)
-        cloud = self.tracker.table.positions[track.row].copy()
+        table = self.tracker.table
+        n = round(SCATTER_SHARE * table.particles)
+        cloud = table.positions[track.row][systematic_resample(table.log_weights[track.row], float(self._rng.random()))]
+        self._rng.shuffle(cloud)  # resampling sorts: without, the survivors kept would be those of the last particles only
         pick = self._rng.choice(len(rows), n, p=weights / weights.sum())
         for k, i in enumerate(pick):
             surface = self.whereabouts.surfaces.get(rows[i].place_id)

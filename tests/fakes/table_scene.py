@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
-from robomem.belief.tracker import Changes, Tracker
+from robomem.belief.changes import Changes
+from robomem.belief.tracker import Tracker
 from robomem.config import BeliefConfig, PerceptionConfig
 from robomem.geometry import look_at
 from robomem.ids import IdAllocator
@@ -34,15 +37,33 @@ def view(world: PlaneWorld, eye: tuple[float, float, float], at: tuple[float, fl
     return world.render(look_at(eye, at), round(t_s * S), MEDIUM)
 
 
+def look_of(vector: NDArray[np.float32], rng: np.random.Generator, spread: float = 0.06) -> NDArray[np.float32]:
+    """A unit vector as one sighting has it."""
+    noisy = vector + rng.normal(0, spread, len(vector))
+    return (noisy / np.linalg.norm(noisy)).astype(np.float32)
+
+
 def observe(
-    world: PlaneWorld, frame: RgbdFrame, rng: np.random.Generator, recall: float = 1.0, min_pixels: int = 30, skip: tuple[str, ...] = ()
+    world: PlaneWorld,
+    frame: RgbdFrame,
+    rng: np.random.Generator,
+    recall: float = 1.0,
+    min_pixels: int = 30,
+    skip: tuple[str, ...] = (),
+    looks: Mapping[Box, NDArray[np.float32]] | None = None,
 ) -> Observations:
-    """What a detector with this recall says of the boxes that the depth image shows, centre noise 1 cm."""
+    """What a detector with this recall says of the boxes that the depth image shows, centre noise 1 cm.
+
+    Args:
+        looks: unit appearance vectors of some boxes; without, nothing has a look.
+    """
     k = frame.intrinsics
     v, u = np.nonzero(frame.depth_m)
     z = frame.depth_m[v, u]
     cloud = np.column_stack([(u - k.cx) / k.fx * z, (v - k.cy) / k.fy * z, z]) @ frame.T_map_camera[:3, :3].T + frame.T_map_camera[:3, 3]
     rows: list[tuple[str, NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]] = []
+    vectors: list[NDArray[np.float32]] = []
+    d = len(next(iter(looks.values()))) if looks else 0
     for box in world.boxes:
         low, high = np.array(box.low) - (0.02, 0.02, -0.015), np.array(box.high) + 0.02
         own = ((cloud > low) & (cloud < high)).all(axis=1)
@@ -52,6 +73,8 @@ def observe(
         rows.append(
             (box.label, center + rng.normal(0, 0.01, 3), np.array(box.high) - np.array(box.low), cloud[own][:400].astype(np.float32))
         )
+        if looks:
+            vectors.append(look_of(looks.get(box, np.eye(d, dtype=np.float32)[-1]), rng))
     n = len(rows)
     return Observations(
         frame.stamp_ns,
@@ -61,7 +84,7 @@ def observe(
         np.tile(np.eye(3) * 2e-4, (n, 1, 1)),
         np.array([r[2] for r in rows]).reshape(n, 3),
         np.zeros(n),
-        np.zeros((n, 0)),
+        np.array(vectors, np.float32).reshape(n, d),
         tuple(COLORS.get(r[0], "") for r in rows),
         np.full(n, 200),
         np.zeros(n, bool),
@@ -81,6 +104,7 @@ class Watcher:
         self.rng = np.random.default_rng(seed + 1)
         self.t = 0.0
         self.log: list[Changes] = []
+        self.looks: dict[Box, NDArray[np.float32]] = {}
 
     def look(
         self,
@@ -94,7 +118,7 @@ class Watcher:
         """One frame, half a second after the last."""
         self.t += 0.5
         frame = view(world, eye, at, self.t)
-        changes = self.tracker.step(frame, observe(world, frame, self.rng, recall, skip=skip) if detector else None)
+        changes = self.tracker.step(frame, observe(world, frame, self.rng, recall, skip=skip, looks=self.looks) if detector else None)
         self.log.append(changes)
         return changes
 

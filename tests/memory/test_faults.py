@@ -194,3 +194,29 @@ def test_no_depth_at_all_is_no_frame(shots: Shots, clean: Run) -> None:
     for value in (np.nan, np.inf, 0.0, -1.0):
         with pytest.raises(InvalidInputError, match="measurement"):
             dataclasses.replace(shots[0][0], depth_m=np.full_like(shots[0][0].depth_m, value))
+
+
+def off(f: RgbdFrame, shift_m: float, turn_rad: float) -> RgbdFrame:
+    """The localiser is wrong for one image."""
+    T = f.T_map_camera.copy()
+    c, s = np.cos(turn_rad), np.sin(turn_rad)
+    T[:3, :3] = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ T[:3, :3]
+    T[:3, 3] += (shift_m, -0.5 * shift_m, 0.0)
+    return dataclasses.replace(f, T_map_camera=T)
+
+
+@pytest.mark.parametrize(("shift_m", "turn_deg"), [(0.3, 4.0), (0.8, 12.0), (140.0, 90.0)])
+def test_single_wild_poses_make_no_things_and_take_none_away(shots: Shots, clean: Run, shift_m: float, turn_deg: float) -> None:
+    wild = [(off(f, shift_m, np.radians(turn_deg)), d) if k % 13 == 12 else (f, d) for k, (f, d) in enumerate(shots)]
+    run = Run().tell(wild)
+    assert run.ids() and run.apart(clean) < 0.03
+    assert not [e for e in run.memory.changes() if e.kind in ("removed", "moved")]
+
+
+def test_a_tenfold_burst_says_no_more_than_its_viewpoints(shots: Shots, clean: Run) -> None:
+    burst = [(dataclasses.replace(f, stamp_ns=f.stamp_ns + k * 1_000_000), d) for f, d in shots[20:40] for k in range(10)]
+    run = Run().tell(shots[:20]).tell(burst).tell(shots[40:])
+    assert run.apart(clean) < 0.01 and not run.memory.rejected
+    for label in ("mug", "bottle"):
+        assert run.one(label).support <= clean.one(label).support + 1 and run.one(label).existence <= 0.996
+    assert not [e for e in run.memory.changes() if e.kind in ("removed", "moved", "merged", "split")]

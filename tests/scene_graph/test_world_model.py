@@ -110,6 +110,30 @@ def test_where_a_missing_thing_may_be_is_spread_over_places_not_looked_at() -> N
     assert later["desk"] < 0.5 * p["desk"]
 
 
+def test_particles_of_a_missing_thing_leave_the_places_that_are_looked_at() -> None:
+    home = SmallHome(ON_COUNTER)
+    home.tour()
+    home.around(COUNTER)
+    mug = home.one("mug")
+    home.things.clear()
+    home.around(COUNTER, frames=4)
+    track = home.world.tracker.tracks[mug]
+    track.status, home.world.tracker.table.odds[track.row] = "missing", 0.0  # not so sure yet that it left the home
+
+    def at(label: str) -> float:
+        f = next(f for f in home.world.furniture() if f.label == label)
+        inside = (np.abs(home.world.tracker.particles(mug)[:, :2] - f.position[:2]) < f.size[:2] / 2 + 0.1).all(axis=1)
+        weights = np.exp(home.world.tracker.table.log_weights[home.world.tracker.tracks[mug].row].astype(float))
+        return float(weights @ inside)
+
+    before = at("desk")
+    assert before > 0.2
+    home.around(DESK, frames=10)
+    assert at("desk") < 0.5 * before and at("bed") > 0.0
+    row = home.world.tracker.tracks[mug].row
+    assert np.isclose(np.exp(home.world.tracker.table.log_weights[row].astype(float)).sum(), 1.0, atol=1e-3)
+
+
 def test_a_thing_never_seen_is_where_its_kind_tends_to_be() -> None:
     home = SmallHome()
     home.tour()

@@ -1,0 +1,71 @@
+"""Identity over time: who takes over whose id when a thing moved, was seen double, or stands in another's place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from robomem.belief.changes import Changes
+from robomem.belief.extended import common_yaw
+from robomem.belief.reidentify import absorb, duplicate_pairs
+from robomem.belief.track import Track
+
+if TYPE_CHECKING:
+    from robomem.belief.tracker import Tracker
+
+AWAY = ("missing", "removed")
+
+
+def adopt(tracker: Tracker, old: Track, new: Track, changes: Changes) -> None:
+    """The old id takes over the newcomer's place: one thing that moved, not two."""
+    before = old.anchor.copy()
+    absorb(tracker, old, new, take_place=True)
+    changes.object_ids[changes.object_ids == new.id] = old.id
+    changes.moved.append((old.id, before, tracker.table.mean[old.row].copy()))
+    changes.merged.append((old.id, new.id))
+    changes.touched.discard(new.id)
+    changes.touched.add(old.id)
+
+
+def recheck(tracker: Tracker, track: Track, changes: Changes) -> None:
+    """A colour seen from afar deceives: what looked unlike anything lost when it was new is held against it again from near."""
+    old = tracker.old_track(track, among=AWAY)
+    if old is not None and old.last_seen_ns <= track.first_seen_ns:
+        adopt(tracker, old, track, changes)
+
+
+def find_twin_elsewhere(tracker: Tracker, gone: Track, changes: Changes, without: int | None = None) -> None:
+    """A thing that is gone from here may be the newcomer that was confirmed elsewhere since."""
+    new = tracker.old_track(gone, among=("confirmed", "occluded"), born_after=gone.last_seen_ns, without=without)
+    if new is not None:
+        changes.gone.remove(gone.id)
+        if new.id in changes.confirmed:
+            changes.confirmed.remove(new.id)
+        adopt(tracker, gone, new, changes)
+
+
+def merge_twins(tracker: Tracker, near: list[Track], changes: Changes) -> None:
+    """Fold the younger of two tracks that are one thing into the older."""
+    alive = [t for t in near if t.id in tracker.tracks and t.status in ("confirmed", "occluded", "tentative")]
+    for keep, twin in duplicate_pairs(tracker, alive):
+        if keep.id not in tracker.tracks or twin.id not in tracker.tracks:
+            continue
+        absorb(tracker, keep, twin, take_place=False)
+        changes.object_ids[changes.object_ids == twin.id] = keep.id
+        if twin.confirmed_once:
+            changes.merged.append((keep.id, twin.id))
+        changes.touched.discard(twin.id)
+        changes.touched.add(keep.id)
+        tracker.promote(keep, changes)
+
+
+def learn_direction(tracker: Tracker) -> float | None:
+    """The direction (rad) that this home's furniture shares, None if it does not."""
+    bodies = [
+        t for t in tracker.tracks.values() if t.kind == "furniture" and t.body is not None and t.body.frames >= 6 and t.confirmed_once
+    ]
+    yaws = np.array([tracker.table.yaw[t.row] for t in bodies])
+    # Long pieces say most about direction: a square one fits at any angle about as well.
+    weights = np.array([abs(float(tracker.table.size[t.row, 0] - tracker.table.size[t.row, 1])) for t in bodies])
+    return common_yaw(yaws, weights)

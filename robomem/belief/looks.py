@@ -1,0 +1,169 @@
+"""Looks: is what stands here still the thing that stood here? A change of look, told apart from a change of light.
+
+Two cups of one label swapped by someone fill each other's place: depth sees both, the detector names both, and only the look tells. Each
+sighting adds log P(look | another thing) - log P(look | this thing) to a sum that is never below zero (Page's CUSUM, 1954); beyond a limit
+the place has a new tenant: a new track takes it over, and the old one is missing, to be found where its look turns up.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robomem.belief.changes import Changes
+from robomem.belief.existence import Evidence, ViewCell, log_odds, view_cell
+from robomem.belief.identity import AWAY, adopt, find_twin_elsewhere
+from robomem.belief.labels import LabelBelief
+from robomem.belief.track import Track
+from robomem.perception.appearance import colors_agree
+from robomem.types import Observations
+
+if TYPE_CHECKING:
+    from robomem.belief.tracker import Tracker
+
+ESTABLISHED = 3.0  # sightings' weight from which a look can be contradicted
+STEP_CAP = 1.6  # nats of one sighting
+CELL_CAP = 3.2  # nats of one viewpoint: a shadow or a hand is there in every frame of it
+OTHER_PATTERN = 0.6  # 1 - cosine from which two things of like colour are told apart
+LIMIT = 4.0  # nats from which the thing is another one
+REPEAT = 0.4
+LEAST_SIGHTINGS = 4
+LIGHT_SHARE, LIGHT_LEAST = 0.5, 3  # so much of what is in view looks other than before: it is the light that changed
+FLOOR = 0.06  # mean deviation of a look that is assumed at least: another side of one thing is no other thing
+
+
+class LookSpread:
+    """How far a sighting's look strays from its own thing's mean, whatever embedding is in use: 1 - cosine ~ Exp(mean), learned."""
+
+    def __init__(self) -> None:
+        self.mean, self.count = 0.05, 30.0
+
+    def learn(self, deviation: float) -> None:
+        """One matched sighting; a stranger's is cut to four times the mean, so that swaps teach little."""
+        self.count = min(self.count + 1.0, 500.0)
+        self.mean += (min(deviation, 4.0 * self.mean) - self.mean) / self.count
+
+    def evidence(self, deviation: float) -> float:
+        """log P(deviation | another thing: uniform) - log P(deviation | the same: Exp(1.5 mean)), nats."""
+        mean = max(1.5 * self.mean, FLOOR)
+        return math.log(mean) + deviation / mean
+
+
+@dataclass
+class Doubt:
+    """What speaks against the thing being the one it is taken for, since it began to."""
+
+    agreed_ns: int  # when it last looked like itself
+    first_ns: int
+    nats: float = 0.0
+    sightings: int = 0
+    cells: dict[ViewCell, float] = field(default_factory=dict)
+    embedding: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, np.float32))
+    colors: dict[str, float] = field(default_factory=dict)
+
+
+def _score(tracker: Tracker, track: Track, obs: Observations, j: int) -> float:
+    """Nats for "another thing" by one sighting: by appearance vector and, where both have one, by colour name."""
+    score = deviation = 0.0
+    if track.embedding.size and track.embedding.shape == obs.embeddings[j].shape:
+        deviation = 1.0 - float(track.embedding @ obs.embeddings[j])
+        score = tracker.spread.evidence(deviation)
+        tracker.spread.learn(deviation)
+    ours, theirs = track.color(), obs.colors[j]
+    if ours and theirs:
+        alike = colors_agree(ours, theirs)
+        score += -0.8 if ours == theirs else -0.4 if alike else 0.8
+        if alike and deviation < OTHER_PATTERN:
+            score = min(score, 0.0)  # another side of it, or more shade
+    return min(max(score, -STEP_CAP), STEP_CAP)
+
+
+def strangers(tracker: Tracker, pairs: list[tuple[Track, int]], obs: Observations) -> dict[int, float]:
+    """Nats for "another thing" by track id, of the sightings whose look can be judged; empty where the light changed for all."""
+    scores = {
+        track.id: _score(tracker, track, obs, j)
+        for track, j in pairs
+        if track.kind != "agent" and max(track.embedding_weight, sum(track.colors.values())) >= ESTABLISHED
+    }
+    odd = sum(s > 0.0 for s in scores.values())
+    if odd >= LIGHT_LEAST and odd > LIGHT_SHARE * len(scores):
+        return {}
+    kinds = {track.id: (track, j) for track, j in pairs}
+    return {i: s for i, s in scores.items() if kinds[i][0].kind == "object" and not obs.truncated[kinds[i][1]]}
+
+
+def doubts(tracker: Tracker, pairs: list[tuple[Track, int]], obs: Observations, camera: NDArray[np.float64]) -> set[int]:
+    """Weigh one frame's sightings; returns the ids of the tracks whose sighting looks like another thing."""
+    odd = strangers(tracker, pairs, obs)
+    return {
+        track.id
+        for track, j in pairs
+        if (score := odd.get(track.id, 0.0)) > 0.0 or track.doubt is not None
+        if doubt(tracker, track, obs, j, score, camera)
+    }
+
+
+def doubt(tracker: Tracker, track: Track, obs: Observations, j: int, score: float, camera: NDArray[np.float64]) -> bool:
+    """Add one sighting's score. Returns True if this sighting looks like another thing: its look is not learned."""
+    if track.doubt is None:
+        if score <= 0.0 or track.status != "confirmed":
+            return False
+        track.doubt = Doubt(track.last_seen_ns, obs.stamp_ns)
+    d, config = track.doubt, tracker.config
+    cell = view_cell(camera, track.anchor, config.view_cell_m, config.view_cell_rad)
+    used = d.cells.get(cell, 0.0)
+    step = score if cell not in d.cells else REPEAT * score
+    step = min(step, CELL_CAP - used) if step > 0 else step
+    d.cells[cell] = max(used + step, 0.0)
+    d.nats += step
+    if d.nats <= 0.0:
+        track.doubt = None
+        return False
+    if score <= 0.0:
+        return False
+    d.sightings += 1
+    d.colors[obs.colors[j]] = d.colors.get(obs.colors[j], 0.0) + 1.0
+    if d.embedding.shape == obs.embeddings[j].shape:
+        mean = d.embedding * (d.sightings - 1) + obs.embeddings[j]
+        d.embedding = (mean / max(float(np.linalg.norm(mean)), 1e-9)).astype(np.float32)
+    else:
+        d.embedding = obs.embeddings[j].astype(np.float32)
+    return True
+
+
+def replaced(tracker: Tracker, old: Track, changes: Changes) -> None:
+    """If doubt has gone too far: a new track has the place, and the old one is missing since it last looked like itself."""
+    d = old.doubt
+    if d is None or d.nats < LIMIT or d.sightings < LEAST_SIGHTINGS or old.status != "confirmed":
+        return
+    new = _tenant(tracker, old, d)
+    changes.object_ids[changes.object_ids == old.id] = new.id
+    changes.touched |= {old.id, new.id}
+    old.status, old.doubt, old.evidence, old.last_seen_ns = "missing", None, Evidence(), d.agreed_ns
+    tracker.table.odds[old.row] = log_odds(0.3)
+    tracker.rates.watched(old.labels.best(), 0.0, moves=1)
+    changes.gone.append(old.id)
+    known = tracker.old_track(new, among=AWAY, without=old.id)
+    if known is not None:
+        adopt(tracker, known, new, changes)
+        new = known
+    else:
+        changes.confirmed.append(new.id)
+    find_twin_elsewhere(tracker, old, changes, without=new.id)
+
+
+def _tenant(tracker: Tracker, old: Track, d: Doubt) -> Track:
+    labels = LabelBelief(tracker.ontology)
+    labels.load_json(old.labels.to_json())
+    new = Track(tracker.new_id(), tracker.table.claim(), old.kind, labels, d.first_ns, old.last_seen_ns, old.last_evidence_ns)
+    tracker.tracks[new.id] = new
+    tracker.table.copy_row(old.row, new.row)
+    new.status, new.confirmed_once, new.evidence = "confirmed", True, old.evidence
+    new.support, new.hits = len(d.cells), d.sightings
+    new.embedding, new.embedding_weight, new.colors = d.embedding, float(d.sightings), d.colors
+    new.size_weight, new.anchor, new.last_camera = old.size_weight, tracker.table.mean[new.row].copy(), old.last_camera
+    return new

@@ -1,0 +1,146 @@
+"""Looks: two cups of one label that change places are two moves; a shadow, a lamp and a bad frame are none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from robomem.belief.looks import CELL_CAP, STEP_CAP, LookSpread
+from tests.fakes.plane_world import Box
+from tests.fakes.table_scene import Watcher, item, kitchen
+
+TABLE, DESK = (2.0, 0.0, 0.8), (2.0, 3.0, 0.8)
+LOOKS = np.eye(8, dtype=np.float32)
+HERE, THERE, BESIDE = item("cup", 1.8, 0.2), item("cup", 1.9, 3.1), item("cup", 1.85, -0.25)
+
+
+def told(w: Watcher, **looks: Box) -> None:
+    """From now on these boxes look like this: red=box, blue=box..."""
+    names = {"red": 0, "blue": 1, "green": 2}
+    w.looks = {box: LOOKS[names[name]] for name, box in looks.items()}
+
+
+def by_look(w: Watcher) -> dict[str, int]:
+    """Present cups by what they look like."""
+    out = {}
+    for v in w.tracker.views():
+        if v.label == "cup" and v.status in ("confirmed", "occluded"):
+            name = ("red", "blue", "green")[int(np.argmax(v.embedding[:3]))]
+            assert name not in out, "two of one look"
+            out[name] = v.id
+    return out
+
+
+def where(w: Watcher, i: int) -> tuple[float, float]:
+    view = w.tracker.view(i)
+    assert view is not None
+    return round(float(view.position[0]), 1), round(float(view.position[1]), 1)
+
+
+def test_cups_swapped_between_two_tables_are_two_moves_and_ids_follow_the_look() -> None:
+    w = Watcher()
+    told(w, red=HERE, blue=THERE)
+    world = kitchen(HERE, THERE)
+    w.around(world, TABLE)
+    w.around(world, DESK)
+    before = by_look(w)
+    assert set(before) == {"red", "blue"}
+    told(w, blue=HERE, red=THERE)
+    w.around(world, TABLE)
+    assert w.tracker.view(before["red"]).status in ("missing", "removed")  # type: ignore[union-attr]
+    w.around(world, DESK)
+    assert by_look(w) == before
+    assert where(w, before["red"]) == (1.9, 3.1) and where(w, before["blue"]) == (1.8, 0.2)
+    assert sorted(i for c in w.log for i, _, _ in c.moved) == sorted(before.values())
+
+
+def test_cups_swapped_on_one_table_keep_the_ids_of_their_looks() -> None:
+    w = Watcher()
+    world = kitchen(HERE, BESIDE)
+    told(w, red=HERE, blue=BESIDE)
+    w.around(world, TABLE)
+    before = by_look(w)
+    told(w, blue=HERE, red=BESIDE)
+    w.around(world, TABLE, frames=10)
+    assert by_look(w) == before
+    assert where(w, before["red"])[1] < -0.1 and where(w, before["blue"])[1] > 0.1
+
+
+def test_one_cup_replaced_by_another_is_gone_and_a_new_one_is_there() -> None:
+    w = Watcher()
+    world = kitchen(HERE)
+    told(w, red=HERE)
+    w.around(world, TABLE)
+    red = by_look(w)["red"]
+    told(w, green=HERE)
+    w.around(world, TABLE)
+    assert set(by_look(w)) == {"green"} and by_look(w)["green"] != red
+    assert w.tracker.view(red).status == "missing"  # type: ignore[union-attr]
+    assert sum(red in c.gone for c in w.log) == 1
+    told(w, red=HERE)
+    w.around(world, TABLE)
+    assert by_look(w) == {"red": red}
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_a_few_strange_frames_change_nothing(frames: int) -> None:
+    w = Watcher()
+    world = kitchen(HERE)
+    told(w, red=HERE)
+    w.around(world, TABLE)
+    before = by_look(w)
+    for _ in range(4):
+        told(w, blue=HERE)
+        w.around(world, TABLE, frames=frames)
+        told(w, red=HERE)
+        w.around(world, TABLE, frames=4)
+    assert by_look(w) == before and not any(c.gone or c.moved for c in w.log)
+    assert float(w.tracker.tracks[before["red"]].embedding[0]) > 0.9  # the strange look was not learned
+
+
+def test_one_viewpoint_alone_is_not_enough() -> None:
+    w = Watcher()
+    world = kitchen(HERE)
+    told(w, red=HERE)
+    w.around(world, TABLE)
+    before = by_look(w)
+    told(w, blue=HERE)
+    for _ in range(30):
+        w.look(world, (0.6, 0.3, 1.35), TABLE)
+    assert {v.id for v in w.tracker.views() if v.label == "cup"} == set(before.values())
+    doubt = w.tracker.tracks[before["red"]].doubt
+    assert doubt is not None and 0 < doubt.nats <= CELL_CAP + 1e-9
+
+
+def test_when_everything_looks_different_it_is_the_light() -> None:
+    w = Watcher()
+    cups = [item("cup", 1.8, y) for y in (0.35, 0.05, -0.25)]
+    world = kitchen(*cups)
+    w.looks = {box: LOOKS[k] for k, box in enumerate(cups)}
+    w.around(world, TABLE)
+    before = by_look(w)
+    w.looks = {box: LOOKS[k + 3] for k, box in enumerate(cups)}
+    w.around(world, TABLE, frames=12)
+    assert sorted(v.id for v in w.tracker.views() if v.label == "cup" and v.status == "confirmed") == sorted(before.values())
+
+
+@given(st.floats(0.0, 1.2), st.lists(st.floats(0, 1.5), max_size=200))
+def test_evidence_grows_with_the_deviation_whatever_was_learned(deviation: float, learned: list[float]) -> None:
+    spread = LookSpread()
+    for value in learned:
+        spread.learn(value)
+    assert spread.evidence(0.0) < 0 and spread.evidence(deviation + 0.1) > spread.evidence(deviation)
+    assert 0.0 < spread.mean < 1.5
+
+
+@pytest.mark.parametrize("usual", [0.01, 0.15])
+def test_how_far_looks_stray_is_learned_so_that_any_embedding_will_do(usual: float) -> None:
+    rng, spread = np.random.default_rng(0), LookSpread()
+    values = rng.exponential(usual, 500)
+    for value in values:
+        spread.learn(float(value))
+    steps = [min(max(spread.evidence(float(v)), -STEP_CAP), STEP_CAP) for v in values]
+    assert np.mean(steps) < -0.5 and np.mean([s > 0 for s in steps]) < 0.15
+    assert spread.evidence(0.9) > 1.0
