@@ -186,7 +186,7 @@ class Tracker:
         if not pairs:
             return
         strange = looks.doubts(self, pairs, obs, viewer.camera)
-        before = [(track.status, track.support) for track, _ in pairs]
+        before: list[tuple[Status, int]] = [(track.status, track.support) for track, _ in pairs]
         for states in update.hits(self, pairs, obs, viewer.camera, strange=strange):
             changes.states += states
         matched = {track.id: j for track, j in pairs}

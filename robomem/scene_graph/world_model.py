@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from robomem.belief.changes import Changes
 from robomem.belief.correction import MapCorrection
-from robomem.belief.particles import effective_sample_size, systematic_resample
+from robomem.belief.particles import systematic_resample
 from robomem.belief.states import StateBelief
 from robomem.belief.tracker import Tracker
 from robomem.clock import NS_PER_S
@@ -32,6 +32,7 @@ from robomem.scene_graph.whereabouts import CLEAR_RANGE_M, Surface, Whereabouts
 from robomem.types import Detections, Event, ObjectView, Observations, PlaceProbability
 
 ROOMS_EVERY_S = 6.0
+SCATTER_EVERY_S = 4.0
 SCATTER_SHARE = 0.7  # of a missing object's particles go to likely places; the rest stay where it was last seen
 
 
@@ -91,6 +92,7 @@ class WorldModel:
         self._rng = rng
         self._rooms_ns = -(10**18)
         self._pending: tuple[Event, ...] = ()
+        self._scattered_ns: dict[int, int] = {}  # missing thing -> when its particles were last drawn
         self._shifted: set[int] = set()  # objects that a correction of the map moved since the last frame
         self.corrected = 0  # id of the newest "map_corrected" event that this world has followed
 
@@ -258,6 +260,7 @@ class WorldModel:
         self.foresight.habits.set_clock(stamp_ns)
         self.grid.set_clock(stamp_ns)
         self._rooms_ns = min(self._rooms_ns, stamp_ns)
+        self._scattered_ns = {i: min(ns, stamp_ns) for i, ns in self._scattered_ns.items()}
 
     def note_searched(self, place_id: int, stamp_ns: int) -> None:
         """The inside of a place was looked at and seen."""
@@ -277,6 +280,7 @@ class WorldModel:
         for i in ids:
             self.whereabouts.surfaces.pop(i, None)
             self.whereabouts.gone_ns.pop(i, None)
+            self._scattered_ns.pop(i, None)
 
     def forget_looks(self) -> None:
         """Forget when which surface was looked at, what was searched, how often what moves and habits: only the map stays."""
@@ -286,26 +290,27 @@ class WorldModel:
         self.tracker.rates.load_json({})
 
     def _reinvigorate(self, changes: Changes) -> None:
-        """Scatter what just went missing, and again whatever of it looks have refuted: the effective sample size fell under P / 2."""
-        tracker = self.tracker
-        stale = [
-            i
-            for i in sorted(changes.touched)
-            if self._is_missing(i) and effective_sample_size(tracker.table.log_weights[tracker.tracks[i].row]) < tracker.table.particles / 2
-        ]
-        for i in dict.fromkeys((*changes.gone, *(i for i in changes.released if self._is_missing(i)), *stale)):
-            if i not in tracker.carried:
-                self._scatter(i)
+        """Scatter what just went missing; and what is still missing anew now and then, since looks meanwhile speak against some places.
 
-    def _is_missing(self, object_id: int) -> bool:
+        Cost: of what has been missing for a while, one thing a frame, each at most every SCATTER_EVERY_S.
+        """
+        for i in dict.fromkeys((*changes.gone, *changes.released)):
+            self._scatter(i)
+        since = self._scattered_ns
+        due = min((i for i in self.whereabouts.gone_ns if self._is_lost(i)), key=lambda i: (since.get(i, 0), i), default=None)
+        if due is not None and self.stamp_ns - since.get(due, 0) >= SCATTER_EVERY_S * NS_PER_S:
+            self._scatter(due)
+
+    def _is_lost(self, object_id: int) -> bool:
         track = self.tracker.tracks.get(object_id)
-        return track is not None and track.status == "missing"
+        return track is not None and track.kind == "object" and track.status in ("missing", "removed")
 
     def _scatter(self, object_id: int) -> None:
         """Resample a missing object's particles, and draw a share of them over the places where it could be now."""
-        track = self.tracker.tracks.get(object_id)
-        if track is None or track.kind != "object":
+        if not self._is_lost(object_id) or object_id in self.tracker.carried:
             return
+        self._scattered_ns[object_id] = self.stamp_ns
+        track = self.tracker.tracks[object_id]
         rows = self.location_belief(object_id, self.stamp_ns)
         weights = np.array([r.probability for r in rows])
         if weights.sum() <= 0:

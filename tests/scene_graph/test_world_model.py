@@ -117,8 +117,6 @@ def test_particles_of_a_missing_thing_leave_the_places_that_are_looked_at() -> N
     mug = home.one("mug")
     home.things.clear()
     home.around(COUNTER, frames=4)
-    track = home.world.tracker.tracks[mug]
-    track.status, home.world.tracker.table.odds[track.row] = "missing", 0.0  # not so sure yet that it left the home
 
     def at(label: str) -> float:
         f = next(f for f in home.world.furniture() if f.label == label)
@@ -128,7 +126,7 @@ def test_particles_of_a_missing_thing_leave_the_places_that_are_looked_at() -> N
 
     before = at("desk")
     assert before > 0.2
-    home.around(DESK, frames=10)
+    home.around(DESK, frames=20)
     assert at("desk") < 0.5 * before and at("bed") > 0.0
     row = home.world.tracker.tracks[mug].row
     assert np.isclose(np.exp(home.world.tracker.table.log_weights[row].astype(float)).sum(), 1.0, atol=1e-3)
