@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from robomem.belief.changes import Changes
 from robomem.belief.correction import MapCorrection
-from robomem.belief.particles import systematic_resample
 from robomem.belief.states import StateBelief
 from robomem.belief.tracker import Tracker
 from robomem.clock import NS_PER_S
@@ -306,7 +305,7 @@ class WorldModel:
         return track is not None and track.kind == "object" and track.status in ("missing", "removed")
 
     def _scatter(self, object_id: int) -> None:
-        """Resample a missing object's particles, and draw a share of them over the places where it could be now."""
+        """Draw a share of a missing object's particles over the places where it could be now."""
         if not self._is_lost(object_id) or object_id in self.tracker.carried:
             return
         self._scattered_ns[object_id] = self.stamp_ns
@@ -317,8 +316,7 @@ class WorldModel:
             return
         table = self.tracker.table
         n = round(SCATTER_SHARE * table.particles)
-        cloud = table.positions[track.row][systematic_resample(table.log_weights[track.row], float(self._rng.random()))]
-        self._rng.shuffle(cloud)  # resampling sorts: without, the survivors kept would be those of the last particles only
+        cloud = table.positions[track.row].copy()  # the others stay where it was last seen
         pick = self._rng.choice(len(rows), n, p=weights / weights.sum())
         for k, i in enumerate(pick):
             surface = self.whereabouts.surfaces.get(rows[i].place_id)
