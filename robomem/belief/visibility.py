@@ -72,7 +72,13 @@ class Viewer:
         return (p[:, 2] > 0.1) & (p[:, 2] - radii < range_m) & inside
 
     def look(self, table: TrackTable, rows: NDArray[np.int64], spread: NDArray[np.bool_]) -> Glimpses:
-        """Compare tracks (Int64[n] rows) with the depth image; where `spread`, with few samples of a surface, else with all."""
+        """Compare tracks (Int64[n] rows) with the depth image.
+
+        Args:
+            spread: Bool[n] wide clouds: few samples of the surface are enough, and particles may be at any height. In a narrow one
+                none counts lower than the mean: a thing does not sink into what it stands on, and a cloud that may do so hides a thin
+                thing's absence in the table top.
+        """
         mean, size = table.mean[rows], table.size[rows]
         distance = np.linalg.norm(mean - self.camera, axis=1)
         margin = self.margins(size, distance)
@@ -91,6 +97,7 @@ class Viewer:
             margin,
             np.minimum(size[:, 0], size[:, 1]),
             np.where(spread, SPREAD_STRIDE, 1),
+            np.where(spread, -np.inf, mean[:, 2]),
             distance < REFUTE_WITHIN_M,
             sums,
             refuted,
@@ -127,6 +134,7 @@ def look_at_tracks(
     margins: NDArray[np.float64],
     thickness: NDArray[np.float64],
     strides: NDArray[np.int64],
+    lowest: NDArray[np.float64],
     may_refute: NDArray[np.bool_],
     sums: NDArray[np.float64],
     refuted: NDArray[np.bool_],
@@ -134,7 +142,9 @@ def look_at_tracks(
     """`look_through` for n tracks, summed over particles into `sums` Float64[n, 4] and `refuted` Bool[n, P]; see `Glimpses`."""
     for i in range(rows.shape[0]):
         r = rows[i]
-        shares = look_through(positions[r], shapes[r], R, t, intrinsics, depth, margins[i], thickness[i], strides[i])
+        cloud = positions[r].copy()
+        cloud[:, 2] = np.maximum(cloud[:, 2], np.float32(lowest[i]))
+        shares = look_through(cloud, shapes[r], R, t, intrinsics, depth, margins[i], thickness[i], strides[i])
         for p in range(shares.shape[0]):
             w = math.exp(log_weights[r, p])
             empty, supported = shares[p, 0], shares[p, 1]
