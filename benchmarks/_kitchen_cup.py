@@ -37,7 +37,7 @@ class Place:
     @property
     def middle(self) -> NDArray[np.float64]:
         """Float64[3] centre of a cup of usual height standing there, m."""
-        return self.foot + (0.0, 0.0, 0.045)
+        return self.foot + np.array([0.0, 0.0, 0.045])
 
 
 def _near_cloud(frame: RgbdFrame, around: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -179,7 +179,7 @@ def free_spot(frames: Sequence[RgbdFrame], place: Place, taken: Sequence[NDArray
     cloud = cloud[np.abs(cloud[:, 2] - place.foot[2]) < 0.3]
     for x in np.arange(-1.0, 1.01, 0.06):
         for y in np.arange(-1.0, 1.01, 0.06):
-            foot = place.foot + (x, y, 0.0)
+            foot = place.foot + np.array([x, y, 0.0])
             if min(float(np.linalg.norm(foot[:2] - t[:2])) for t in (place.foot, *taken)) < 0.3:
                 continue
             near = cloud[np.linalg.norm(cloud[:, :2] - foot[:2], axis=1) < 0.1]

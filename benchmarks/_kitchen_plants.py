@@ -147,7 +147,7 @@ class Box:
 
 
 def box_depth(frame: RgbdFrame, box: Box) -> tuple[slice, slice, NDArray[np.float32], bool] | None:
-    """Depth (m) a box would show in the window it covers, 0 where it is not, and whether all of it is inside the image; None out of view."""
+    """Depth (m) a box would show in the window it covers, 0 where it is not; whether it is wholly in the image. None out of view."""
     half, k = box.size / 2, frame.intrinsics
     corners = box.centre + np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) * half
     camera = np.asarray(transform(inverse(frame.T_map_camera), corners))
