@@ -39,9 +39,10 @@ def best_yaw(xy: NDArray[np.float64], home_yaw: float | None = None) -> float:
     if len(xy) > 600:
         xy = xy[:: len(xy) // 600 + 1]
     c, s = np.cos(_ANGLES), np.sin(_ANGLES)
-    u = xy[:, :1] * c + xy[:, 1:] * s
-    v = -xy[:, :1] * s + xy[:, 1:] * c
-    spread = [np.subtract(*np.percentile(a, (98, 2), axis=0)) for a in (u, v)]
+    x, y = np.ascontiguousarray(xy.T)
+    u = c[:, None] * x + s[:, None] * y  # one row for each angle: sorting runs along memory
+    v = c[:, None] * y - s[:, None] * x
+    spread = [np.subtract(*np.percentile(a, (98, 2), axis=1)) for a in (u, v)]
     area = (spread[0] + VOXEL_M) * (spread[1] + VOXEL_M)
     # An upright box seen on one side only is a line: any rectangle along it has no area, so the sum of sides breaks the tie.
     cost = area + 0.02 * (spread[0] + spread[1])
