@@ -30,6 +30,7 @@ BOXES = {0.03: (0.18, 0.13), 0.08: (0.09, 0.09), 0.20: (0.08, 0.08)}  # height -
 BOX_LABELS = {0.03: "book", 0.08: "mug", 0.20: "bottle"}
 VISIBLE_SHARE = 0.7
 BORDER_PX = 4
+SEEN_THROUGH_M = 0.2
 LEVEL_M = 0.03  # a spot whose heights spread more is no level surface
 TRIES = 8  # spots looked at in each frame
 LEAST_VIEWS = 8  # frames in which a box's place must be visible before it is taken away, and again after
@@ -86,6 +87,26 @@ def patches(frames: Sequence[RgbdFrame], rng: np.random.Generator, at_share: tup
             centres = np.vstack([centres, centre])
             out.append(points)
     return out
+
+
+def disputed(frames: Sequence[RgbdFrame], points: NDArray[np.float64]) -> bool:
+    """True if more frames see through a patch by SEEN_THROUGH_M than measure it: a stray depth of some frames, not a surface."""
+    some = points[:: max(1, len(points) // 25)]
+    there = through = 0
+    for frame in frames:
+        k, camera = frame.intrinsics, np.asarray(transform(inverse(frame.T_map_camera), some))
+        if camera[:, 2].min() < 0.3:
+            continue
+        px = (camera[:, :2] / camera[:, 2:] * (k.fx, k.fy) + (k.cx, k.cy)).astype(int)
+        if (px < 0).any() or (px[:, 0] >= k.width).any() or (px[:, 1] >= k.height).any():
+            continue
+        depth = frame.depth_m[px[:, 1], px[:, 0]]
+        beyond = (depth - camera[:, 2])[depth > 0]
+        if len(beyond) > 5:
+            middle = float(np.median(beyond))
+            there += abs(middle) < 0.1
+            through += middle > SEEN_THROUGH_M
+    return through > there
 
 
 def plant(tracker: Tracker, points: NDArray[np.float64], label: str) -> int:

@@ -20,6 +20,9 @@ MAX_SORTED = 96  # points of one surface that its samples are chosen from: four 
 EMPTY_SHARE = 0.7  # share of visible samples that must be seen through before a particle counts as refuted
 REFUTE_WITHIN_M = 4.2  # depth further away is too noisy to refute a thing
 SPREAD_STRIDE = 4  # of a wide cloud every fourth surface sample is enough
+PLATE_SHARE = 0.3  # thinner than this share of its width and height is a plate: a door, the front of a cupboard, a picture
+SIDEWAYS_SIGMAS = 2.0
+MOST_OBLIQUE_M = 0.10
 POSE_SIGMA_M = 0.012  # localisation error that a depth comparison has to forgive
 
 
@@ -81,7 +84,7 @@ class Viewer:
         """
         mean, size = table.mean[rows], table.size[rows]
         distance = np.linalg.norm(mean - self.camera, axis=1)
-        margin = self.margins(size, distance)
+        margin = self.margins(size, distance) + self._oblique(mean, size, table.yaw[rows])
         reach = np.maximum(size[:, 0], size[:, 1])
         sums = np.zeros((len(rows), 4))
         refuted = np.zeros((len(rows), table.particles), np.bool_)
@@ -108,6 +111,20 @@ class Viewer:
         slope = np.maximum(np.abs(mean[:, 2] - self.camera[2]) / np.maximum(distance, 1e-6), 0.1)
         further = np.minimum(size[:, 2] / slope, reach + size[:, 2])
         return Glimpses(sums[:, 0], sums[:, 1], sums[:, 2], sums[:, 3], refuted, pixels, distance, further > 1.2 * margin)
+
+    def _oblique(self, means: NDArray[np.float64], sizes: NDArray[np.float64], yaws: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Float64[n]: margin (m) that upright plates need when seen from the side, 0 for all else.
+
+        An error of the pose across the line of sight moves the point where a ray meets the plate by its tangent along the ray.
+        """
+        along = np.where(sizes[:, 0] < sizes[:, 1], yaws, yaws + math.pi / 2)  # direction of the plate's normal
+        ray = (means - self.camera)[:, :2]
+        ray /= np.maximum(np.linalg.norm(ray, axis=1), 1e-6)[:, None]
+        cosine = np.abs(ray[:, 0] * np.cos(along) + ray[:, 1] * np.sin(along))
+        tangent = np.sqrt(np.maximum(1.0 - cosine**2, 0.0)) / np.maximum(cosine, 0.1)
+        thickness, width = np.minimum(sizes[:, 0], sizes[:, 1]), np.maximum(sizes[:, 0], sizes[:, 1])
+        plate = (thickness < PLATE_SHARE * np.minimum(width, sizes[:, 2])) & (sizes[:, 2] > 0.06)
+        return np.where(plate, np.minimum(SIDEWAYS_SIGMAS * POSE_SIGMA_M * tangent, MOST_OBLIQUE_M), 0.0)
 
     def margins(self, sizes: NDArray[np.float64], distances_m: NDArray[np.float64]) -> NDArray[np.float64]:
         """Float64[n]: by how much (m) depth must lie beyond a surface sample for the sample to count as seen through.

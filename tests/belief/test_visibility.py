@@ -37,7 +37,7 @@ def test_a_thing_does_not_sink_into_the_table_it_was_taken_from() -> None:
     """Half of the cloud lies a little lower, where the bare table top would pass for the book: those particles are no excuse."""
     assert _empty(there=False, spread=False) > 0.95
     assert _empty(there=False, spread=True) < 0.9  # a cloud scattered over places keeps its heights
-    assert _empty(there=True, spread=False) < 0.05
+    assert _empty(there=True, spread=False) < 0.5  # only what floats above it is refuted
 
 
 @pytest.mark.parametrize("n", [0, 1, 5, 24, 3000])
