@@ -46,7 +46,7 @@ class Station:
 
     def visit(self, place: int, stamp_ns: int, turns: int, rng: np.random.Generator) -> Iterator[tuple[RgbdFrame, Observations]]:
         """`turns` frames of the station as it stands at lattice point `place`, 1/15 s apart, each thing named with RECALL."""
-        side = 128
+        side = 10  # a square: maps have a greatest length
         shift = np.array([place % side, place // side, 0.0]) * STATION_M
         for k in range(turns):
             frame, seen = self.frames[_there_and_back(k, len(self.frames))], self.seen[_there_and_back(k, len(self.seen))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -39,6 +40,7 @@ def run(args: BenchArgs) -> dict[str, Any]:
         "n": rounds,
         "seeds": f"0; noise pool {seeds[0]}-{seeds[-1]}",
         "clock": "process time, one thread, engines in turn within each round; every engine resamples at every step",
+        "load_average": [round(v, 1) for v in os.getloadavg()],
         **figures,
         "rows": rows,
         "noise_pool": {**pool, **filters},

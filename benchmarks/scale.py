@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ def run(args: BenchArgs) -> dict[str, Any]:
         args.say(table(rows[-1:], [k for k in rows[-1] if not k.endswith("_ci")]))
     by_known = {row["known_asked"]: row for row in rows}
     figures: dict[str, Any] = {"n": timed, "seeds": "0", "image": "640x480", "clock": "process time, one thread; median over frames"}
+    figures["load_average"] = [round(v, 1) for v in os.getloadavg()]  # neighbours on the same cores share caches: process time grows too
     for key, count in (("ms_100_in_view", 100), ("ms_1000_known", 1000)):
         if count in by_known:
             figures |= {key: by_known[count]["ms"], f"{key}_ci": by_known[count]["ms_ci"], f"{key}_best": by_known[count]["ms_best"]}
