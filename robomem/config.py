@@ -62,7 +62,10 @@ class MemoryConfig:
 
     timezone: str = "UTC"
     commit_interval_s: float = 0.1
-    max_observations: int = 200_000
+    max_observations: int = 200_000  # rows; past detail goes first, the last sighting of an object never
+    max_events: int = 200_000
+    max_stays: int = 100_000
+    max_bytes: int = 0  # of the database file; 0 = no bound
     max_episodes: int = 10_000
     short_term_capacity: int = 32
     abstain_below: float = 0.25

@@ -19,6 +19,7 @@ from robomem.clock import Clock, SystemClock
 from robomem.config import RobomemConfig
 from robomem.errors import InvalidInputError, StoreError
 from robomem.ids import IdAllocator
+from robomem.memory.budget import Budget
 from robomem.memory.corrections import Correction
 from robomem.memory.embedding import LabelSimilarity
 from robomem.memory.episodic import EpisodicMemory
@@ -94,7 +95,8 @@ class RobotMemory(Keeping):
         config = config or RobomemConfig()
         m = config.memory
         options = {"read_only": read_only, "commit_interval_s": m.commit_interval_s, "engine": engine, "seed": seed}
-        store = SqliteStore(str(path), clock or SystemClock(), m.max_observations, **options)
+        budget = Budget(m.max_observations, m.max_events, m.max_stays, max_bytes=m.max_bytes)
+        store = SqliteStore(str(path), clock or SystemClock(), budget=budget, **options)
         try:
             return cls(store, config, clock, seed, ontology or default_ontology())
         except BaseException:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from robomem.clock import Clock
 from robomem.memory import records, table
+from robomem.memory.budget import Budget, Keeper
 from robomem.memory.database import Row
 from robomem.memory.integrity import verify
 from robomem.memory.records import Lesson, Stay, StoredObservation
@@ -26,18 +27,18 @@ SAYS_NOTHING = frozenset(
     "a an and are at be did do does for from has have i in is it its me my "
     "of on one or our please that the there this to was we were what when where with you your".split()
 )
-EVICT_SHARE = 100  # a full observation table makes room for 1/100 of itself at a time
 
 
 class SqliteStore(WorldRows):
     """`Store` over one SQLite file; see SqliteCore for transactions and arguments.
 
     Args:
-        max_observations: hard bound of the observation table.
+        max_observations: hard bound of the observation table, where no `budget` is given.
+        budget: every hard bound; see Budget.
     """
 
-    def __init__(self, path: str, clock: Clock, max_observations: int = 200_000, **options: Any) -> None:
-        self._max_observations = max_observations
+    def __init__(self, path: str, clock: Clock, max_observations: int = 200_000, budget: Budget | None = None, **options: Any) -> None:
+        self._keeper: Keeper | None = None
         self._objects: dict[int, Located] = {}
         self._objects_version: int | None = None  # data_version the cache was read at; None: not read yet
         self._late_objects: dict[int, Located] = {}
@@ -49,7 +50,8 @@ class SqliteStore(WorldRows):
         if self.needs_verify and not self.read_only:
             verify(self)
         self._epoch_ns = int(self.get_meta("epoch_ns", "0") or 0)
-        self._observations = self.count(table.OBSERVATIONS)
+        self.budget = budget or Budget(max_observations)
+        self._keeper = None if self.read_only else Keeper(self, self.budget)
         self._aliases = {row[0]: row[1] for row in self.rows(table.ALIASES)}
 
     def drain(self) -> None:
@@ -63,6 +65,26 @@ class SqliteStore(WorldRows):
             stays, self._late_stays = self._late_stays, {}
             self._group_stays.update(stays)
             self.database.executemany(table.HISTORY.insert, [table.HISTORY.seal(records.stay_row(stay)) for stay in stays.values()])
+            self._wrote(table.HISTORY, len(stays))
+        if self._keeper is not None:
+            self._keeper.keep()
+
+    def put(self, table: Table, rows: Iterable[Row]) -> None:
+        """Insert or replace rows (values in column order; the checksum is added)."""
+        rows = list(rows)
+        super().put(table, rows)
+        self._wrote(table, len(rows))
+
+    def _wrote(self, t: Table, rows: int) -> None:
+        if self._keeper is not None:
+            self._keeper.wrote(t.name, rows)
+
+    def usage(self) -> dict[str, Any]:
+        """Rows and bytes against their bounds (plain JSON values)."""
+        with self._guard:
+            if self._began_s is not None:
+                self.drain()
+            return (self._keeper or Keeper(self, self.budget)).usage()
 
     def committed(self) -> None:
         """Nothing of this group must be written again."""
@@ -74,7 +96,8 @@ class SqliteStore(WorldRows):
             self._late_objects = dict(self._objects)
         self._late_stays = {**self._group_stays, **self._late_stays}
         self._group_stays, self._words_of, self._world_crc, self._rooms_read = {}, {}, {}, False
-        self._observations = self.database.execute("SELECT count(*) FROM observations")[0][0]
+        if self._keeper is not None:
+            self._keeper.recount()
 
     # -- objects and their history
 
@@ -138,16 +161,18 @@ class SqliteStore(WorldRows):
             return
         with self._guard:
             self.begin()
-            if self._observations + n > self._max_observations:
-                self._evict_observations(n)
-            rows = records.observation_rows(observations, ids, object_ids)[-self._max_observations :]
+            bound = self.budget.observations
+            if self._keeper is not None and self._keeper.full(min(n, bound)):
+                self.drain()  # the ends of stays that are spared must be on record
+                self._keeper.make_room(min(n, bound))
+            rows = records.observation_rows(observations, ids, object_ids)[-bound:]
             self.database.executemany(table.OBSERVATIONS.insert, [table.OBSERVATIONS.seal(row) for row in rows])
             t = self._seconds(observations.stamp_ns)
             self.database.executemany(
                 "INSERT OR REPLACE INTO observation_boxes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [(r[0], r[5], r[5], r[6], r[6], r[7], r[7], t, t) for r in rows],
             )
-            self._observations += len(rows)
+            self._wrote(table.OBSERVATIONS, len(rows))
 
     def _seconds(self, stamp_ns: int) -> float:
         return (stamp_ns - self._epoch_ns) * 1e-9
@@ -157,24 +182,12 @@ class SqliteStore(WorldRows):
         pad = 1e-6 * (abs(self._seconds(to_ns)) + abs(self._seconds(from_ns))) + 1e-3
         return self._seconds(from_ns) - pad, self._seconds(to_ns) + pad
 
-    def _evict_observations(self, incoming: int) -> None:
-        """Make room: oldest first, sparing both ends of every stay unless nothing else is left."""
-        self.drain()
-        want = min(self._observations, max(incoming, self._max_observations // EVICT_SHARE))
-        spared = ("AND id NOT IN (SELECT first_observation FROM history UNION SELECT last_observation FROM history)", "")
-        for keep in spared:
-            chosen = self.database.execute(f"SELECT id FROM observations WHERE 1 {keep} ORDER BY stamp_ns, id LIMIT ?", (want,))
-            self.delete_observations([row[0] for row in chosen])
-            want -= len(chosen)
-            if self._observations + incoming <= self._max_observations:
-                return
-
     def delete_observations(self, ids: Sequence[int]) -> None:
         """Delete observations and their boxes."""
         self.begin()
         self.database.executemany("DELETE FROM observations WHERE id = ?", [(i,) for i in ids])
         self.database.executemany("DELETE FROM observation_boxes WHERE id = ?", [(i,) for i in ids])
-        self._observations = self.count(table.OBSERVATIONS)
+        self._wrote(table.OBSERVATIONS, -len(ids))
 
     def observations_of(self, object_id: int, from_ns: int, to_ns: int, k: int) -> list[StoredObservation]:
         """The newest `k` observations of one object within [from_ns, to_ns]."""

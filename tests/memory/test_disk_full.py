@@ -116,5 +116,5 @@ def test_a_read_only_mount_is_read_and_not_written(tmp_path: Path, clock: Manual
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         with RobotMemory.open(disk / "home.db", clock=clock, read_only=True) as reader:
             assert reader.find("mug").found
-        with pytest.raises(StoreError, match="read_only=True|readonly|read-only"):
+        with pytest.raises(StoreError, match=r"read_only=True|readonly|read-only"):
             RobotMemory.open(disk / "home.db", clock=clock)
