@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     view.add_argument("--connect", default="", metavar="ADDRESS", help="a viewer that runs: rerun+http://HOST:9876/proxy")
 
     _add_talking(commands)
+    _add_memory_command(commands)
     _add_graph_command(commands)
 
     up = commands.add_parser("up", help="start ROS 2 nodes from a YAML file, keep them alive, stop them cleanly (Ctrl-C)")
@@ -78,6 +79,38 @@ def _add_talking(commands: Any) -> None:
     mcp = commands.add_parser("mcp", help="serve a memory to MCP clients over stdin and stdout")
     mcp.add_argument("--db", type=Path, required=True, help="a robomem database; beside a running writer too")
     mcp.add_argument("--write", action="store_true", help="also offer correct and forget; this process is the one writer then")
+
+
+def _add_memory_command(commands: Any) -> None:
+    memory = commands.add_parser("memory", help="look after a memory's file: stats, verify, backup, restore, forget, export")
+    verbs = memory.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name, text in (
+        ("stats", "engine and version, rows and bytes against their bounds"),
+        ("verify", "look at every row; exit status 1 if anything is damaged"),
+        ("backup", "a verified copy, beside a running writer too"),
+        ("restore", "put a verified copy in a database's place"),
+        ("forget", "erase a thing, a kind or a region, down to the file's bytes"),
+        ("export", "one Parquet or JSON-lines file per kind of record"),
+    ):
+        verb = verbs.add_parser(name, help=text)
+        verb.add_argument("--db", type=Path, required=True, help="a robomem database")
+        if name == "stats":
+            verb.add_argument("--json", action="store_true", help="one line of JSON")
+        if name == "verify":
+            verb.add_argument("--repair", action="store_true", help="take damaged rows out, rebuild what can be derived")
+        if name in ("backup", "export"):
+            verb.add_argument("--out", type=Path, required=True, help="the copy" if name == "backup" else "a folder")
+        if name == "restore":
+            verb.add_argument("--copy", type=Path, required=True, help="what backup wrote")
+        if name in ("backup", "restore", "export"):
+            verb.add_argument("--force", action="store_true", help="replace what is there")
+        if name == "forget":
+            verb.add_argument("thing", nargs="?", help="words or '#12'")
+            verb.add_argument("--all-matching", action="store_true", help="all of its kind")
+            verb.add_argument("--region", nargs=4, type=float, metavar=("X0", "Y0", "X1", "Y1"), help="what is and was there, m, map frame")
+        if name == "export":
+            verb.add_argument("--format", choices=("parquet", "jsonl"), default="parquet")
+            verb.add_argument("--kinds", nargs="+", default=[], metavar="KIND", help="objects, observations, events, ... (default all)")
 
 
 def _add_measuring(commands: Any) -> None:
@@ -165,6 +198,8 @@ def _run(args: argparse.Namespace) -> int:
         return serve(args.db, args.write, __version__)
     if args.command == "graph":
         return _graph(args)
+    if args.command == "memory":
+        return _memory(args)
     if args.command == "doctor":
         from robomem.doctor import run
 
@@ -226,6 +261,30 @@ def _graph(args: argparse.Namespace) -> int:
         exchange.import_graph(args.file, args.db, print)
     else:
         exchange.show_graph(args.file, print)
+    return 0
+
+
+def _memory(args: argparse.Namespace) -> int:
+    from robomem.memory import maintenance
+
+    if args.verb == "stats" and args.json:
+        import json
+
+        print(json.dumps(maintenance.stats(args.db)))
+    elif args.verb == "stats":
+        maintenance.show_stats(args.db, print)
+    elif args.verb == "verify":
+        return 0 if maintenance.check(args.db, args.repair, print) else 1
+    elif args.verb == "backup":
+        maintenance.backup(args.db, args.out, args.force, print)
+    elif args.verb == "restore":
+        maintenance.restore(args.copy, args.db, args.force, print)
+    elif args.verb == "forget":
+        maintenance.forget(args.db, args.thing, args.all_matching, tuple(args.region) if args.region else None, print)
+    else:
+        from robomem.memory.export import export
+
+        export(args.db, args.out, args.format, args.kinds, args.force, print)
     return 0
 
 
