@@ -80,6 +80,11 @@ class Ama:
         self._current: dict[Hashable, str] = {}
         self._shadows = {name: Shelf[Any, None](shadow_rows, make()) for name, make in arms.items()} if shadow_rows else {}
 
+    @property
+    def has_shadows(self) -> bool:
+        """True if every policy runs beside the tier; else outcomes must be told by `outcome`."""
+        return bool(self._shadows)
+
     def arm(self, task: Hashable = None) -> str:
         """The policy in use for a class of tasks; it stays until the episode's outcome is told."""
         if task not in self._current:

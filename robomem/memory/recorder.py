@@ -11,6 +11,7 @@ import numpy as np
 from robomem.clock import NS_PER_S, SystemClock
 from robomem.errors import InvalidInputError
 from robomem.memory.corrections import Correction, Doubt
+from robomem.memory.place_memory import PlaceMemory
 from robomem.memory.records import PlaceWords
 from robomem.memory.remap import Remapper
 from robomem.memory.short_term import ShortTermMemory
@@ -21,6 +22,7 @@ from robomem.scene_graph.world_model import FrameResult
 from robomem.types import Event, ObjectView
 
 GRAPH_EVERY_S = 2.0  # rooms, places and relation probabilities are written this often; what an event names, at once
+GLIMPSE_EVERY_S = 60.0  # place memory takes in a thing that stays where it is this often
 SNAPSHOT_EVERY_S = 60.0
 SNAPSHOT_AFTER_NEWS_S = 10.0  # sooner when something appeared or merged: a crash must not give it a second id
 SAME_TIME_NS = 3600 * NS_PER_S  # stamps nearer than this to the wall clock are wall-clock stamps
@@ -32,6 +34,7 @@ class Recorder:
 
     def __init__(self, store: Store, history: SpatialHistory, short_term: ShortTermMemory, remapper: Remapper) -> None:
         self._store, self._history, self._short_term, self.remapper = store, history, short_term, remapper
+        self.place_memory = PlaceMemory(every_s=GLIMPSE_EVERY_S)
         self.corrections: dict[int, Correction] = store.corrections()
         self._doubt = Doubt()
         self._lost_groups = store.lost_groups
@@ -74,6 +77,7 @@ class Recorder:
             if s.seen and s.view.status in ("confirmed", "held"):
                 self._short_term.pin(s.view.id, s.view.status == "held")
                 self._short_term.update(s.view)
+                self.place_memory.see(s.view.id, s.view.label, s.place.place_id, stamp, s.view.embedding)
         self._store.put_meta("last_stamp_ns", str(stamp))
         if abs(stamp - self._graph_ns) >= GRAPH_EVERY_S * NS_PER_S:  # abs: the clock may have been set back
             self.sync_graph(graph, stamp)
@@ -137,6 +141,7 @@ class Recorder:
         if isinstance(absorbed, int) and absorbed != event.object_id:
             self._store.merge(absorbed, event.object_id, event.stamp_ns)
             self._short_term.discard(absorbed)
+            self.place_memory.forget(absorbed)
             self._history.reload()
 
     def correct(self, correction: Correction) -> None:
@@ -181,6 +186,7 @@ class Recorder:
         for i in gone:
             self._short_term.pin(i, False)
             self._short_term.discard(i)
+            self.place_memory.forget(i)
 
     # -- graph and snapshot
 

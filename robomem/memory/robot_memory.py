@@ -24,7 +24,6 @@ from robomem.memory.corrections import Correction
 from robomem.memory.embedding import LabelSimilarity
 from robomem.memory.episodic import EpisodicMemory
 from robomem.memory.forgetting import Eraser, Forgotten, Region
-from robomem.memory.keeping import Keeping
 from robomem.memory.live_world import FrameDoor, LiveWorld, check_masks, nothing_changed
 from robomem.memory.questions import Questions, graph_of
 from robomem.memory.recorder import Recorder, place_of
@@ -36,6 +35,7 @@ from robomem.memory.spatial import GONE, Sighting, SpatialHistory
 from robomem.memory.sqlite_store import SqliteStore
 from robomem.memory.store import Located
 from robomem.memory.telling import read_place
+from robomem.memory.tier_verbs import TierVerbs
 from robomem.ontology import Ontology, default_ontology
 from robomem.perception.frame import RgbdFrame
 from robomem.scene_graph.graph import SceneGraph
@@ -43,7 +43,7 @@ from robomem.scene_graph.world_model import FrameResult, WorldModel
 from robomem.types import MAX_LABEL_CHARS, Detections, Episode, Event, ObjectView, PlaceProbability, Recall, clean_label
 
 
-class RobotMemory(Keeping):
+class RobotMemory(TierVerbs):
     """A robot's memory in one file. Use `RobotMemory.open(path)` in a with-statement. Every verb may be called from any thread.
 
     Attributes:
@@ -53,8 +53,7 @@ class RobotMemory(Keeping):
 
     def __init__(self, store: SqliteStore, config: RobomemConfig, clock: Clock | None, seed: int, ontology: Ontology) -> None:
         self.config, self.ontology, self.store = config, ontology, store
-        self._clock = clock
-        self._guard = threading.RLock()
+        self._clock, self._guard = clock, threading.RLock()
         self._ids = IdAllocator(store.lease_ids)
         self._held: set[int] = set()
         self._rates = MoveRates()
@@ -388,6 +387,7 @@ class RobotMemory(Keeping):
             eraser, name = Eraser(self.store), self.ontology.canonical(label) if label is not None else None
             done = eraser.erase(name, self.store.resolve(int(id or 0)), region, self.world)
             self._recorder.forget(done.ids)
+            self._forget_in_tiers(done.ids, name)
             self._live.save()
             eraser.seal(done.ids, name)
             return done
