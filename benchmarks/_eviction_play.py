@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from benchmarks._eviction_traces import Trace
 from robomem.memory.ama import FOUR_STRATEGIES, Ama
-from robomem.memory.eviction import Eviction
+from robomem.memory.eviction import Eviction, ExpectedUtility, Usage
 from robomem.memory.shelf import Shelf
 
 FRAMES, ROWS = (14, 9, 8, 6, 3), 12  # frames of the five places of an episode; rows of the tier
 EPISODE = 50  # requests after which the bandit form of AMA is told its hit rate
+
+
+class AllAlike(ExpectedUtility):
+    """Expected utility that is not told what finding a thing again would cost."""
+
+    def _worth(self, key: Any, usage: Usage) -> float:
+        return self._now(key)
 
 
 @dataclass(frozen=True)

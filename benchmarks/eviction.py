@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks._eviction_homes import routine_traces, simulated_trace
-from benchmarks._eviction_play import identity_share, learn_map, outcome_matrix, play
+from benchmarks._eviction_play import AllAlike, identity_share, learn_map, outcome_matrix, play
 from benchmarks._eviction_traces import MADE_UP, Trace
 from robomem.evaluation.registry import BenchArgs
 from robomem.evaluation.report import bootstrap_ci, table
@@ -27,14 +27,16 @@ ROWS = 10  # KARMA's tier
 HOME_ROWS = (10, 32)  # KARMA's, and robomem's default capacity
 LENGTH, WARM = 5000, 2000  # requests of a made-up trace; regret counts what comes after WARM operations
 
-Makers = Mapping[str, Callable[[int, int], Eviction]]  # name -> (rows, seed) -> policy
+Makers = dict[str, Callable[[int, int], Eviction]]  # name -> (rows, seed) -> policy
 FIXED: Makers = {name: (lambda rows, seed, make=make: make()) for name, make in POLICIES.items()}
 OTHERS: Makers = {
     "W-TinyLFU, window 9 of 10": lambda rows, seed: WTinyLfu(window=0.9),
+    "expected utility, all costs alike": lambda rows, seed: AllAlike(),
     "AMA": lambda rows, seed: Ama(np.random.default_rng((seed, 9)), shadow_rows=rows),
     "AMA, bandit": lambda rows, seed: Ama(np.random.default_rng((seed, 9)), half_life=60.0, explore=0.1),
     "Belady": lambda rows, seed: Belady(),
 }
+ALL: Makers = {**FIXED, **OTHERS}
 
 
 def run(args: BenchArgs) -> dict[str, Any]:
@@ -68,16 +70,18 @@ def run(args: BenchArgs) -> dict[str, Any]:
 def _sheet(traces: Sequence[Trace], rows: int, seeds: Sequence[int], by_unit: bool = False) -> dict[str, Any]:
     """Every policy on the traces of one kind: rates with intervals, looks per request, and the rate after the first 2,000 operations."""
     out: dict[str, Any] = {"policies": {}, "requests": 0}
-    for name, make in (FIXED | OTHERS).items():
+    lates: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+    for name, make in (ALL).items():
         played = [play(trace, make(rows, seeds[k % len(seeds)]), rows) for k, trace in enumerate(traces)]
         out["requests"] = sum(len(p.hit) for p in played)
         units = np.concatenate([p.unit if by_unit else np.full(len(p.unit), k) for k, p in enumerate(played)])
         hit, looks, at = (np.concatenate([getattr(p, f) for p in played]) for f in ("hit", "looks", "at"))
         late = at >= WARM
+        lates[name] = (hit[late], units[late])
         rate, rate_ci = _ratio(hit, units)
         mean, mean_ci = _ratio(looks, units)
         out["policies"][name] = {"hit_rate": rate, "ci": rate_ci, "looks": mean, "looks_ci": mean_ci, "late": _mean(hit[late])}
-    out["regret"] = _regret(out["policies"])
+    out["regret"], out["regret_ci"] = _regret(out["policies"]), _regret_ci(out["policies"], lates)
     return out
 
 
@@ -90,6 +94,14 @@ def _regret(policies: Mapping[str, Mapping[str, Any]]) -> dict[str, float | None
     best = max(policies[name]["late"] for name in FIXED)
     shares = {name: 1.0 - policies[name]["late"] / best if best > 0 else float("nan") for name in ("AMA", "AMA, bandit")}
     return {name: round(share, 4) if np.isfinite(share) else None for name, share in shares.items()}
+
+
+def _regret_ci(policies: Mapping[str, Mapping[str, Any]], lates: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> list[float]:
+    """95 % interval of AMA's regret against the fixed policy that is best over all units, bootstrap over units."""
+    best = max(FIXED, key=lambda name: policies[name]["late"])
+    _, index = np.unique(lates["AMA"][1], return_inverse=True)
+    ours, theirs = (np.bincount(index, lates[name][0]) for name in ("AMA", best))
+    return bootstrap_ci(np.arange(len(ours)).tolist(), lambda i: float(1.0 - ours[i.astype(int)].sum() / theirs[i.astype(int)].sum()))
 
 
 def _ratio(values: np.ndarray, units: np.ndarray) -> tuple[float, list[float]]:
@@ -121,12 +133,13 @@ def _four(seeds: Sequence[int], steps: int, n: int) -> dict[str, Any]:
 
 def _figures(sheets: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     homes = [name for name in sheets if "homes" in name]
-    looks = {p: round(float(np.mean([sheets[h]["policies"][p]["looks"] for h in homes])), 4) for p in FIXED | OTHERS}
+    looks = {p: round(float(np.mean([sheets[h]["policies"][p]["looks"] for h in homes])), 4) for p in ALL}
     rows = [{"policy": p, **{name: s["policies"][p]["hit_rate"] for name, s in sheets.items()}, "looks in homes": looks[p]} for p in looks]
     regrets = {name: s["regret"] for name, s in sheets.items()}
     worst = [r["AMA"] for r in regrets.values() if r["AMA"] is not None]
     return {
         "ama_regret": max(worst) if worst else None,
+        "ama_regret_ci": {name: s["regret_ci"] for name, s in sheets.items()},
         "ama_regret_by_trace": regrets,
         "hit_rates": {name: {p: [row["hit_rate"], *row["ci"]] for p, row in s["policies"].items()} for name, s in sheets.items()},
         "looks_per_request": {
@@ -150,7 +163,7 @@ def _line(sheet: Mapping[str, Any]) -> str:
 def _plot(sheets: Mapping[str, Mapping[str, Any]], path: Path) -> None:
     from robomem.viewer.bars import draw_bars
 
-    names = list(FIXED | OTHERS)
+    names = list(ALL)
     panels = {trace: [(p, s["policies"][p]["hit_rate"], tuple(s["policies"][p]["ci"])) for p in names] for trace, s in sheets.items()}
     title = "What a full tier gives up: hit rates with 95 % intervals"
     draw_bars(path, panels, "hit rate", title, marked=("AMA", "Belady", "LRU"))

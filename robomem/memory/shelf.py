@@ -72,18 +72,20 @@ class Shelf(Generic[K, V]):
             self._touch(key)
         return self._values.get(key)
 
-    def put(self, key: K, value: V, size: int = 0, place: Hashable = None, cost: float = 1.0) -> bool:
+    def put(self, key: K, value: V, size: int = 0, place: Hashable = None, cost: float = 1.0, still: bool = False) -> bool:
         """Take in a record, or write over the one with its key; False if pinned records leave no room (then nothing changes).
 
         Args:
             size: bytes.  place, cost: see `Usage`.
+            still: the record is of something that never left the view: it is the newest again, but this is no further use.
         """
         self._tick += 1
         old = self._usage.get(key)
         if not self._could_fit(key, size):
             return False
         new = Usage(self._tick, self._tick, 1, 0, place, size, cost)
-        self.eviction.noted(key, self._usage, self._context("fetched" if key == self._missed else "written", new))
+        note: Note = "fetched" if key == self._missed else "still" if still and old is not None else "written"
+        self.eviction.noted(key, self._usage, self._context(note, new))
         self._missed = None
         while (old is None and len(self._values) >= self.rows) or self._too_big(size - (old.size if old else 0)):
             context = self._context("written", new)
@@ -98,7 +100,7 @@ class Shelf(Generic[K, V]):
             self._usage[key] = new
         else:
             old.place, old.size, old.cost, old.merged = place, size, cost, self._tick
-            self._touch(key)
+            self._touch(key, uses=note != "still")
         return True
 
     def change(self, key: K, value: V) -> None:
@@ -120,9 +122,9 @@ class Shelf(Generic[K, V]):
         """The robot came to a place."""
         self._visits[place] += 1
 
-    def _touch(self, key: K) -> None:
+    def _touch(self, key: K, uses: int = 1) -> None:
         self._usage[key].last_used = self._tick
-        self._usage[key].uses += 1
+        self._usage[key].uses += uses
 
     def _too_big(self, more: int) -> bool:
         return self.max_bytes is not None and self._bytes + more > self.max_bytes

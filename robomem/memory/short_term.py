@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robomem.errors import InvalidInputError
-from robomem.memory.eviction import Eviction, Lru
+from robomem.memory.eviction import Eviction, ExpectedUtility
 from robomem.memory.shelf import Shelf
 from robomem.types import ObjectView
+
+STILL_NS = 30_000_000_000  # frames that see a thing within this time after its sighting was counted belong to that sighting
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,10 @@ class Unit:
 class ShortTermMemory:
     """At most `capacity` units; the same object merges into its unit; a pinned one is never evicted.
 
+    The default policy is expected utility: in `robomem bench eviction` it costs the fewest looks per request in the homes, recorded and
+    simulated, where requests come back day after day. AMA with shadows comes near it there and is near the best on every other trace, at
+    about ten times the work per operation. LRU is better where a task's own things come in short bursts.
+
     Args:
         max_bytes: a second budget, over what the units hold (None: no limit but the capacity).
 
@@ -45,7 +51,8 @@ class ShortTermMemory:
         if capacity < 1:
             raise InvalidInputError(f"short-term memory: capacity must be at least 1, got {capacity}")
         self.capacity = capacity
-        self._shelf: Shelf[int, Unit] = Shelf(capacity, eviction or Lru(), max_bytes)
+        self._shelf: Shelf[int, Unit] = Shelf(capacity, eviction or ExpectedUtility(), max_bytes)
+        self._counted: dict[int, int] = {}  # when each unit's sighting was last counted as a use
 
     def __len__(self) -> int:
         return len(self._shelf)
@@ -59,7 +66,11 @@ class ShortTermMemory:
         """Take in one object; False if there was no room because everything else is pinned."""
         states = {name: value for name, (value, _) in view.states.items()}
         unit = Unit(view.id, view.label, view.position, states, view.embedding, view.last_seen_ns)
-        return self._shelf.put(view.id, unit, unit.size, view.place)
+        still = 0 <= unit.stamp_ns - self._counted.get(unit.id, -STILL_NS) < STILL_NS
+        taken = self._shelf.put(view.id, unit, unit.size, view.place, still=still)
+        if taken and not still:
+            self._counted = {i: t for i, t in self._counted.items() if i in self._shelf} | {unit.id: unit.stamp_ns}
+        return taken
 
     def get(self, object_id: int) -> Unit | None:
         """One unit; reading it counts as a use."""

@@ -65,10 +65,10 @@ class WTinyLfu:
 
     def noted(self, key: Hashable, store: Mapping[Any, Usage], context: Context) -> None:
         """Count it, and move it within its segment or up."""
-        if context.note != "fetched":
+        if context.note in ("asked", "written"):
             self.sketch.period = self._period * max(len(store), 8)
             self.sketch.add(key)
-        if key not in store:
+        if key not in store or context.note == "still":
             return
         if key in self._protected:
             _to_end(self._protected, key)
