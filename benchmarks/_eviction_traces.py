@@ -29,6 +29,7 @@ class Trace:
 
     Attributes:
         places: how many places there are to look into.
+        searched: False where places are only names (made-up traces): then finding anything again costs the same.
         later: of each operation, the next one that asks for its key (inf: none).
         looks: of each operation, places to look into until the thing is found without the tier: those it was seen at, most often first.
         first: of each operation, the places that those looks go through before the right one.
@@ -37,6 +38,7 @@ class Trace:
 
     ops: Sequence[Op]
     places: int = PLACES
+    searched: bool = True
     later: list[float] = field(default_factory=list)
     looks: list[float] = field(default_factory=list)
     first: list[tuple[int, ...]] = field(default_factory=list)
@@ -58,7 +60,8 @@ class Trace:
             self.looks.append(1.0 + order.index(op.place) if op.place in known else unknown)
             self.first.append(tuple(order[: order.index(op.place)] if op.place in known else order) if op.ask else ())
             total = sum(known.values())
-            self.cost.append(sum((i + 1) * known[p] for i, p in enumerate(order)) / total if total else unknown)
+            expected = sum((i + 1) * known[p] for i, p in enumerate(order)) / total if total else unknown
+            self.cost.append(expected if self.searched else 1.0)
             known[op.place] += 1
 
 
@@ -110,4 +113,4 @@ MADE_UP: Mapping[str, Callable[[np.random.Generator, int], Trace]] = {
 
 
 def _asked(keys: np.ndarray, tasks: Sequence[str] | None = None) -> Trace:
-    return Trace([Op(True, int(k), int(k) % PLACES, tasks[i] if tasks else None) for i, k in enumerate(keys)])
+    return Trace([Op(True, int(k), int(k) % PLACES, tasks[i] if tasks else None) for i, k in enumerate(keys)], searched=False)

@@ -25,7 +25,7 @@ from robomem.memory.tinylfu import WTinyLfu
 
 ROWS = 10  # KARMA's tier
 HOME_ROWS = (10, 32)  # KARMA's, and robomem's default capacity
-LENGTH, WARM = 5000, 2000  # requests of a made-up trace; regret counts what comes after WARM operations
+LENGTH, WARM = 4000, 2000  # requests of a made-up trace; regret counts what comes after WARM operations
 
 Makers = dict[str, Callable[[int, int], Eviction]]  # name -> (rows, seed) -> policy
 FIXED: Makers = {name: (lambda rows, seed, make=make: make()) for name, make in POLICIES.items()}

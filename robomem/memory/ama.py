@@ -49,8 +49,8 @@ class Ama:
 
     Outcomes come in two ways. `outcome(reward)` ends an episode (task success, say) and credits the policy in use: a bandit, as in the
     paper (which learns it by Q-learning with a network; a table serves where classes have names). With `shadow_rows` the outcome of *every*
-    policy is known at every request: the cost of finding again that a hit saves, or nothing. Each runs beside the tier on a shelf of keys
-    without values, so nothing need be tried on the robot to be learned, and the tier drifts towards what the best one's shelf holds.
+    policy is known at every request, hit or miss: each runs beside the tier on a shelf of keys without values, so nothing need be tried on
+    the robot to be learned, and the tier drifts towards what the best one's shelf holds.
 
     Args:
         arms: the policies by name, as functions that make one.
@@ -122,8 +122,7 @@ class Ama:
             policy.noted(key, store, context)
         if context.note == "asked" and self._shadows:
             for name, score in self._of(context.task).items():
-                held = self._shadows[name].usage.get(key)
-                score.add(0.0 if held is None else held.cost, self._keep)
+                score.add(float(key in self._shadows[name]), self._keep)
             self._current[context.task] = self.best(context.task)
         for shadow in self._shadows.values():
             _follow(shadow, key, context)

@@ -1,4 +1,4 @@
-"""The verbs by which a robot's memory is asked, and told, through all its tiers at once: `context` and `tell`."""
+"""The verbs of a robot's memory that span its tiers: `context` asks all at once, `tell` tells them, `consolidate` works it over."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from threading import RLock
 from typing import TYPE_CHECKING
 
+from robomem.config import RobomemConfig
 from robomem.errors import StoreError
+from robomem.ids import IdAllocator
+from robomem.memory.consolidation import Consolidated, Consolidator
 from robomem.memory.episodic import EpisodicMemory
 from robomem.memory.keeping import Keeping
 from robomem.memory.knowledge import Map, SpatialTier, map_of
@@ -14,6 +17,7 @@ from robomem.memory.place_memory import PlaceTier
 from robomem.memory.semantic import SemanticMemory
 from robomem.memory.temporal import TemporalMemory
 from robomem.memory.tiers import Ask, Item, Moment, Tier, TierAnswers, Tiers, overlap
+from robomem.memory.timewords import zone
 from robomem.memory.working import WorkingMemory
 
 if TYPE_CHECKING:
@@ -52,8 +56,10 @@ class TierVerbs(Keeping):
     """What RobotMemory adds to its own verbs. The tiers start with the first question or word to them."""
 
     if TYPE_CHECKING:
+        config: RobomemConfig
         episodic: EpisodicMemory
         semantic: SemanticMemory
+        _ids: IdAllocator
 
         def now_ns(self) -> int: ...
         def graph(self, at_ns: int | None = None) -> SceneGraph: ...
@@ -76,6 +82,20 @@ class TierVerbs(Keeping):
     def tell(self, event: Moment) -> None:
         """Tell the tiers what was done or decided (steps, sub-goals, edits of the knowledge graph); what is observed they know already."""
         self.tiers.update(event)
+
+    def consolidate(self) -> Consolidated:
+        """Episodes, facts and day summaries from what happened: at task end or at night, from a thread of its own (see consolidation.py).
+
+        Reading holds nobody up for longer than one query, and each of the three writes is one short transaction.
+
+        Raises:
+            StoreError: read-only, or the store cannot be written.
+        """
+        return Consolidator(self.store, self._take_ids, zone(self.config.memory.timezone)).run(self.now_ns())
+
+    def _take_ids(self, n: int) -> list[int]:
+        with self._guard:
+            return self._ids.take(n)
 
     @property
     def tiers(self) -> Tiers:

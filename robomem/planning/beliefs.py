@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from robomem.geometry import yaw_matrix
+from robomem.memory.tiers import Moment, MomentKind, TierAnswers
 from robomem.ontology import Ontology, default_ontology
 from robomem.perception.appearance import colors_agree
 from robomem.planning.goals import SURFACE, Description
@@ -50,6 +51,14 @@ class MemoryLike(Protocol):
     def add_episode(self, episode: Episode) -> Any: ...
 
 
+@runtime_checkable
+class Tiered(Protocol):
+    """A memory whose tiers can be asked and told at once (RobotMemory; not one reached over ROS)."""
+
+    def context(self, query: str, k: int = 5) -> TierAnswers: ...
+    def tell(self, event: Moment) -> None: ...
+
+
 @dataclass(frozen=True)
 class Resolution:
     """Which remembered thing a description means.
@@ -84,6 +93,15 @@ class Beliefs:
     def world(self) -> WorldLike:
         """The live world model."""
         return self.memory.world
+
+    def tell(self, kind: MomentKind, stamp_ns: int, text: str, outcome: str = "") -> None:
+        """Tell the tiers of memory what is being done, where it has tiers."""
+        if isinstance(self.memory, Tiered):
+            self.memory.tell(Moment(kind, stamp_ns, text, outcome))
+
+    def remembered(self, sentence: str) -> list[str]:
+        """What the tiers say to a sentence, one line per item, where memory has tiers."""
+        return self.memory.context(sentence, k=3).lines() if isinstance(self.memory, Tiered) else []
 
     def views(self) -> list[ObjectView]:
         """Everything tracked, removed things too."""

@@ -11,6 +11,7 @@ from robomem.planning.goals import PREDICATES
 from robomem.types import ObjectView
 
 MAX_FACTS = 60  # objects told at most
+MAX_LINES, MAX_LINE = 16, 200  # lines from the tiers of memory, and characters of one
 MAX_CONTEXT = 12_000  # characters of the whole block
 
 ROLE = (
@@ -50,10 +51,10 @@ def fenced(data: Mapping[str, Any], limit: int = MAX_CONTEXT) -> str:
 
 
 def messages(
-    instruction: str, objects: Iterable[ObjectView], lessons: Iterable[str] = (), focus: Sequence[str] = ()
+    instruction: str, objects: Iterable[ObjectView], remembered: Iterable[str] = (), focus: Sequence[str] = ()
 ) -> list[dict[str, str]]:
-    """Chat messages for one instruction: the role, then the facts and lessons as fenced data, then the instruction as fenced data too."""
-    data = {"objects": facts(objects, focus), "lessons": [clean_text(x, 160) for x in lessons][:8]}
+    """Chat messages for one instruction: the role; the facts and what memory's tiers say as fenced data; the instruction as data too."""
+    data = {"objects": facts(objects, focus), "memory": [clean_text(x, MAX_LINE) for x in remembered][:MAX_LINES]}
     return [
         {"role": "system", "content": ROLE},
         {"role": "user", "content": f"{fenced(data)}\nInstruction (data as well): {json.dumps(clean_text(instruction, 400))}"},

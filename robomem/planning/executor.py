@@ -54,7 +54,9 @@ class Executor:
         self.rng = rng or np.random.default_rng(0)
         self._on_progress = on_progress
         self._cancel = threading.Event()
-        self._interpreter = interpreter or Interpreter(self.config, self._known_things, self.beliefs.rooms, self.ontology)
+        self._interpreter = interpreter or Interpreter(
+            self.config, self._known_things, self.beliefs.rooms, self.ontology, None, self.beliefs.remembered
+        )
 
     def _known_things(self) -> list:
         return [v for v in self.beliefs.views() if v.status not in ("tentative", "removed")]
@@ -76,12 +78,16 @@ class Executor:
             goals = self._understand(session, instruction)
             for goal in goals:
                 session.say(f"goal: {goal}")
+                self.beliefs.tell("subgoal_began", self.body.now_ns(), str(goal))
                 pursuit.achieve(goal)
+                self.beliefs.tell("subgoal_done", self.body.now_ns(), str(goal), "done")
                 reached.append(True)
         except NeedAnswer as ask:
             reason, question = f"I have to ask: {ask}", str(ask)
         except (TaskStopped, PlanningError) as stop:
             reason = str(stop)
+        if reason:
+            self.beliefs.tell("subgoal_done", self.body.now_ns(), "", reason)
         pursuit.tidy()
         reached += [False] * (len(goals) - len(reached))
         return self._finish(session, text, goals, reached, reason, question, pursuit)

@@ -45,6 +45,7 @@ class Interpreter:
     Args:
         objects: called for what memory knows now (labels ground the grammar, rows go into the model's context).
         rooms: called for the room names memory knows.
+        remembered: called with the sentence for what the tiers of memory say to it, one line each.
         client: made from the configuration when `llm_url` is set; a parameter for tests.
     """
 
@@ -55,7 +56,9 @@ class Interpreter:
         rooms: Callable[[], Sequence[str]] = tuple,
         ontology: Ontology | None = None,
         client: ChatClient | None = None,
+        remembered: Callable[[str], Sequence[str]] | None = None,
     ) -> None:
+        self._remembered = remembered
         self._objects, self._rooms, self._ontology = objects, rooms, ontology
         self._client = client
         if client is None and config.llm_url:
@@ -81,7 +84,8 @@ class Interpreter:
                 raise problem
             return parsed
         try:
-            return read_reply(self._client.chat(context.messages(str(sentence)[:400], views), goal_schema()))
+            lines = self._remembered(str(sentence)[:400]) if self._remembered is not None else ()
+            return read_reply(self._client.chat(context.messages(str(sentence)[:400], views, lines), goal_schema()))
         except (RemoteError, PlanningError, MissingDependencyError) as error:
             note = f"the language model did not help ({error}); using the grammar"
         if parsed is None:

@@ -138,6 +138,8 @@ class Session:
                 "distance_m": round(result.distance_m, 3),
             }
         )
+        words = f"{skill} {view.label} #{view.id}" if view is not None else skill
+        self.beliefs.tell("step", start, words, "done" if result.ok else f"failed: {result.reason}")
         if skill == "follow":
             self.at = ""
             self.carry()

@@ -55,9 +55,7 @@ def test_what_it_makes_of_four_days(home: HandHome):
     assert "consolidation place of #3" not in known  # it was everywhere
     task = home.memory.episodes()[0].summary
     assert task.startswith("it is clear. Changes then: the mug (#1) moved") and "plate (#2)" in task and "book" not in task
-    assert any(
-        "in the kitchen" in text and "the mug (#1)" in text for s, (text, _, _) in known.items() if " day " in s
-    )
+    assert any("in the kitchen" in text and "the mug (#1)" in text for s, (text, _, _) in known.items() if " day " in s)
     assert home.memory.changes() == before  # raw events stay
 
 

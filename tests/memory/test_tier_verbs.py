@@ -61,3 +61,13 @@ def test_forgetting_does_not_claim_what_a_stuck_tier_holds(home: HandHome, monke
     monkeypatch.setattr(home.memory.tiers, "settle", lambda: False)
     with pytest.raises(StoreError, match="stuck"):
         home.memory.forget(label="mug")
+
+
+def test_consolidate_is_a_verb_of_the_memory(home: HandHome):
+    day = 24 * 3600 * S
+    for n in range(4):
+        home.put(1, "mug", "counter", n * day + 20 * S, moved=True, embedding=RED)
+        home.put(1, "mug", "desk", n * day + 30 * S, moved=True, embedding=RED)
+    done = home.memory.consolidate()
+    assert done.facts == 1 and "mug (#1) is usually" in home.memory.lessons("mug")[0].text
+    assert home.memory.consolidate().facts == 0
