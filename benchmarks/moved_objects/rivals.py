@@ -60,7 +60,7 @@ TUNED: dict[str, dict[str, Any]] = {
     "last seen": {"gate_m": 0.2, "min_hits": 4, "blend": 0.3},
     "3 misses": {"gate_m": 0.2, "min_hits": 2, "blend": 0.3, "occlusion": True},
     "clear depth": {"gate_m": 0.2, "min_hits": 4, "blend": 0.3, "frames": 1, "margin_m": 0.02},
-    "voxels seen through": {},
+    "voxels seen through": {"gate_m": 0.2, "min_hits": 4, "margin_m": 0.04, "share": 0.5},
     "persistence filter": {"gate_m": 0.2, "min_hits": 2, "mean_h": 48.0, "missed": 0.2, "false_alarm": 0.01, "least": 0.05},
     "Kalman + Hungarian": {"gate_m": 0.35, "min_hits": 2, "p_detect": 0.5, "clutter": 0.02, "least": 0.3},
     "Stone Soup particles": {"p_detect": 0.5, "min_hits": 2},

@@ -24,6 +24,7 @@ FRAME_MISS_CAP = 0.6  # one frame's silence
 CELL_DOUBT_CAP = 0.25  # detector silent though depth shows that something of the shape stands there
 CELL_EMPTY_CAP = 5.0  # the ray went through where it stood
 REPEAT_DISCOUNT = 0.3
+VISIT_S = 300.0  # unseen for so long, a thing may have been moved: its next sighting is news, from whatever viewpoint
 
 
 def log_odds(r: float) -> float:
@@ -73,6 +74,10 @@ class Evidence:
     def seen_from(self, cell: ViewCell) -> bool:
         """True if this viewpoint has counted as a sighting."""
         return cell in self.hits
+
+    def renew(self) -> None:
+        """Time has passed, r has aged: sightings count anew. Silences stay used up, what hides a thing from a viewpoint is still there."""
+        self.hits.clear()
 
     def born(self, cell: ViewCell) -> None:
         """The first sighting came from `cell`: what it was worth is the birth existence, later frames of it are repeats."""

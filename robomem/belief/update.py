@@ -16,6 +16,7 @@ from robomem.belief.existence import (
     CELL_MISS_CAP,
     MAX_LOG_ODDS,
     MIN_LOG_ODDS,
+    VISIT_S,
     ViewCell,
     log_odds,
     missed,
@@ -27,6 +28,7 @@ from robomem.belief.particles import normalise_log_weights, observe_clouds, weig
 from robomem.belief.states import look_at_states
 from robomem.belief.track import MAX_EMBEDDING_WEIGHT, Track, TrackTable
 from robomem.belief.visibility import Glimpses, Viewer, sample_surfaces, surface_samples
+from robomem.clock import NS_PER_S
 from robomem.types import Observations
 
 if TYPE_CHECKING:
@@ -255,6 +257,8 @@ def age(tracker: Tracker, tracks: list[Track]) -> None:
             factors.append(rates.survival(label, ontology.prior(label).moves_every_h, dt))
             rows.append(track.row)
             track.last_evidence_ns = now
+        if now - track.last_seen_ns > VISIT_S * NS_PER_S:
+            track.evidence.renew()
     if rows:
         r = np.clip(np.array(factors) / (1.0 + np.exp(-table.odds[rows])), 1e-6, 1 - 1e-6)
         table.odds[rows] = np.clip(np.log(r / (1 - r)), MIN_LOG_ODDS, MAX_LOG_ODDS)

@@ -1,0 +1,37 @@
+"""A robot that comes by again and again sees a thing from the same viewpoint each time, hours apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fakes.table_scene import Watcher, item, kitchen
+
+MUG = item("mug", 1.9, 0.2)
+AT = (1.9, 0.2, 0.8)
+
+
+@pytest.mark.parametrize("label", ["mug", "book"])
+def test_what_is_seen_on_every_visit_stays_believed(label: str) -> None:
+    """What one viewpoint may add was used up on the first visits; ageing between the visits then wore the belief down to nothing."""
+    watcher, world = Watcher(), kitchen(item(label, 1.9, 0.2))
+    watcher.around(world, AT, frames=6)
+    thing = watcher.one(label)
+    for visit in range(16):
+        watcher.t += 4 * 3600.0
+        for _ in range(4):
+            watcher.look(world, (0.5, 0.2, 1.35), AT)
+        view = watcher.tracker.view(thing)
+        assert view is not None and view.existence > 0.95 and view.status == "confirmed", visit
+
+
+def test_silences_of_a_viewpoint_stay_used_up_over_visits() -> None:
+    """A thing that one viewpoint never names, though depth shows its shape, is not removed by coming back often."""
+    watcher, world = Watcher(), kitchen(MUG)
+    watcher.around(world, AT, frames=8)
+    thing = watcher.one("mug")
+    for _ in range(6):
+        watcher.t += 600.0
+        for _ in range(4):
+            watcher.look(world, (0.5, 0.2, 1.35), AT, skip=("mug",))
+    view = watcher.tracker.view(thing)
+    assert view is not None and view.existence > 0.7
