@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from robomem.errors import MissingDependencyError, StoreError, StoreLockedError
+from robomem.errors import ConfigError, MissingDependencyError, StoreError, StoreLockedError
 
 APPLICATION_ID = 0x524D454D  # "RMEM": how a database of ours is told from a foreign one
 BUSY_TIMEOUT_MS = 5000
@@ -19,8 +19,19 @@ Row = tuple[Any, ...]
 
 
 def default_engine() -> str:
-    """ "apsw" where it is installed (its SQLite is newer), else "sqlite3"."""
-    return "apsw" if importlib.util.find_spec("apsw") else "sqlite3"
+    """ "apsw" where it is installed (its SQLite is newer), else "sqlite3"; the environment variable ROBOMEM_SQLITE names one.
+
+    Raises:
+        ConfigError: the variable names neither.
+    """
+    wanted = os.environ.get("ROBOMEM_SQLITE", "")
+    if wanted not in ("", "apsw", "sqlite3"):
+        raise ConfigError(f"ROBOMEM_SQLITE is {wanted!r}; use 'apsw' or 'sqlite3', or leave it out")
+    return wanted or ("apsw" if importlib.util.find_spec("apsw") else "sqlite3")
+
+
+class UnreadableTextError(StoreError):
+    """A row holds bytes that are no text: a flipped bit. The other rows of the table can still be read one by one."""
 
 
 class Database:
@@ -57,10 +68,13 @@ class Database:
 
         Raises:
             StoreLockedError: another connection kept the database busy for longer than the timeout.
+            UnreadableTextError: a row among them is damaged so that its text cannot be read.
             StoreError: SQLite refused; the message carries its reason.
         """
         try:
             return self._connection.execute(sql, args).fetchall()
+        except UnicodeDecodeError as error:  # apsw
+            raise UnreadableTextError(f"{self.path}: a row holds bytes that are no text ({error}); run verify()") from error
         except self._faults as error:
             raise self._translated(error) from error
 
@@ -82,6 +96,8 @@ class Database:
 
     def _translated(self, error: BaseException) -> StoreError:
         text = str(error)
+        if "decode to UTF-8" in text:  # sqlite3
+            return UnreadableTextError(f"{self.path}: a row holds bytes that are no text ({text}); run verify()")
         if "locked" in text or "busy" in text.lower():
             return StoreLockedError(f"{self.path}: another connection kept it busy for {BUSY_TIMEOUT_MS / 1000:.0f} s; try again")
         advice = "free some space" if isinstance(error, self._full) or "full" in text else "run verify(); a backup may be needed"

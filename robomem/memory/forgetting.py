@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from robomem.errors import StoreError
 from robomem.memory import table
+from robomem.memory.records import PlaceWords
 from robomem.memory.sqlite_store import SqliteStore
 from robomem.scene_graph.world_model import WorldModel
 from robomem.types import ObjectView
@@ -86,6 +87,8 @@ class Eraser:
             self._delete(table.OBSERVATIONS, "label = ?", (word,), counts)
             self._delete(table.EVENTS, "label = ?", (word,), counts)
         self._erase_quotes(set(everything), words, counts)
+        if words:
+            self._erase_mentions(set(everything), words)
         s.forget_cached(everything)
         return Forgotten(tuple(everything), counts)
 
@@ -147,6 +150,20 @@ class Eraser:
         self._delete(table.RELATIONS, "subject = ? OR object = ?", (i, i), counts)
         self._delete(table.ALIASES, "id = ? OR target = ?", (i, i), counts)
 
+    def _erase_mentions(self, gone: set[int], words: set[str]) -> None:
+        """Take the words out of rows of other things: what they were also taken for, and that they stood on it."""
+        s, changed = self._store, []
+        for view, place in s.objects().values():
+            probs = {label: p for label, p in view.label_probs.items() if not _says(label, words)}
+            bare = _without(place, words)
+            if view.id not in gone and (len(probs) != len(view.label_probs) or bare != place):
+                changed.append((replace(view, label_probs=probs), bare))
+        s.put_objects(changed)
+        s.put_stays(replace(y, place=bare) for y in s.stays() if y.object_id not in gone and (bare := _without(y.place, words)) != y.place)
+        for ident, content in s.query("SELECT id, content FROM quarantine"):
+            if _says(str(content), words):
+                s.write("DELETE FROM quarantine WHERE id = ?", (ident,))
+
     def _delete(self, t: table.Table, where: str, args: Sequence[object], counts: dict[str, int]) -> None:
         if t is table.OBSERVATIONS:
             gone = [row[0] for row in self._store.query(f"SELECT id FROM observations WHERE {where}", args)]
@@ -187,6 +204,10 @@ def _falls(view: ObjectView, label: str | None, region: Region | None) -> bool:
         x, y = view.position[:2]
         return bool(region[0] <= x <= region[2] and region[1] <= y <= region[3])
     return label is not None and view.label == label
+
+
+def _without(place: PlaceWords, words: set[str]) -> PlaceWords:
+    return PlaceWords(None, "", place.room_id, place.room) if _says(place.holder, words) else place
 
 
 def _says(text: str, words: set[str]) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from robomem.errors import StoreError
 from robomem.memory import table
-from robomem.memory.database import Row
+from robomem.memory.database import Row, UnreadableTextError
 from robomem.memory.sqlite_core import SqliteCore
 from robomem.memory.table import Table
 
@@ -45,8 +45,11 @@ def verify(store: SqliteCore) -> Integrity:
         rows, damaged, unreadable, problems = 0, [], [], []
         for t in store.sealed():
             try:
-                for row in _all_rows(store, t):
+                for rowid, row in _all_rows(store, t):
                     rows += 1
+                    if row is None:
+                        damaged.append(f"{t.name} row {rowid}: text cannot be read")
+                        continue
                     if not t.sound(row):
                         damaged.append(f"{t.name} {'/'.join(str(v) for v in t.key_of(row))[:60]}: checksum differs")
                         store.quarantine(t, row, "checksum differs")
@@ -65,13 +68,17 @@ def verify(store: SqliteCore) -> Integrity:
     return Integrity(rows, tuple(damaged), tuple(unreadable), tuple(problems))
 
 
-def _all_rows(store: SqliteCore, t: Table) -> Iterator[Row]:
-    """Every row by position in the table itself, so that no index is trusted."""
+def _all_rows(store: SqliteCore, t: Table) -> Iterator[tuple[int, Row | None]]:
+    """Every row by position in the table itself, so that no index is trusted; None for one whose text cannot be read."""
     last: int | None = None
     while True:
         where = "" if last is None else f"WHERE rowid > {last}"
-        part = store.query(f"SELECT rowid, {', '.join(t.columns)}, crc FROM {t.name} NOT INDEXED {where} ORDER BY rowid LIMIT {STEP}")
-        yield from (row[1:] for row in part)
+        end = f"NOT INDEXED {where} ORDER BY rowid LIMIT {STEP}"
+        try:
+            part = [(row[0], row[1:]) for row in store.query(f"SELECT rowid, {', '.join(t.columns)}, crc FROM {t.name} {end}")]
+        except UnreadableTextError:
+            part = [(i, store.read_row(t, i)) for (i,) in store.query(f"SELECT rowid FROM {t.name} {end}")]
+        yield from part
         if len(part) < STEP:
             return
         last = part[-1][0]

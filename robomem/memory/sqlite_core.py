@@ -12,7 +12,7 @@ import numpy as np
 
 from robomem.clock import Clock
 from robomem.errors import StoreError, StoreLockedError
-from robomem.memory.database import WAL_RESET_BUG, Database, Row
+from robomem.memory.database import WAL_RESET_BUG, Database, Row, UnreadableTextError
 from robomem.memory.lock import WriterLock
 from robomem.memory.schema import SCHEMA_VERSION, check_ours, migrate
 from robomem.memory.table import META, SEALED, Table
@@ -212,13 +212,32 @@ class SqliteCore:
     def rows(self, table: Table, where: str = "", args: Sequence[Any] = ()) -> list[Row]:
         """The sound rows of `table` under an SQL condition; a damaged one is quarantined and left out."""
         with self._guard:
-            out = self.database.execute(f"{table.select} {where}", args)
+            try:
+                out = self.database.execute(f"{table.select} {where}", args)
+            except UnreadableTextError:
+                ids = self.database.execute(f"SELECT rowid FROM {table.name} {where}", args)
+                out = [row for (i,) in ids if (row := self.read_row(table, i)) is not None]
             bad = [row for row in out if not table.sound(row)]
             if not bad:
                 return out
             for row in bad:
                 self.quarantine(table, row, "checksum differs")
             return [row for row in out if table.sound(row)]
+
+    def read_row(self, table: Table, rowid: int) -> Row | None:
+        """One row, its checksum not looked at; None if its text cannot even be read: then it is in quarantine."""
+        with self._guard:
+            try:
+                found = self.database.execute(f"{table.select} WHERE rowid = ?", (rowid,))
+            except UnreadableTextError:
+                self.bad_rows += 1
+                if not self.read_only:
+                    raw = ", ".join(f"hex({name})" for name in table.columns)
+                    row = self.database.execute(f"SELECT {raw} FROM {table.name} WHERE rowid = ?", (rowid,))[0]
+                    self._to_quarantine(table.name, "text cannot be read", repr(row))
+                    self.database.execute(f"DELETE FROM {table.name} WHERE rowid = ?", (rowid,))
+                return None
+            return found[0] if found else None
 
     def query(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """Rows of a plain SELECT over everything put so far, checksums not looked at."""
@@ -257,12 +276,13 @@ class SqliteCore:
             self.bad_rows += 1
             if self.read_only:
                 return
-            self.begin()
-            self.database.execute(
-                "INSERT INTO quarantine (source, reason, content, stamp_ns) VALUES (?, ?, ?, ?)",
-                (table.name, reason, repr(row)[:4000], self._clock.now_ns()),
-            )
+            self._to_quarantine(table.name, reason, repr(row))
             self.database.execute(table.delete, table.key_of(row))
+
+    def _to_quarantine(self, source: str, reason: str, content: str) -> None:
+        self.begin()
+        sql = "INSERT INTO quarantine (source, reason, content, stamp_ns) VALUES (?, ?, ?, ?)"
+        self.database.execute(sql, (source, reason, content[:4000], self._clock.now_ns()))
 
     # -- notes and ids
 

@@ -1,9 +1,15 @@
 """A writer killed at a random moment loses nothing that was acknowledged; readers work while it writes."""
 
+from __future__ import annotations
+
+import json
 import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,68 +21,74 @@ from robomem.memory.integrity import verify
 from robomem.memory.sqlite_store import SqliteStore
 
 ROOT = Path(__file__).parents[2]
-WRITER = """
-import sys
-import numpy as np
-from robomem.clock import ManualClock
-from robomem.memory.sqlite_store import SqliteStore
-from robomem.types import Episode
-from tests.memory.test_sqlite_store import observations
-s = SqliteStore(sys.argv[1], ManualClock(0), commit_interval_s=0.005)
-i = s.lease_ids(1_000_000)
-while True:
-    s.put_observations(observations(i, np.full((3, 3), float(i % 97))), np.arange(i, i + 3), np.ones(3, int))
-    s.put_episode(Episode(i, f"task {i}", i, i, "done", "x" * 50), 100_000)
-    if i % 4 == 0:
-        s.flush()
-        print(i, flush=True)
-    i += 3
-"""
+KILLS = int(os.environ.get("ROBOMEM_KILLS", "60"))  # 1000 for a night
 
 
-def start(path: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
-
-
-def test_no_acknowledged_record_is_lost_to_a_kill(tmp_path: Path):
-    path, rng = tmp_path / "home.db", np.random.default_rng(5)
-    acknowledged: list[int] = []
-    for _ in range(3):
-        process = start(path)
-        assert process.stdout is not None
-        for _ in range(int(rng.integers(1, 60))):
-            acknowledged.append(int(process.stdout.readline()))
-        os.kill(process.pid, signal.SIGKILL)
-        acknowledged += [int(line) for line in process.stdout.read().split("\n")[:-1]]
-        process.wait(timeout=30)
-    s = SqliteStore(str(path), ManualClock(0))
-    stored = {e.id for e in s.episodes()}
-    assert set(acknowledged) <= stored and len(set(acknowledged)) == len(acknowledged)  # ids were not handed out twice either
-    assert verify(s).ok and s.lease_ids(1) > max(stored)
-    seen = {row[0] for row in s.rows(table.OBSERVATIONS)}
-    assert all({i, i + 1, i + 2} <= seen for i in acknowledged)
-    s.close()
-
-
-def test_readers_see_whole_groups_while_a_writer_writes(tmp_path: Path):
-    path = tmp_path / "home.db"
-    process = start(path)
+@contextmanager
+def nursery(path: Path) -> Iterator[subprocess.Popen[str]]:
+    argv = [sys.executable, "-m", "tests.memory.nursery", str(path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    process = subprocess.Popen(argv, cwd=ROOT, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, **pipes)
     try:
-        assert process.stdout is not None
-        process.stdout.readline()
-        reader, counts = SqliteStore(str(path), ManualClock(0), read_only=True), []
-        for _ in range(40):
-            rows = reader.rows(table.OBSERVATIONS)
-            counts.append(len(rows))
-            assert len(rows) % 3 == 0 and reader.bad_rows == 0
-        acknowledged = int(process.stdout.readline())
-        assert acknowledged in {e.id for e in reader.episodes()} and counts == sorted(counts)
-        reader.close()
+        yield process
     finally:
-        process.kill()
+        assert process.stdin is not None
+        process.stdin.close()
         process.wait(timeout=30)
+
+
+def order(process: subprocess.Popen[str], command: str) -> None:
+    assert process.stdin is not None
+    process.stdin.write(command + "\n")
+    process.stdin.flush()
+
+
+def lines_until(process: subprocess.Popen[str], last: str) -> list[str]:
+    assert process.stdout is not None
+    out: list[str] = []
+    while not out or not out[-1].startswith(last):
+        line = process.stdout.readline()
+        assert line, f"the nursery ended before it said {last!r}"
+        out.append(line.strip())
+    return out
+
+
+def test_no_acknowledged_record_is_lost_to_sixty_kills(tmp_path: Path):
+    """After each kill every acknowledged record is there, is found by its words, and no id was handed out twice."""
+    path, rng = tmp_path / "home.db", np.random.default_rng(5)
+    acknowledged: set[int] = set()
+    with nursery(path) as process:
+        for kill in range(KILLS):
+            order(process, "write")
+            said = lines_until(process, "pid")
+            pid, fresh = int(said[-1].split()[1]), [int(line) for line in said[:-1]]
+            while len(fresh) < int(rng.integers(1, 12)):
+                fresh.append(int(lines_until(process, "")[0]))
+            time.sleep(float(rng.uniform(0, 0.01)))
+            os.kill(pid, signal.SIGKILL)
+            fresh += [int(line) for line in lines_until(process, "dead")[:-1]]
+            assert len(set(fresh)) == len(fresh) and acknowledged.isdisjoint(fresh)
+            acknowledged |= set(fresh)
+            s = SqliteStore(str(path), ManualClock(0))
+            stored = {row[0] for row in s.query("SELECT id FROM episodes")}
+            assert acknowledged <= stored, f"kill {kill}: lost {sorted(acknowledged - stored)[:5]}"
+            for i in (fresh[-1], int(rng.choice(sorted(acknowledged)))):
+                assert [found for found, _ in s.search_words(f"w{i}", "episode", 3)] == [i]
+            if kill % 20 == 19 or kill == KILLS - 1:
+                assert verify(s).ok and s.lease_ids(1) > max(stored)
+                seen = {row[0] for row in s.rows(table.OBSERVATIONS)}
+                assert all({i, i + 1, i + 2} <= seen for i in acknowledged)
+            s.close()
+
+
+def test_three_readers_beside_a_writer_meet_no_lock_and_see_whole_groups(tmp_path: Path):
+    path = tmp_path / "home.db"
+    SqliteStore(str(path), ManualClock(0)).close()
+    with nursery(path) as process:
+        order(process, "read 3")
+        said = lines_until(process, "dead")
+    reads = [json.loads(line.removeprefix("read ")) for line in said if line.startswith("read ")]
+    assert "failed 0" in said and len(reads) == 3 and max(r["grew"] for r in reads) > 0
 
 
 @pytest.mark.parametrize("engine", ["apsw", "sqlite3"])

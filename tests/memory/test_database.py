@@ -3,15 +3,22 @@
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from robomem.clock import ManualClock
-from robomem.errors import StoreError, StoreLockedError
+from robomem.errors import ConfigError, StoreError, StoreLockedError
+from robomem.memory import records, table
+from robomem.memory.corrections import Correction, told_row
 from robomem.memory.database import APPLICATION_ID, Database
+from robomem.memory.integrity import verify
+from robomem.memory.records import PlaceWords
 from robomem.memory.schema import MIGRATIONS, SCHEMA_VERSION, check_ours, migrate
 from robomem.memory.sqlite_store import SqliteStore
+from robomem.types import Episode, Event, ObjectView
 
 ENGINES = ("apsw", "sqlite3")
 
@@ -138,3 +145,57 @@ def test_backup_is_a_database_of_its_own(tmp_path: Path, engine: str):
     assert copy.get_meta("note") == "kept"
     copy.close()
     assert not [p for p in tmp_path.iterdir() if "partial" in p.name]
+
+
+def sealed_rows(db: Database, names: set[str]) -> int:
+    """One row in each of the tables a file of that version has, as its code wrote them."""
+    view = ObjectView(7, "mug", {"mug": 1.0}, np.ones(3), np.ones(3), 0.0, 0.9, "confirmed", {}, 1, 2, 3)
+    place = PlaceWords(9, "on the desk", 8, "study")
+    rows = {
+        "meta": [("epoch_ns", "0"), ("map_id", "ab"), ("next_id", "1000"), ("embedder_id", "")],
+        "objects": [records.object_row(view, place)],
+        "events": [records.event_row(Event(20, 5, "moved", 7, {}, {}, (), 0.9, "mug"), 8, None)],
+        "episodes": [records.episode_row(Episode(30, "bring the mug", 1, 2, "done", "fine"))],
+        "corrections": [(7, "teacup", 1.0, 2.0, 3.0, 99)],
+        "told": [told_row(Correction(7, "teacup", np.array([1.0, 2.0, 3.0]), 99, said="it is there"))],
+    }
+    kept = {t.name: [t.seal(row) for row in rows[t.name]] for t in table.SEALED if t.name in rows and t.name in names}
+    if "told" in kept:
+        del kept["corrections"]  # the version that has `told` writes nothing else
+    for name, sealed in kept.items():
+        db.executemany(next(t for t in table.SEALED if t.name == name).insert, sealed)
+    return sum(map(len, kept.values()))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION + 1))
+def test_a_file_of_every_earlier_version_is_read_and_migrated(tmp_path: Path, version: int, engine: str):
+    path = tmp_path / "home.db"
+    db = Database(str(path), engine=engine)
+    db.execute("PRAGMA journal_mode = WAL")
+    migrate(db, check_ours(db), MIGRATIONS[:version])
+    n = sealed_rows(db, {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")})
+    db.close()
+    for options in ({"read_only": True}, {}, {"read_only": True}):  # a reader before any writer, the writer, a reader after
+        s = store(path, engine=engine, **options)
+        assert s.objects()[7][1].words == "on the desk in the study" and s.episodes()[0].id == 30 and s.events(0, 99)[0].object_id == 7
+        said = s.corrections()[7]
+        assert (said.label, said.position.tolist(), said.stamp_ns) == ("teacup", [1.0, 2.0, 3.0], 99)
+        report = verify(s)
+        assert report.ok and report.rows >= n and s.bad_rows == 0
+        s.close()
+    s = store(path, engine=engine)
+    assert s.health()["schema_version"] == SCHEMA_VERSION
+    s.put_correction(replace(said, stamp_ns=100, label="cup"))
+    assert s.corrections()[7].label == "cup" and s.count(table.CORRECTIONS) == 0
+    s.close()
+
+
+def test_the_engine_can_be_named_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("ROBOMEM_SQLITE", "sqlite3")
+    s = store(tmp_path / "home.db")
+    assert s.health()["engine"] == "sqlite3"
+    s.close()
+    monkeypatch.setenv("ROBOMEM_SQLITE", "oracle")
+    with pytest.raises(ConfigError, match="ROBOMEM_SQLITE"):
+        store(tmp_path / "home.db")

@@ -94,3 +94,33 @@ def test_forgetting_survives_a_restart(tmp_path: Path):
     with RobotMemory.open(tmp_path / "home.db", clock=ManualClock(100 * S)) as again:
         assert again.find("cup").verdict == "unknown" and again.find("walrus").verdict == "found"
         assert np.array_equal(sorted(again.store.objects()), [1, 10_011, 10_012, 10_013, 10_014])
+
+
+RARE = "qzxwvukjhgfdsapo"
+
+
+def test_no_bytes_of_a_rare_label_are_left_in_any_file_of_an_open_database(tmp_path: Path):
+    memory, home = lived_in(tmp_path / "home.db")
+    home.put(7, RARE, "counter", 30 * S, color="red")
+    home.put(7, RARE, "shelf", 40 * S, moved=True, color="red")
+    home.put(8, "book", "desk", 41 * S, label_probs={"book": 0.8, RARE: 0.2})
+    home.lose(7, 50 * S)
+    memory.add_episode(Episode(0, f"look for the {RARE}", 0, 0, "failed", f"no {RARE}", ({"skill": "find", "args": [RARE]},)))
+    memory.add_lesson(f"the {RARE} breaks easily", "user")
+    memory.correct(8, position=np.array([1.0, 1.0, 1.0]), said=f"the book beside the {RARE}")
+    memory.correct(7, place="on the desk", said=f"my {RARE}")
+    memory.store.write("INSERT INTO quarantine (source, reason, content, stamp_ns) VALUES ('events', 'bad', ?, 0)", (RARE,))
+    memory.flush()
+    files = [tmp_path / f"home.db{end}" for end in ("", "-wal", "-shm")]
+    assert any(RARE.encode() in f.read_bytes() for f in files)
+    assert memory.forget(label=RARE).ids == (7,)
+    assert not any(RARE.encode() in f.read_bytes() for f in files if f.exists())
+    assert memory.find("book").id == 8 and memory.find("walrus").found
+    memory.close()
+
+
+def test_what_stood_on_a_forgotten_thing_keeps_its_room(tmp_path: Path):
+    memory, home = lived_in(tmp_path / "home.db")
+    memory.forget(id=home.ids["desk"])
+    assert memory.find("walrus").place == "in the study" and memory.where_was("walrus", 30 * S).place == "in the study"
+    memory.close()

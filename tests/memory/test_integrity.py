@@ -1,5 +1,6 @@
 """Damage: a flipped bit is never read back as a fact; the bad row is taken out and told of, the rest works."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -108,14 +109,30 @@ def test_lost_notes_are_mended_at_the_door(tmp_path: Path):
     s.close()
 
 
+@pytest.mark.parametrize("engine", ["apsw", "sqlite3"])
+def test_bytes_that_are_no_text_cost_one_row_and_not_the_table(tmp_path: Path, engine: str):
+    pytest.importorskip(engine)
+    filled(tmp_path / "home.db").close()
+    s = SqliteStore(str(tmp_path / "home.db"), ManualClock(0), engine=engine)
+    s.write("UPDATE episodes SET summary = CAST(x'66f0e4' AS TEXT) WHERE id = 3")
+    s.flush()
+    reader = SqliteStore(str(tmp_path / "home.db"), ManualClock(0), read_only=True, engine=engine)
+    assert sorted(e.id for e in reader.episodes()) == [i for i in range(1, 26) if i != 3] and reader.bad_rows == 1
+    assert verify(reader).damaged == ("episodes row 3: text cannot be read",)
+    reader.close()
+    assert verify(s).damaged == ("episodes row 3: text cannot be read",) and s.health()["quarantined"] == 1
+    assert verify(s).ok and s.count(table.EPISODES) == 24
+    s.close()
+
+
 def test_random_bit_flips_are_never_believed(tmp_path: Path):
-    """60 single flips anywhere in the closed file: refused, or every row read is as it was written; what is missing is told."""
+    """150 single flips anywhere in the closed file: refused, or every row read is as it was written; what is missing is told."""
     s = filled(tmp_path / "home.db")
     truth = facts(s)
     s.close()
     whole, rng = (tmp_path / "home.db").read_bytes(), np.random.default_rng(11)
     refused = told = 0
-    for i in range(60):
+    for i in range(int(os.environ.get("ROBOMEM_FLIPS", "150"))):
         path = tmp_path / f"flip{i}.db"
         at = int(rng.integers(len(whole) * 8))
         data = bytearray(whole)
