@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from robomem.geometry import yaw_matrix
+from robomem.memory.robot_memory import RobotMemory
 from robomem.memory.tiers import Moment, MomentKind, TierAnswers
+from robomem.memory.tools import call
 from robomem.ontology import Ontology, default_ontology
 from robomem.perception.appearance import colors_agree
 from robomem.planning.goals import SURFACE, Description
+from robomem.planning.lookups import Lookup
 from robomem.scene_graph.occupancy import OccupancyGrid
 from robomem.scene_graph.whereabouts import Surface
 from robomem.types import Candidate, Episode, Event, ObjectView, PlaceProbability, Recall
@@ -102,6 +106,10 @@ class Beliefs:
     def remembered(self, sentence: str) -> list[str]:
         """What the tiers say to a sentence, one line per item, where memory has tiers."""
         return self.memory.context(sentence, k=3).lines() if isinstance(self.memory, Tiered) else []
+
+    def lookup(self) -> Lookup | None:
+        """The reading tools of memory for a language model; None for a memory reached over ROS, which answers verb by verb."""
+        return partial(call, self.memory) if isinstance(self.memory, RobotMemory) else None
 
     def views(self) -> list[ObjectView]:
         """Everything tracked, removed things too."""

@@ -55,7 +55,7 @@ class Executor:
         self._on_progress = on_progress
         self._cancel = threading.Event()
         self._interpreter = interpreter or Interpreter(
-            self.config, self._known_things, self.beliefs.rooms, self.ontology, None, self.beliefs.remembered
+            self.config, self._known_things, self.beliefs.rooms, self.ontology, None, self.beliefs.remembered, self.beliefs.lookup()
         )
 
     def _known_things(self) -> list:

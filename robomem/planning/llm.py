@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from robomem.config import PlanningConfig
 from robomem.errors import MissingDependencyError, PlanningError
 from robomem.ontology import Ontology
-from robomem.planning import context, language
+from robomem.planning import context, language, lookups
 from robomem.planning.goals import ParsedInstruction, goal_from_json, goal_schema
 from robomem.remote import ChatClient, RemoteError, RemoteLimits
 from robomem.types import ObjectView
@@ -31,6 +31,8 @@ def read_reply(text: str, notes: Sequence[str] = ()) -> ParsedInstruction:
         raise PlanningError(f"llm: reply is not JSON: {str(error)[:80]}") from error
     except RecursionError as error:
         raise PlanningError("llm: reply is nested too deeply") from error
+    if isinstance(raw, dict) and raw.get("lookups") == []:
+        del raw["lookups"]
     if not isinstance(raw, dict) or set(raw) != {"goals"} or not isinstance(raw["goals"], list):
         raise PlanningError('llm: expected {"goals": [...]}, got something else')
     if not 1 <= len(raw["goals"]) <= MAX_GOALS:
@@ -47,6 +49,7 @@ class Interpreter:
         rooms: called for the room names memory knows.
         remembered: called with the sentence for what the tiers of memory say to it, one line each.
         client: made from the configuration when `llm_url` is set; a parameter for tests.
+        lookup: runs one reading tool of memory for the model (see lookups); without it the model answers from its context alone.
     """
 
     def __init__(
@@ -57,8 +60,9 @@ class Interpreter:
         ontology: Ontology | None = None,
         client: ChatClient | None = None,
         remembered: Callable[[str], Sequence[str]] | None = None,
+        lookup: lookups.Lookup | None = None,
     ) -> None:
-        self._remembered = remembered
+        self._remembered, self._lookup = remembered, lookup
         self._objects, self._rooms, self._ontology = objects, rooms, ontology
         self._client = client
         if client is None and config.llm_url:
@@ -85,9 +89,22 @@ class Interpreter:
             return parsed
         try:
             lines = self._remembered(str(sentence)[:400]) if self._remembered is not None else ()
-            return read_reply(self._client.chat(context.messages(str(sentence)[:400], views, lines), goal_schema()))
+            return self._ask(self._client, context.messages(str(sentence)[:400], views, lines))
         except (RemoteError, PlanningError, MissingDependencyError) as error:
             note = f"the language model did not help ({error}); using the grammar"
         if parsed is None:
             raise PlanningError(f"{problem} [{note}]") from problem
         return ParsedInstruction(parsed.goals, parsed.confidence, parsed.question, "grammar", (*parsed.notes, note))
+
+    def _ask(self, client: ChatClient, messages: list[dict[str, str]]) -> ParsedInstruction:
+        """The model's goals, after at most a few look-ups of its own."""
+        if self._lookup is not None:
+            messages[0]["content"] += lookups.offer()
+            for _ in range(lookups.MAX_ROUNDS):
+                text = client.chat(messages, lookups.schema())
+                calls = lookups.asked(text)
+                if not calls:
+                    return read_reply(text)
+                told = lookups.answered(calls, self._lookup)
+                messages += [{"role": "assistant", "content": text[:4000]}, {"role": "user", "content": told}]
+        return read_reply(client.chat(messages, goal_schema()))
