@@ -9,7 +9,7 @@ from typing import Any
 from robomem.nodes.base import Parameter, RobomemNode, spin  # isort: skip  sets the ROS environment before the messages load
 from robomem_msgs import srv
 
-from robomem.errors import RobomemError
+from robomem.errors import RobomemError, StoreError, StoreLockedError
 from robomem.memory.hub import MemoryHub
 from robomem.memory.tools import what_to_forget
 from robomem.nodes import asked
@@ -29,6 +29,7 @@ PARAMETERS = (
 VERBS = ("Find", "WhereWas", "WhatIsIn", "Changes", "Predict", "Episodes", "AddEpisode", "Forget", "Correct", "Backup", "WriteBatch")
 INNER = ("WriteWorld", "ReadWorld")
 DESK = ("WriteBatch", *INNER)  # the world model's own
+WRITING = ("write_batch", "write_world", "add_episode", "correct", "forget")  # one that succeeds shows that the disk takes writes again
 
 
 class MemoryNode(RobomemNode):
@@ -81,7 +82,13 @@ class MemoryNode(RobomemNode):
                 if hasattr(response, "ok"):
                     response.ok = True
                 verb(self.hub, request, response)
+                if verb.__name__ in WRITING:
+                    if verb.__name__ != "write_batch":  # it says itself what must be on the disk; the others are acknowledged once they are
+                        self.hub.store.flush()
+                    self.notice("")
             except RobomemError as error:
+                if isinstance(error, StoreError) and not isinstance(error, StoreLockedError):
+                    self.notice(f"DEGRADED: {error}")  # memory in RAM goes on; askers send again what was refused
                 response.ok, response.reason = False, error.reason if isinstance(error, WireError) else str(error)
                 self.reject(getattr(error, "reason", "bad_request"), str(error))
             return response
