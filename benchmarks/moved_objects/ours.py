@@ -15,6 +15,10 @@ from robomem.perception.frame import RgbdFrame
 from robomem.scene_graph.world_model import WorldModel
 from robomem.types import Observations
 
+# What is not confirmed yet counts from this existence on, as the rivals' things do from `min_hits` on. Chosen on seeds 100 and 101 (mean
+# GOSPA 0.354; 0.435 without any of them, 0.341 with all, whose existence is poorly calibrated).
+TENTATIVE = 0.8
+
 
 class RobomemMemory:
     """robomem as one installs it, fed with lifted observations.
@@ -47,8 +51,11 @@ class RobomemMemory:
     def objects(self, t_ns: int) -> list[Believed]:
         """From the belief now, from the graph for the past (what the graph holds to have been there then, by all that is known now)."""
         if t_ns >= self.world.stamp_ns:
-            views = self.world.tracker.views()
-            return [Believed(v.id, v.label, v.position, v.existence, v.kind) for v in views if v.status not in ("tentative", "removed")]
+            return [
+                Believed(v.id, v.label, v.position, v.existence, v.kind)
+                for v in self.world.tracker.views()
+                if v.status != "removed" and (v.status != "tentative" or v.existence >= TENTATIVE)
+            ]
         layers = {"object": "object", "furniture": "furniture", "agent": "agent"}
         out = []
         for node in self.world.graph.nodes(at_ns=t_ns):
