@@ -55,7 +55,9 @@ def run(args: BenchArgs) -> dict[str, Any]:
         for rows in HOME_ROWS:
             sheets[f"{name}, {rows} rows"] = _sheet(traces, rows, seeds, by_unit=True)
             args.say(f"{name}, {rows} rows: {_line(sheets[f'{name}, {rows} rows'])}")
-    figures = _figures(sheets) | _four(seeds, 600 if args.quick else 2000, 60 if args.quick else 400)
+    saved = {f"{name}, {rows} rows": saved_looks(traces, rows) for name, traces in homes.items() for rows in HOME_ROWS}
+    figures: dict[str, Any] = {**_figures(sheets), "looks_saved_against_lru": saved}
+    figures |= _four(seeds, 600 if args.quick else 2000, 60 if args.quick else 400)
     args.say(table(figures["rows"]))
     if args.out is not None:
         _plot(sheets, args.out.with_suffix(".png"))
@@ -83,6 +85,14 @@ def _sheet(traces: Sequence[Trace], rows: int, seeds: Sequence[int], by_unit: bo
         out["policies"][name] = {"hit_rate": rate, "ci": rate_ci, "looks": mean, "looks_ci": mean_ci, "late": _mean(hit[late])}
     out["regret"], out["regret_ci"] = _regret(out["policies"]), _regret_ci(out["policies"], lates)
     return out
+
+
+def saved_looks(traces: Sequence[Trace], rows: int, other: str = "LRU") -> list[float]:
+    """Looks per request that expected utility, the default, saves against another policy: mean and 95 % interval, paired by unit."""
+    ours, theirs = ([play(trace, FIXED[name](rows, 0), rows) for trace in traces] for name in ("expected utility", other))
+    units = np.concatenate([p.unit for p in ours])
+    mean, ci = _ratio(np.concatenate([b.looks - a.looks for a, b in zip(ours, theirs, strict=True)]), units)
+    return [mean, *ci]
 
 
 def _mean(values: np.ndarray) -> float:

@@ -149,7 +149,7 @@ def map_of(graph: SceneGraph) -> Map:
 class SpatialTier:
     """The knowledge graph over the map, which is read anew for every question."""
 
-    name, budget_s = "spatial", 0.25
+    name, budget_s = "spatial", 0.5
 
     def __init__(self, read_map: Callable[[], Map]) -> None:
         self._read_map = read_map
