@@ -82,7 +82,7 @@ def _add_talking(commands: Any) -> None:
 
 
 def _add_memory_command(commands: Any) -> None:
-    memory = commands.add_parser("memory", help="look after a memory's file: stats, verify, backup, restore, forget, export")
+    memory = commands.add_parser("memory", help="look after a memory's file: stats, verify, backup, restore, forget, consolidate, export")
     verbs = memory.add_subparsers(dest="verb", metavar="VERB", required=True)
     for name, text in (
         ("stats", "engine and version, rows and bytes against their bounds"),
@@ -90,6 +90,7 @@ def _add_memory_command(commands: Any) -> None:
         ("backup", "a verified copy, beside a running writer too"),
         ("restore", "put a verified copy in a database's place"),
         ("forget", "erase a thing, a kind or a region, down to the file's bytes"),
+        ("consolidate", "episodes, facts and day summaries from what happened; again does nothing new"),
         ("export", "one Parquet or JSON-lines file per kind of record"),
     ):
         verb = verbs.add_parser(name, help=text)
@@ -281,6 +282,8 @@ def _memory(args: argparse.Namespace) -> int:
         maintenance.restore(args.copy, args.db, args.force, print)
     elif args.verb == "forget":
         maintenance.forget(args.db, args.thing, args.all_matching, tuple(args.region) if args.region else None, print)
+    elif args.verb == "consolidate":
+        maintenance.consolidate(args.db, print)
     else:
         from robomem.memory.export import export
 

@@ -157,6 +157,18 @@ def forget(db: Path, query: str | None, all_matching: bool, region: Region | Non
             say(f"  {name:<14}{n:>8} rows")
 
 
+def consolidate(db: Path, say: Say) -> None:
+    """Work over what happened: see RobotMemory.consolidate.
+
+    Raises:
+        StoreLockedError: somebody else is writing the memory; its process has the same verb.
+    """
+    open_store(db).close()
+    with RobotMemory.open(db) as memory:
+        done = memory.consolidate()
+    say(f"consolidated: {done.episodes} episodes, {done.facts} facts, {done.days} day summaries written")
+
+
 def refuse_taken(path: Path, force: bool) -> None:
     """Raises: InvalidInputError if something of that name is there and may not be replaced."""
     if path.exists() and not force:

@@ -81,6 +81,15 @@ def test_a_damaged_copy_is_not_restored(db: Path, tmp_path: Path, capsys: pytest
     assert run("backup", "--db", db, "--out", copy, "--force") == 2  # nor is a damaged database copied over a good copy
 
 
+def test_consolidate(db: Path, capsys: pytest.CaptureFixture[str]):
+    with RobotMemory.open(db) as memory:
+        memory.add_episode(Episode(0, "tidy up", 19 * S, 21 * S, "done", "all done."))
+    assert run("consolidate", "--db", db) == 0 and "1 episodes" in capsys.readouterr().out
+    with RobotMemory.open(db, read_only=True) as memory:
+        assert "Changes then: the mug (#1) moved" in memory.episodes("tidy")[0].summary
+    assert run("consolidate", "--db", db) == 0 and "0 episodes, 0 facts, 0 day" in capsys.readouterr().out
+
+
 def test_forget(db: Path, capsys: pytest.CaptureFixture[str]):
     assert run("forget", "--db", db) == 2 and run("forget", "passport", "--db", db) == 2
     assert run("forget", "red mug", "--db", db) == 0 and "forgotten: #1" in capsys.readouterr().out
