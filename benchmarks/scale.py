@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks._scale_scene import Station
-from robomem.config import BeliefConfig, RobomemConfig
+from robomem.config import BeliefConfig, GraphConfig, RobomemConfig
 from robomem.evaluation.registry import BenchArgs
 from robomem.evaluation.report import bootstrap_ci, table
 from robomem.ids import IdAllocator
@@ -20,6 +20,7 @@ KNOWN = (10, 30, 100, 300, 1000, 3000, 10_000)
 IN_VIEW = 100
 LEARN_FRAMES = 14  # frames at each station until its things are confirmed
 TIMED_FRAMES = 120
+GRID_M = 0.1
 REACH = {"ms_100_in_view": 5.0, "ms_1000_known": 8.0}
 
 
@@ -45,7 +46,9 @@ def run(args: BenchArgs) -> dict[str, Any]:
 
 def measure(station: Station, known: int, timed: int) -> dict[str, Any]:
     """Learn as many stations as make `known` things, come back to the first and time its frames."""
-    config = RobomemConfig(belief=replace(BeliefConfig(), max_tracks=4 * known + 2000))
+    # A hundred stations are a hall of 120 m: the floor plan, which is not timed, has coarser cells and may be that large.
+    graph = replace(GraphConfig(), grid_m=GRID_M, grid_max_m2=40_000.0, grid_max_side_m=250.0)
+    config = RobomemConfig(belief=replace(BeliefConfig(), max_tracks=4 * known + 2000), graph=graph)
     world = WorldModel(config, IdAllocator(), np.random.default_rng(1))
     rng, stamp_ns = np.random.default_rng(2), 1_000_000_000
     places = max(1, known // station.things)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ class Database:
         except self._faults as error:
             raise StoreError(f"{self.path}: SQLite cannot open it: {error}; check that the file and its folder are readable") from error
 
-    def execute(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
+    def execute(self, sql: str, args: Sequence[Any] | Mapping[str, Any] = ()) -> list[Row]:
         """Run one statement and return all its rows.
 
         Raises:

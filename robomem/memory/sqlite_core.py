@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
@@ -239,7 +239,7 @@ class SqliteCore:
                 return None
             return found[0] if found else None
 
-    def query(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
+    def query(self, sql: str, args: Sequence[Any] | Mapping[str, Any] = ()) -> list[Row]:
         """Rows of a plain SELECT over everything put so far, checksums not looked at."""
         with self._guard:
             if self._began_s is not None:
