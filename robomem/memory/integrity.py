@@ -96,7 +96,8 @@ def _boxes(store: SqliteCore) -> list[str]:
     """Each observation has one box that holds it; else all boxes are made again."""
     epoch = int(store.get_meta("epoch_ns", "0") or 0)
     boxes = {row[0]: row[1:] for row in store.query("SELECT * FROM observation_boxes")}
-    rows = store.query("SELECT id, x, y, z, stamp_ns FROM observations")
+    # A flipped bit may have made a text or nothing of a number, in a row so damaged that it could not be taken out.
+    rows = [r for r in store.query("SELECT id, x, y, z, stamp_ns FROM observations") if all(isinstance(v, (int, float)) for v in r)]
     wrong = len(boxes.keys() ^ {row[0] for row in rows})
     for ident, x, y, z, stamp in rows:
         box = boxes.get(ident)
@@ -131,13 +132,13 @@ def _notes(store: SqliteCore) -> list[str]:
     """The notes all rests on: the epoch, and an id counter above every id in use (or an id would be handed out twice)."""
     problems = []
     if not store.get_meta("epoch_ns"):
-        epoch = store.query("SELECT coalesce(min(stamp_ns), 0) FROM observations")[0][0]
+        epoch = store.query("SELECT coalesce(min(stamp_ns), 0) FROM observations WHERE typeof(stamp_ns) = 'integer'")[0][0]
         problems.append(f"meta: the epoch was lost; set to {epoch}")
         if not store.read_only:
             store.put_meta("epoch_ns", str(epoch))
     highest = 0
     for t, column in ((table.OBJECTS, "id"), (table.OBSERVATIONS, "id"), (table.EVENTS, "id"), (table.NODES, "id"), (table.EPISODES, "id")):
-        highest = max(highest, store.query(f"SELECT coalesce(max({column}), 0) FROM {t.name}")[0][0])
+        highest = max(highest, store.query(f"SELECT coalesce(max({column}), 0) FROM {t.name} WHERE typeof({column}) = 'integer'")[0][0])
     text = store.get_meta("next_id")
     if not (text.isdigit() and int(text) > highest):
         problems.append(f"meta: next_id read {text!r} but id {highest} is in use; set above it")

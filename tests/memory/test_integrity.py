@@ -9,8 +9,10 @@ import pytest
 from robomem.clock import ManualClock
 from robomem.errors import StoreError
 from robomem.memory import table
+from robomem.memory.database import Database
 from robomem.memory.integrity import verify
 from robomem.memory.records import Lesson, PlaceWords
+from robomem.memory.schema import migrate
 from robomem.memory.sqlite_store import SqliteStore
 from robomem.types import Episode, Event, ObjectView
 from tests.memory.test_sqlite_store import observations, stay
@@ -123,6 +125,22 @@ def test_bytes_that_are_no_text_cost_one_row_and_not_the_table(tmp_path: Path, e
     assert verify(s).damaged == ("episodes row 3: text cannot be read",) and s.health()["quarantined"] == 1
     assert verify(s).ok and s.count(table.EPISODES) == 24
     s.close()
+
+
+def test_no_bytes_and_the_number_nought_are_not_the_same(tmp_path: Path):
+    """One flipped bit in a row's header makes the one of the other, and their checksums agree."""
+    s = filled(tmp_path / "home.db")
+    s.write("UPDATE objects SET embedding = 0 WHERE id = 5")
+    s.flush()
+    assert [line for line in verify(s).damaged if line.startswith("objects 5")]
+    s.close()
+
+
+def test_every_blob_column_is_known_as_one():
+    db = Database(":memory:")
+    migrate(db, 0)
+    found = {(t.name, name) for t in table.SEALED for _, name, kind, *_ in db.execute(f"PRAGMA table_info({t.name})") if kind == "BLOB"}
+    assert found == {(t.name, name) for t in table.SEALED for name in t.columns if name in table.BLOBS}
 
 
 def test_random_bit_flips_are_never_believed(tmp_path: Path):
