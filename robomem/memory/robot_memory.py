@@ -209,6 +209,8 @@ class RobotMemory(TierVerbs):
             recall = self._questions.find(query, at, k)
             if recall.id is not None:
                 self.short_term.get(recall.id)  # what is asked about is used: it stays in short-term memory
+                if self.told_place(recall.id) is not None:
+                    return replace(recall, evidence=())  # a person's word; what was seen of it was seen elsewhere
             return recall
 
     def where_was(self, query: str | int, at_ns: int, k: int = 5) -> Recall:

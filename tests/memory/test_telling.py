@@ -48,6 +48,7 @@ def test_a_place_in_words_is_believed_with_its_provenance(furnished: HandHome):
     found = memory.find("mug")
     assert (found.verdict, found.place, found.place_id) == ("found", "on the desk in the study", furnished.ids["desk"])
     assert found.p_still_there == pytest.approx(0.95) and found.radius90_m > 0.25  # a desk is no point
+    assert found.evidence == ()  # nobody has seen it there
     assert "Anna said so just now" in ask(memory, "where is the mug").text
     assert memory.predict("mug")[0].label == "desk" and [v.id for v in memory.what_is_in("desk")] == [1, 3]
     assert memory.where_was("mug", 50 * S).place == "on the counter in the kitchen"  # the past is not rewritten
