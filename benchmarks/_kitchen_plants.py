@@ -128,7 +128,7 @@ def plant(tracker: Tracker, points: NDArray[np.float64], label: str) -> int:
         (points[:: max(1, len(points) // 200)].astype(np.float32),),
         ({},),
     )
-    track = Track(tracker._new_id(), tracker.table.claim(), "object", LabelBelief(tracker.ontology), 0, 0, 0, support=5, hits=8)
+    track = Track(tracker.new_id(), tracker.table.claim(), "object", LabelBelief(tracker.ontology), 0, 0, 0, support=5, hits=8)
     tracker.tracks[track.id] = track
     update.initialise(tracker, track, obs, 0, np.array([0.0, 0.0, 50.0]))  # from nowhere: no viewpoint of the recording is used up
     track.status, track.confirmed_once = "confirmed", True

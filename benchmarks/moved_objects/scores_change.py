@@ -30,7 +30,8 @@ def claims_place(view: Look, stay: Stay) -> bool:
 class Removals:
     """False removals: a known thing that did not move had an estimate, and has none any more.
 
-    An id that is still believed near the thing under another name is no removal (GOSPA has that error), nor is a merge.
+    An id that is still believed near the thing under another name is no removal (GOSPA has that error), nor is a merge. Only images in
+    which the thing has pixels of its own count: what a memory doubts because time passed, and nobody looks at, is not removed.
     `object_frames` counts known things in clear view, image by image.
     """
 
@@ -43,12 +44,12 @@ class Removals:
         """Take one image in."""
         clear = {t.name for t in view.step.truth if t.clear}
         self.object_frames += sum(s.thing in clear for s in view.truth)
-        near = {b.id: b for b in view.believed}
+        near, shown = {b.id: b for b in view.believed}, {t.name for t in view.step.truth if t.pixels}
         for s in view.truth:
             key, held = (s.thing, s.nth), view.about.get(s.thing)
             if held is not None:
                 self._had[key] = held.id
-            elif key in self._had:
+            elif key in self._had and s.thing in shown:
                 old = near.get(self._had[key])
                 if old is None or float(np.linalg.norm(old.position - s.position)) > NEAR_M:
                     self.false += 1

@@ -33,6 +33,7 @@ from robomem.types import ObjectView, Observations, Status
 
 FURNITURE_M = 0.6  # an unnamed thing wider than this is treated as furniture
 MERGE_EVERY = 8  # frames between searches for twins
+AGAINST = 1.2  # log-odds of evidence, not of age, without which nothing counts as gone: two silences, or one look through its place
 RECHECK_HITS = (8, 16, 32)  # sightings after which a young track is held against what is missing once more
 RETURN_EXISTENCE = 0.8  # existence at which a newcomer may be taken for something that is known to be gone
 
@@ -224,7 +225,7 @@ class Tracker:
             if r < 0.12:
                 self.drop_clutter(track, changes)
             return
-        if track.status in ("confirmed", "occluded") and r < self.config.missing_existence:
+        if track.status in ("confirmed", "occluded") and r < self.config.missing_existence and track.against >= AGAINST:
             track.status = "missing"
             changes.gone.append(track.id)
             if track.kind != "agent":

@@ -130,6 +130,7 @@ def hits(
     changes: list[list[StateChange]] = []
     for (track, j), cell in zip(pairs, cells, strict=True):
         track.last_seen_ns = track.last_evidence_ns = obs.stamp_ns
+        track.against = 0.0
         track.last_camera = seen_from
         states = obs.states[j]
         turned = look_at_states(track.states, states, tracker.accuracy, obs.stamp_ns, cell) if states else []
@@ -310,8 +311,9 @@ def _miss(tracker: Tracker, track: Track, healthy: bool, seen: Glimpses, k: int,
         # Support credit: where depth could have told and shows the thing's shape, the silence is the detector's.
         stands = bool(seen.decisive[k]) and float(seen.supported[k]) > 0.5 * share
         change += track.evidence.miss(cell, 0.3 * p_detect if stands else p_detect, CELL_DOUBT_CAP if stands else CELL_MISS_CAP)
+    track.against -= change
     if change == 0.0:
         return False
-    table.odds[r] = max(float(table.odds[r]) + change, MIN_LOG_ODDS)
+    table.odds[r] = min(max(float(table.odds[r]) + change, MIN_LOG_ODDS), MAX_LOG_ODDS)
     track.last_evidence_ns = tracker.stamp_ns
     return True

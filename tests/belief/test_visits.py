@@ -35,3 +35,18 @@ def test_silences_of_a_viewpoint_stay_used_up_over_visits() -> None:
             watcher.look(world, (0.5, 0.2, 1.35), AT, skip=("mug",))
     view = watcher.tracker.view(thing)
     assert view is not None and view.existence > 0.7
+
+
+def test_age_and_one_silence_are_no_removal() -> None:
+    """After two days away a mug is doubtful by time alone; one image in which the detector does not name it was enough to report it gone."""
+    watcher, world = Watcher(), kitchen(MUG)
+    watcher.around(world, AT, frames=8)
+    thing = watcher.one("mug")
+    watcher.t += 120 * 3600.0
+    watcher.look(world, (0.5, 0.2, 1.35), AT, skip=("mug",))
+    view = watcher.tracker.view(thing)
+    assert view is not None and view.existence < 0.35 and view.status == "confirmed"
+    for _ in range(2):  # gone indeed: a look through its place is evidence
+        watcher.look(kitchen(), (0.5, 0.2, 1.35), AT)
+    view = watcher.tracker.view(thing)
+    assert view is not None and view.status in ("missing", "removed")

@@ -113,6 +113,7 @@ def published() -> dict[str, str]:
     out = {"/rgb/image": "Image", "/depth/image": "Image"}  # the robot's drivers', by the names that world_model reads
     text = (ROOT / "robomem" / "nodes" / "world_model.py").read_text("utf-8")
     assert all(f'"{topic[1:]}"' in text for topic in out)
+    text += (ROOT / "robomem" / "nodes" / "world_news.py").read_text("utf-8")
     out |= {f"/{t}": kind for kind, t in re.findall(r'create_publisher\((\w+), "([\w/]+)"', text)}
     return out
 

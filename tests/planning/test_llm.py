@@ -28,7 +28,7 @@ def view(i: int, label: str, kind: str = "object", **more) -> ObjectView:
 
 
 def interpreter(url: str) -> Interpreter:
-    client = ChatClient(url, "m", RemoteLimits(timeout_s=0.3, attempts=1, backoff_s=0.01))
+    client = ChatClient(url, "m", RemoteLimits(timeout_s=1.0, attempts=1, backoff_s=0.01))
     return Interpreter(PlanningConfig(), lambda: [view(1, "mug"), view(2, "desk", "furniture")], client=client)
 
 

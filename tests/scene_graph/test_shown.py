@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from robomem.belief.labels import LabelBelief
+from robomem.belief.states import StateBelief
 from robomem.belief.track import Track, TrackTable
 from robomem.ontology import default_ontology
 from robomem.scene_graph.shown import Shown
@@ -30,7 +31,7 @@ def test_a_track_is_shown_once_and_again_when_anything_of_it_changed() -> None:
         "doubt": (lambda: table.odds.__setitem__(mug.row, 1.0), True),
         "status": (lambda: setattr(mug, "status", "occluded"), True),
         "another view": (lambda: setattr(mug, "support", 9), True),
-        "state": (lambda: mug.states.update(open={"true": 0.9, "false": 0.1}), True),
+        "state": (lambda: mug.states.update(open=StateBelief({"true": 0.9, "false": 0.1}, "true", 0)), True),
         "nothing": (lambda: None, False),
     }
     for name, (change, seen) in changes.items():
