@@ -49,7 +49,7 @@ def test_an_unsure_one_is_put_to_the_model(wrap: str) -> None:
     ("reply", "why"),
     [
         ((500, b"", 0.0, 0.0), "HTTP 500"),
-        ((200, completion("late"), 0.7, 0.0), "ReadTimeout"),
+        ((200, completion("late"), 2.5, 0.0), "ReadTimeout"),
         (b'{"choices": [{"message": {"content": "{\\"goa', "not a chat completion"),
         (completion('{"goals": [{"predicate": "on", "subj'), "got something else"),
         (completion("I would simply walk to the desk and hope."), "got something else"),
