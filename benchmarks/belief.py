@@ -26,8 +26,8 @@ from robomem.evaluation.report import table
 OURS = "robomem"
 WORKERS = 2
 QUICK_SEEDS = 3
-STONE_SOUP_HOMES = 6  # it is by far the slowest: it is run on the first so many homes, and says so
-ABLATION_HOMES = 10
+STONE_SOUP_HOMES = 3  # it is by far the slowest: it is run on the first so many homes, and says so
+ABLATION_HOMES = 4
 RESAMPLES, QUICK_RESAMPLES = 1000, 200
 SHOWN = (
     "gospa", "hota", "idf1", "identity_precision", "identity_recall", "false_removals_per_10k", "notice_frames_median", "notice_frames_p95",
