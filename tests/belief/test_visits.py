@@ -38,7 +38,7 @@ def test_silences_of_a_viewpoint_stay_used_up_over_visits() -> None:
 
 
 def test_age_and_one_silence_are_no_removal() -> None:
-    """After two days away a mug is doubtful by time alone; one image in which the detector does not name it was enough to report it gone."""
+    """After two days away a mug is doubtful by time alone; one image in which the detector does not name once reported it gone."""
     watcher, world = Watcher(), kitchen(MUG)
     watcher.around(world, AT, frames=8)
     thing = watcher.one("mug")
