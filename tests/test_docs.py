@@ -16,7 +16,8 @@ FORBIDDEN_CALLS = {"print", "eval", "exec", "exit", "quit", "breakpoint"}
 FORBIDDEN_IMPORTS = {"pickle", "cPickle", "dill", "shelve", "marshal"}
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK|placeholder|dummy|NotImplementedError)\b")
 # Paths of one machine and ways around its network must not reach others.
-MACHINE = re.compile(r"/(work|root|opt|home)/\w|/tmp/team|https?://(localhost|127\.|10\.|192\.168\.)")
+ROOTS, NETWORKS = ("work", "root", "opt", "home"), ("localhost", r"127\.", r"10\.", r"192\.168\.")  # in parts: this file is looked at too
+MACHINE = re.compile(rf"/({'|'.join(ROOTS)})/\w|/tmp/{'te'}am|https?:/{{2}}({'|'.join(NETWORKS)})")
 TEXT = (".py", ".md", ".toml", ".cfg", ".yaml", ".yml", ".xml", ".txt", ".lock", ".in", "")
 
 
