@@ -42,10 +42,10 @@ class Camera:
         self.info, self.found = make(CameraInfo, "camera_info", qos.SENSOR), make(DetectionMasks, "detections", qos.OBJECTS)
         self.tf = make(TFMessage, "/tf", qos.TF)
 
-    def wait(self) -> bool:
-        """Until somebody listens; False if nobody came."""
+    def wait(self, go: Path | None) -> bool:
+        """Until somebody listens, and says so with a file if one is given; False if nobody came."""
         end = time.monotonic() + HEARD_S
-        while not (self.rgb.get_subscription_count() and self.depth.get_subscription_count()):
+        while not (self.rgb.get_subscription_count() and self.depth.get_subscription_count() and (go is None or go.exists())):
             if time.monotonic() > end:
                 return False
             time.sleep(0.02)
@@ -115,13 +115,14 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=None, help="a recorded sequence; none: noise of 640x480")
     parser.add_argument("--count", type=int, required=True)
     parser.add_argument("--hz", type=float, required=True)
+    parser.add_argument("--after", type=Path, default=None, help="begin when this file is there; none: when somebody listens")
     parser.add_argument("--report", type=Path, required=True, help="file for the stamps of what was published")
     args = parser.parse_args()
     rclpy.init()
     camera = Camera()
     try:
         stamps: list[int] = []
-        if camera.wait():
+        if camera.wait(args.after):
             stamps = noise(camera, args.count, args.hz) if args.folder is None else play(camera, args.folder, args.count, args.hz)
             time.sleep(SETTLE_S)  # the last image leaves before its writer does
         args.report.write_text(json.dumps({"stamps": stamps}))

@@ -9,20 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks._ros_process import Ear, finish, start
+from benchmarks._ros_process import Ear, finish, start, until
 
 from robomem.nodes import qos  # isort: skip  after the module that sets the ROS environment
 from sensor_msgs.msg import Image
 
 from robomem.evaluation.report import bootstrap_ci, wilson_ci
-from robomem.nodes.conversions import image_depth, image_rgb
+from robomem.nodes.conversions import image_depth, image_rgb, image_to_msg
 from robomem.nodes.wire import to_ns
 
 HZ = 30.0
+KNOWN_S = 20.0  # the longest wait for the camera to be known on this side
 
 
 def measure(folder: Path, pairs: int) -> dict[str, Any]:
     """Share of pairs of which both images arrived, and the time from the stamp to both as arrays in the other process, ms."""
+    image_depth(image_to_msg(np.ones((4, 4), np.float32), "32FC1"))  # compiles now, as a node does before it listens
     arrived: dict[str, dict[int, int]] = {"rgb": {}, "depth": {}}
 
     def take(stream: str, msg: Any) -> None:
@@ -30,10 +32,11 @@ def measure(folder: Path, pairs: int) -> dict[str, Any]:
         arrived[stream].setdefault(to_ns(msg.header.stamp), time.time_ns())
 
     with Ear() as ear:
-        for stream in arrived:
-            ear.hear(Image, f"{stream}/image", qos.SENSOR, lambda m, s=stream: take(s, m))
-        log, report = folder / "camera.log", folder / "pairs.json"
-        camera = start("benchmarks._ros_camera", log, count=pairs, hz=HZ, report=report)
+        ears = [ear.hear(Image, f"{stream}/image", qos.SENSOR, lambda m, s=stream: take(s, m)) for stream in arrived]
+        log, report, go = folder / "camera.log", folder / "pairs.json", folder / "go"
+        camera = start("benchmarks._ros_camera", log, count=pairs, hz=HZ, report=report, after=go)
+        until(lambda: all(e.get_publisher_count() for e in ears), KNOWN_S)  # a best-effort image to who does not know its writer is lost
+        go.touch()
         finish(camera, pairs / HZ + 40.0, log)
         time.sleep(0.2)
     sent = json.loads(report.read_text())["stamps"]

@@ -103,9 +103,9 @@ class Ear:
         with suppress(ExternalShutdownException):
             self._executor.spin()
 
-    def hear(self, kind: Any, topic: str, profile: Any, callback: Callable[[Any], None], raw: bool = False) -> None:
-        """Subscribe."""
-        self.node.create_subscription(kind, topic, callback, profile, raw=raw)
+    def hear(self, kind: Any, topic: str, profile: Any, callback: Callable[[Any], None], raw: bool = False) -> Any:
+        """Subscribe; the subscription."""
+        return self.node.create_subscription(kind, topic, callback, profile, raw=raw)
 
     def ask(self, client: Any, request: Any, seconds: float) -> Any:
         """A service's answer, None if none came in time."""
