@@ -33,6 +33,21 @@ def _note(layer: NDArray[Any], fill: Any, side: int, known: NDArray[np.bool_]) -
                 known[a, b] = not _all_fill(layer, fill, r0, min(r0 + side, rows), c0, min(c0 + side, cols))
 
 
+@njit(cache=True)
+def _gather(layer: NDArray[Any], tiles: NDArray[np.int32], side: int, blocks: NDArray[Any]) -> None:
+    """Copy the tiles of Any[k, rows, cols] into Any[k, n, side, side]; what is beyond the edge of the grid is left as it is.
+
+    A copy of the known tiles only: padding and turning whole layers costs a tenth of a second on the floor of a large building.
+    """
+    rows, cols = layer.shape[1:]
+    for k in range(layer.shape[0]):
+        for n in range(tiles.shape[0]):
+            r0, c0 = tiles[n, 0] * side, tiles[n, 1] * side
+            for i in range(min(side, rows - r0)):
+                for j in range(min(side, cols - c0)):
+                    blocks[k, n, i, j] = layer[k, r0 + i, c0 + j]
+
+
 def pack_tiles(layers: Mapping[str, NDArray[Any]], fill: Mapping[str, Any], side: int, among: NDArray[np.bool_] | None = None) -> Layers:
     """Layers [..., rows, cols] as tiles of `side` cells.
 
@@ -51,10 +66,9 @@ def pack_tiles(layers: Mapping[str, NDArray[Any]], fill: Mapping[str, Any], side
         _note(layer.reshape(-1, rows, cols), layer.dtype.type(fill.get(name, 0)), side, known)
     out: Layers = {"shape": np.array([rows, cols, side], np.int32), "tiles": np.argwhere(known & ~skip).astype(np.int32)}
     for name, layer in layers.items():
-        edge = [(0, 0)] * (layer.ndim - 2) + [(0, known.shape[0] * side - rows), (0, known.shape[1] * side - cols)]
-        whole = np.pad(layer, edge, constant_values=fill.get(name, 0)) if any(b for _, b in edge) else layer
-        blocks = whole.reshape(*layer.shape[:-2], known.shape[0], side, known.shape[1], side).swapaxes(-3, -2)
-        out[name] = blocks[..., out["tiles"][:, 0], out["tiles"][:, 1], :, :]
+        blocks = np.full((*layer.shape[:-2], len(out["tiles"]), side, side), fill.get(name, 0), layer.dtype)
+        _gather(layer.reshape(-1, rows, cols), out["tiles"], side, blocks.reshape(-1, *blocks.shape[-3:]))
+        out[name] = blocks
     return out
 
 

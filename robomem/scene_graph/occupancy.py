@@ -287,8 +287,11 @@ class OccupancyGrid:
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Everything needed to go on later, as arrays of plain dtypes: the square metres of which something is known."""
-        marked = self._marked if self._marked is not None and self._marked.size else None
-        out = pack_tiles(self._layers, _FILL, round(1.0 / self.cell_m), marked)
+        side = round(1.0 / self.cell_m)
+        out = pack_tiles(self._layers, _FILL, side, self._marked)
+        if self._marked is None:  # all was looked at: not again the next time
+            self._marked = np.zeros([-(-n // side) for n in self.shape], np.bool_)
+            self._marked[tuple(out["tiles"].T)] = True
         out["frame"] = np.array(
             [self.cell_m, *self.origin, self.max_range_m, self.max_side_m, self.forget_s, self._now_s, self._expired_s, self.max_m2]
         )

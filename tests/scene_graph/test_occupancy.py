@@ -277,6 +277,16 @@ def test_a_snapshot_holds_only_what_was_seen() -> None:
     assert all(np.array_equal(again._layers[name], far._layers[name]) for name in far._layers)
 
 
+def test_snapshots_after_the_map_was_replaced_hold_what_came_since() -> None:
+    grid = OccupancyGrid()
+    grid.update(looking_from(0, 0))
+    grid.rebase(grid.origin, lambda layer, _: layer.copy())  # whatever was noted of its square metres no longer holds
+    grid.snapshot()
+    grid.update(looking_from(6, 4))
+    again = OccupancyGrid.restore(grid.snapshot())
+    assert all(np.array_equal(again._layers[name], grid._layers[name]) for name in grid._layers)
+
+
 def test_a_snapshot_of_before_is_read() -> None:
     grid = seen(home_2x2(), (1.3, 3.0, 0.0), times=2)
     whole = {k: v for k, v in grid.snapshot().items() if k in ("frame", "counters")} | grid._layers
