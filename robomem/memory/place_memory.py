@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robomem.errors import InvalidInputError
-from robomem.memory.eviction import Eviction, Fifo, Lifo, VisitedPlace
+from robomem.memory.eviction import NOWHERE, Context, Eviction, Fifo, K, Lifo, Ranking, Usage, VisitedPlace
 from robomem.memory.shelf import Shelf
 from robomem.memory.tiers import Ask, Item, Moment, overlap
 
-Split = Literal["equal", "borrow"]
+Split = Literal["equal", "borrow", "fair"]
 Strategy = Literal["FIFO", "LIFO", "MVFO", "LVFO"]
 Chunks = Literal["place", "time"]
 SHARPNESS = 8.0  # softmax temperature is 1 / this: cosines differ by tenths, and a plain softmax over them is nearly flat
@@ -47,13 +48,28 @@ class Reading:
     chunks: int
 
 
+class _LongestQueue(Ranking):
+    """The oldest (or newest) record of the place that has most of them goes."""
+
+    def __init__(self, newest: bool) -> None:
+        self._newest = newest
+
+    def victim(self, store: Mapping[K, Usage], context: Context = NOWHERE) -> K | None:
+        held = Counter(usage.place for usage in store.values())
+        free = (key for key in store if key not in context.pinned)
+        age = -1 if self._newest else 1
+        return min(free, key=lambda key: (-held[store[key].place], age * store[key].added), default=None)
+
+
 class PlaceMemory:
     """At most `rows` observations of all places together.
 
     Args:
-        split: "equal" gives each known place the same share, used or not; "borrow" lets a place take what others leave unused.
-        strategy: which record goes: the oldest or newest of its queue ("equal": of the place's own, "borrow": of all), or with "borrow" the
-            oldest of the most or least visited place.
+        split: "fair" lets a place take what others leave unused and give it back when they need it: the oldest record of the longest queue
+            goes. "equal" gives each known place the same share, used or not. "borrow" takes and never gives back: one queue in truth, and
+            what was seen long ago goes first, whatever place it is of (`robomem bench place` shows what that costs).
+        strategy: which record goes: the oldest or newest of its queue ("equal", "fair": of a place's own, "borrow": of all), or with
+            "borrow" the oldest of the most or least visited place.
         chunk: records of one place (or, to compare, of consecutive time) that share one summary key.
         every_s: an object that stays is taken in once in this time only.
 
@@ -62,14 +78,14 @@ class PlaceMemory:
     """
 
     def __init__(
-        self, rows: int = 512, split: Split = "borrow", strategy: Strategy = "FIFO", chunk: int = 16, every_s: float = 0.0
+        self, rows: int = 512, split: Split = "fair", strategy: Strategy = "FIFO", chunk: int = 16, every_s: float = 0.0
     ) -> None:
         if chunk < 1:
             raise InvalidInputError(f"place memory: a chunk has at least one record, got {chunk}")
-        if split == "equal" and strategy not in ("FIFO", "LIFO"):
-            raise InvalidInputError(f"place memory: {strategy} chooses among places, but split='equal' gives each its own share")
+        if split != "borrow" and strategy not in ("FIFO", "LIFO"):
+            raise InvalidInputError(f"place memory: {strategy} chooses among places, but split='{split}' gives each its own share")
         policies: dict[Strategy, Eviction] = {"FIFO": Fifo(), "LIFO": Lifo(), "MVFO": VisitedPlace(True), "LVFO": VisitedPlace(False)}
-        self._shelf: Shelf[int, Glimpse] = Shelf(rows, policies[strategy])
+        self._shelf: Shelf[int, Glimpse] = Shelf(rows, _LongestQueue(strategy == "LIFO") if split == "fair" else policies[strategy])
         self._split, self._newest_goes, self._chunk = split, strategy == "LIFO", chunk
         self._places: dict[Hashable, list[int]] = {}  # keys of each queue, oldest first
         self._every_ns = round(every_s * 1e9)
@@ -125,15 +141,20 @@ class PlaceMemory:
         records = [[g for key in keys if (g := self._shelf.peek(key)) is not None] for keys in queues]
         return [queue[i : i + self._chunk] for queue in records for i in range(0, len(queue), self._chunk)]
 
-    def read(self, vector: NDArray[np.floating], k: int = 4, kind: Chunks = "place") -> Reading:
+    def read(self, vector: NDArray[np.floating], k: int = 4, kind: Chunks = "place", place: Hashable = None) -> Reading:
         """Two-stage attention (HCAM, Lampinen et al. 2021), not trained: keys are means, all projections the identity.
+
+        Trained projections did not earn a place here: where the place asked about is known, filtering by it answers better than any
+        attention over all places (`robomem bench place`).
 
         Args:
             vector: Float[d] what is looked for.
             k: chunks attended to.
+            place: only what was seen there.
         """
         query = _unit(vector)
-        chunks = [c for c in self.chunks(kind) if c and c[0].vector.shape == query.shape]
+        chunks = [[g for g in c if place is None or g.place == place] for c in self.chunks(kind)]
+        chunks = [c for c in chunks if c and c[0].vector.shape == query.shape]
         if not chunks:
             return Reading(np.zeros_like(query), (), (), 0)
         keys = np.stack([np.mean([g.vector for g in c], axis=0) for c in chunks])  # [chunks, d] summary of each
@@ -163,7 +184,7 @@ class PlaceMemory:
 
 
 class PlaceTier:
-    """Place memory behind the tier protocol: by appearance (two-stage read), else by place and words."""
+    """Place memory behind the tier protocol: by appearance (two-stage read, of one place where one is named), else by place and words."""
 
     name, budget_s = "place", 0.1
 
@@ -180,7 +201,7 @@ class PlaceTier:
     def retrieve(self, query: Ask) -> list[Item]:
         """One item per object, the best record of each."""
         if query.vector is not None:
-            reading = self.memory.read(query.vector)
+            reading = self.memory.read(query.vector, place=query.place)
             pairs = list(zip(reading.glimpses, reading.weights, strict=True))
         else:
             fits = [(g, overlap(query.text, g.label) + (query.place is not None and g.place == query.place)) for g in self.memory]

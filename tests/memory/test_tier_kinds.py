@@ -148,6 +148,8 @@ def glimpse(i: int, place: str, vector=(1.0, 0.0)) -> Glimpse:
         ({"split": "borrow", "strategy": "LIFO"}, [0, 1, 2, 7]),
         ({"split": "borrow", "strategy": "MVFO"}, [2, 5, 6, 7]),  # "a" was visited three times, the others once
         ({"split": "borrow", "strategy": "LVFO"}, [1, 3, 4, 7]),
+        ({"split": "fair", "strategy": "FIFO"}, [2, 4, 6, 7]),  # "a" had three, and gives them back
+        ({"split": "fair", "strategy": "LIFO"}, [0, 2, 5, 7]),
         ({"split": "equal", "strategy": "FIFO"}, [2, 6, 7]),
         ({"split": "equal", "strategy": "LIFO"}, [2, 6, 7]),
     ],
@@ -160,15 +162,17 @@ def test_what_place_memory_keeps(options, kept: list[int]):
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.integers(0, 6), max_size=60), st.integers(1, 12), st.sampled_from(["equal", "borrow"]), st.integers(1, 5))
+@given(st.lists(st.integers(0, 6), max_size=60), st.integers(1, 12), st.sampled_from(["equal", "borrow", "fair"]), st.integers(1, 5))
 def test_place_memory_keeps_its_budget_and_its_chunks_pure(places: list[int], rows: int, split, chunk: int):
     memory = PlaceMemory(rows, split, "FIFO", chunk)
     for i, place in enumerate(places):
-        memory.add(glimpse(i, str(place)))
+        memory.add(Glimpse(i, f"thing {i}", place, i, np.array((1.0, 0.0), np.float32)))
         counts = memory.counts()
         assert len(memory) == sum(counts.values()) <= rows
         if split == "equal" and len(counts) <= rows:
             assert max(counts.values()) <= max(1, rows // len(counts))
+        if split == "fair" and len(memory) == rows:  # nobody took from a place that had less than its share
+            assert all(counts[p] >= min(places[: i + 1].count(p), rows // len(counts)) for p in set(places[: i + 1]))
     for part in memory.chunks():
         assert len(part) <= chunk and len({g.place for g in part}) == 1 and [g.id for g in part] == sorted(g.id for g in part)
     assert sorted(g.id for part in memory.chunks("time") for g in part) == sorted(g.id for g in memory)
@@ -196,6 +200,7 @@ def test_the_place_tier_by_appearance_by_place_and_by_words():
         tier.update(Moment("seen", i, label, place=place, id=7 + i % 2, vector=np.array(vector, np.float32)))
     tier.update(Moment("seen", 9, "chair", place=None, id=3, vector=np.array((1, 1), np.float32)))  # nowhere: not of this tier
     assert [i.ids for i in tier.retrieve(Ask(vector=np.array((0, 1.0))))] == [(8,), (7,)]
+    assert [i.ids for i in tier.retrieve(Ask(vector=np.array((0, 1.0)), place=1))] == [(7,)]  # what was seen elsewhere is not asked for
     assert [i.stamp_ns for i in tier.retrieve(Ask(place=1))] == [2] and [i.ids for i in tier.retrieve(Ask("the books"))] == [(8,)]
     tier.memory.forget(7)
     assert tier.retrieve(Ask("mug")) == []
@@ -206,6 +211,7 @@ def test_the_place_tier_by_appearance_by_place_and_by_words():
     [
         (lambda: PlaceMemory(chunk=0), "at least one"),
         (lambda: PlaceMemory(split="equal", strategy="MVFO"), "own share"),
+        (lambda: PlaceMemory(strategy="LVFO"), "own share"),
         (lambda: PlaceMemory(0), "at least 1"),
     ],
 )
