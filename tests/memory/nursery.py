@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,6 +24,15 @@ from tests.memory.test_sqlite_store import observations
 READS = 150
 
 
+DIM, GOLDEN = 24, (5**0.5 - 1) / 2  # irrational: no two ids look the same
+
+
+def looks_of(ids: np.ndarray) -> np.ndarray:
+    """Float32[n, DIM] how the observations of these ids look: made from the id, so that whoever asks knows them without the writer."""
+    turns = (ids[:, None] * (1 + np.arange(DIM)) ** 2 * GOLDEN) % 1.0
+    return np.cos(2 * np.pi * turns).astype(np.float32)
+
+
 def say(text: object) -> None:
     os.write(1, f"{text}\n".encode())  # one write: a killed process leaves no half line
 
@@ -32,7 +42,9 @@ def write(path: str, loud: bool) -> None:
     s = SqliteStore(path, ManualClock(0), commit_interval_s=0.005)
     i = s.lease_ids(1_000_000)
     while True:
-        s.put_observations(observations(i, np.full((3, 3), float(i % 97))), np.arange(i, i + 3), np.ones(3, int))
+        ids = np.arange(i, i + 3)
+        seen = replace(observations(i, np.full((3, 3), float(i % 97))), embeddings=looks_of(ids))
+        s.put_observations(seen, ids, np.ones(3, int))
         s.put_episode(Episode(i, f"task w{i}", i, i, "done", "x" * 50), 1 << 40)
         if i % 4 == 0:
             s.flush()

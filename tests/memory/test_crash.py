@@ -18,7 +18,9 @@ import pytest
 from robomem.clock import ManualClock
 from robomem.memory import table
 from robomem.memory.integrity import verify
+from robomem.memory.similar import similar_observations
 from robomem.memory.sqlite_store import SqliteStore
+from tests.memory.nursery import looks_of
 
 ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("ROBOMEM_KILLS", "60"))  # 1000 for a night
@@ -53,10 +55,42 @@ def lines_until(process: subprocess.Popen[str], last: str) -> list[str]:
     return out
 
 
+Likest = list[tuple[int, float]]
+
+
+class Semantics:
+    """Asks after each kill what looks like this: about what is new on record, and everything asked after earlier kills again."""
+
+    EVERYWHERE = (np.full(3, 48.0), 200.0)  # a centre (m) and a radius that hold every position the nursery writes
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[np.ndarray, int, int, Likest]] = []
+
+    def recall(self, s: SqliteStore, vector: np.ndarray, since: int, until: int) -> Likest:
+        found = similar_observations(s, vector, *self.EVERYWHERE, since, until, 10)
+        return [(o.id, round(likeness, 6)) for likeness, o in found]
+
+    def check(self, s: SqliteStore, newest: int) -> None:
+        """`newest`: the last acknowledged id; its group and all before it are durable, so their answers may never change again."""
+        for vector, since, until, before in self.asked:
+            assert self.recall(s, vector, since, until) == before
+        since = self.asked[-1][2] + 1 if self.asked else 0
+        ids = np.array([i for (i,) in s.query("SELECT id FROM observations WHERE stamp_ns BETWEEN ? AND ?", (since, newest))])
+        held = looks_of(ids).astype(np.float16).astype(float)
+        held /= np.linalg.norm(held, axis=1, keepdims=True)
+        vector = looks_of(ids[len(ids) // 2 :][:1])[0] + 0.1
+        cosines = held @ vector / np.linalg.norm(vector)
+        got = self.recall(s, vector, since, newest)
+        assert len(got) == min(10, len(ids)) and [c for _, c in got] == pytest.approx(sorted(cosines, reverse=True)[: len(got)], abs=1e-5)
+        assert all(cosines[np.flatnonzero(ids == i)[0]] == pytest.approx(c, abs=1e-5) for i, c in got)
+        self.asked.append((vector, since, newest, got))
+
+
 def test_no_acknowledged_record_is_lost_to_sixty_kills(tmp_path: Path):
-    """After each kill every acknowledged record is there, is found by its words, and no id was handed out twice."""
+    """After each kill every acknowledged record is there, is found by its words and by its look as before, and no id came twice."""
     path, rng = tmp_path / "home.db", np.random.default_rng(5)
     acknowledged: set[int] = set()
+    semantics = Semantics()
     with nursery(path) as process:
         for kill in range(KILLS):
             order(process, "write")
@@ -74,6 +108,7 @@ def test_no_acknowledged_record_is_lost_to_sixty_kills(tmp_path: Path):
             assert acknowledged <= stored, f"kill {kill}: lost {sorted(acknowledged - stored)[:5]}"
             for i in (fresh[-1], int(rng.choice(sorted(acknowledged)))):
                 assert [found for found, _ in s.search_words(f"w{i}", "episode", 3)] == [i]
+            semantics.check(s, max(fresh))
             if kill % 20 == 19 or kill == KILLS - 1:
                 assert verify(s).ok and s.lease_ids(1) > max(stored)
                 seen = {row[0] for row in s.rows(table.OBSERVATIONS)}
