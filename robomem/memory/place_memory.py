@@ -77,9 +77,7 @@ class PlaceMemory:
         InvalidInputError: a budget or chunk below one, or a strategy over places although every place has its own share.
     """
 
-    def __init__(
-        self, rows: int = 512, split: Split = "fair", strategy: Strategy = "FIFO", chunk: int = 16, every_s: float = 0.0
-    ) -> None:
+    def __init__(self, rows: int = 512, split: Split = "fair", strategy: Strategy = "FIFO", chunk: int = 16, every_s: float = 0.0) -> None:
         if chunk < 1:
             raise InvalidInputError(f"place memory: a chunk has at least one record, got {chunk}")
         if split != "borrow" and strategy not in ("FIFO", "LIFO"):
