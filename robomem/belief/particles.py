@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 F32 = NDArray[np.float32]
 POOL_SIZE = 1 << 16
+TELLING = 1.2  # what is behind a sample must be this many margins away before its absence shows in the depth
 LOG_FLOOR = -60.0  # no particle's weight is ever less than exp of this
 FLOOR, HALF = np.float32(LOG_FLOOR), np.float32(0.5)
 FAST = {"reassoc", "contract", "nsz", "arcp"}  # sums may be reordered; infinities keep their meaning
@@ -312,24 +313,37 @@ def _moments(
 
 @njit(cache=True)
 def look_through(
-    particles: F32, shape: F32, R: F32, t: F32, intrinsics: F32, depth: F32, margin: float, thickness: float, stride: int
+    particles: F32,
+    shape: F32,
+    above: F32,
+    R: F32,
+    t: F32,
+    intrinsics: F32,
+    depth: F32,
+    margin: float,
+    thickness: float,
+    stride: int,
 ) -> F32:  # pragma: no cover - compiled
-    """What the depth image says of one track: per particle the share of its surface samples that are seen empty, supported, occluded.
+    """What the depth image says of one track: per particle the share of its surface samples that are seen empty, supported, occluded, mute.
 
     A sample is *seen empty* if the measured depth is beyond it by more than `margin`, *occluded* if something is nearer than the
-    object's own thickness allows, *supported* between; the rest (outside the image, behind the camera, no measurement) is unseen.
+    object's own thickness allows, *supported* between; the rest (outside the image, behind the camera, no measurement) is unseen. It is
+    *mute* instead of empty or supported where depth could not tell: with the thing gone, the ray would meet what it stood on less than
+    `margin` (and a fifth) behind it. The bottom of a tray is a centimetre above the table; only its rim can be missed.
 
     Args:
         particles: Float32[P, 3] box centres, map frame, m.  shape: Float32[S, 3] surface samples relative to the centre, m.
+        above: Float32[S] height of each sample over what the thing stands on, m; inf where nothing is.
         R, t: rotation Float32[3, 3] and translation Float32[3] of `T_camera_map`.  intrinsics: Float32[4] fx, fy, cx, cy.
         depth: Float32[h, w] m, 0 = no measurement.  margin, thickness: m.  stride: use every stride-th sample.
 
     Returns:
-        Float32[P, 3] shares (empty, supported, occluded); they sum to at most one.
+        Float32[P, 4] shares (empty, supported, occluded, mute); they sum to at most one.
     """
     h, w = depth.shape
-    out = np.zeros((particles.shape[0], 3), np.float32)
+    out = np.zeros((particles.shape[0], 4), np.float32)
     used = (shape.shape[0] + stride - 1) // stride
+    camera_z = -(R[0, 2] * t[0] + R[1, 2] * t[1] + R[2, 2] * t[2])
     for p in range(particles.shape[0]):
         for s in range(0, shape.shape[0], stride):
             x, y, z = particles[p, 0] + shape[s, 0], particles[p, 1] + shape[s, 1], particles[p, 2] + shape[s, 2]
@@ -343,12 +357,14 @@ def look_through(
             d = depth[int(v), int(u)]
             if d <= 0:
                 continue
-            if d > cz + margin:
-                out[p, 0] += 1
-            elif d < cz - margin - thickness:
+            if d < cz - margin - thickness:
                 out[p, 2] += 1
+            elif cz * above[s] < TELLING * margin * (camera_z - z):  # the ray sinks by `above` within cz * above / (camera_z - z)
+                out[p, 3] += 1
+            elif d > cz + margin:
+                out[p, 0] += 1
             else:
                 out[p, 1] += 1
-        for k in range(3):
+        for k in range(4):
             out[p, k] /= used
     return out

@@ -309,7 +309,7 @@ def _miss(tracker: Tracker, track: Track, healthy: bool, seen: Glimpses, k: int,
         # A silence says something of the thing as far as it exists, and of the detector as far as depth does not show it gone.
         track.unnamed += clear * probability(float(table.odds[r])) * (1.0 - empty) * (track.unnamed < MAX_SILENCES)
         # Support credit: where depth could have told and shows the thing's shape, the silence is the detector's.
-        stands = bool(seen.decisive[k]) and float(seen.supported[k]) > 0.5 * share
+        stands = bool(seen.decisive[k]) and float(seen.supported[k]) > 0.5
         change += track.evidence.miss(cell, 0.3 * p_detect if stands else p_detect, CELL_DOUBT_CAP if stands else CELL_MISS_CAP)
     track.against -= change
     if change == 0.0:

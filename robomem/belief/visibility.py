@@ -17,7 +17,8 @@ from robomem.perception.frame import RgbdFrame
 
 HEALTHY_SHARE = 0.25  # absence counts as evidence only on frames with at least this share of valid depth
 MAX_SORTED = 96  # points of one surface that its samples are chosen from: four times as many as are kept
-EMPTY_SHARE = 0.7  # share of visible samples that must be seen through before a particle counts as refuted
+EMPTY_SHARE = 0.7  # share of the samples that can tell that must be seen through before a particle counts as refuted
+JUDGED_SHARE = 0.1  # share of all samples that must be able to tell before depth says anything: the rim of a tray is enough
 REFUTE_WITHIN_M = 4.2  # depth further away is too noisy to refute a thing
 SPREAD_STRIDE = 4  # of a wide cloud every fourth surface sample is enough
 PLATE_SHARE = 0.3  # thinner than this share of its width and height is a plate: a door, the front of a cupboard, a picture
@@ -31,8 +32,9 @@ class Glimpses:
     """n tracks against one depth image; shares are weighted over each track's particles.
 
     Attributes:
-        visible, supported, occluded: Float64[n] share of surface samples that depth could judge, shows as they should be, hides.
-        empty: Float64[n] weight of the particles that the image refutes: nearly all that is visible of them is seen through.
+        visible, occluded: Float64[n] share of surface samples that are in plain sight, that something hides.
+        supported: Float64[n] share of samples that depth shows as they should be, of those with which it could tell presence from absence.
+        empty: Float64[n] weight of the particles that the image refutes: nearly all that could tell is seen through.
         refuted: Bool[n, P] which those are.
         pixels: Float64[n] own pixels each would cover if unoccluded.
         distance_m: Float64[n] from the camera.
@@ -86,7 +88,7 @@ class Viewer:
         distance = np.linalg.norm(mean - self.camera, axis=1)
         margin = self.margins(size, distance) + self._oblique(mean, size, table.yaw[rows])
         reach = np.maximum(size[:, 0], size[:, 1])
-        sums = np.zeros((len(rows), 4))
+        sums = np.zeros((len(rows), 5))
         refuted = np.zeros((len(rows), table.particles), np.bool_)
         look_at_tracks(
             table.positions,
@@ -101,16 +103,16 @@ class Viewer:
             np.minimum(size[:, 0], size[:, 1]),
             np.where(spread, SPREAD_STRIDE, 1),
             np.where(spread, -np.inf, mean[:, 2]),
+            size[:, 2] / 2,
             distance < REFUTE_WITHIN_M,
             sums,
             refuted,
         )
         z = np.maximum(distance, 0.3)
         pixels = self._k.fx * self._k.fy * reach * (size[:, 2] + 0.3 * np.minimum(size[:, 0], size[:, 1])) / (z * z)
-        # With the thing gone, the ray to its upper half goes on to what it stood on: its height over the sine of the view's slope.
-        slope = np.maximum(np.abs(mean[:, 2] - self.camera[2]) / np.maximum(distance, 1e-6), 0.1)
-        further = np.minimum(size[:, 2] / slope, reach + size[:, 2])
-        return Glimpses(sums[:, 0], sums[:, 1], sums[:, 2], sums[:, 3], refuted, pixels, distance, further > 1.2 * margin)
+        judged = sums[:, 4]
+        supported = sums[:, 1] / np.maximum(judged, 1e-9)
+        return Glimpses(sums[:, 0], supported, sums[:, 2], sums[:, 3], refuted, pixels, distance, judged > JUDGED_SHARE)
 
     def _oblique(self, means: NDArray[np.float64], sizes: NDArray[np.float64], yaws: NDArray[np.float64]) -> NDArray[np.float64]:
         """Float64[n]: margin (m) that upright plates need when seen from the side, 0 for all else.
@@ -152,24 +154,28 @@ def look_at_tracks(
     thickness: NDArray[np.float64],
     strides: NDArray[np.int64],
     lowest: NDArray[np.float64],
+    half_heights: NDArray[np.float64],
     may_refute: NDArray[np.bool_],
     sums: NDArray[np.float64],
     refuted: NDArray[np.bool_],
 ) -> None:  # pragma: no cover - compiled
-    """`look_through` for n tracks, summed over particles into `sums` Float64[n, 4] and `refuted` Bool[n, P]; see `Glimpses`."""
+    """`look_through` for n tracks, summed over particles into `sums` Float64[n, 5] and `refuted` Bool[n, P]; see `Glimpses`."""
     for i in range(rows.shape[0]):
         r = rows[i]
         cloud = positions[r].copy()
         cloud[:, 2] = np.maximum(cloud[:, 2], np.float32(lowest[i]))
-        shares = look_through(cloud, shapes[r], R, t, intrinsics, depth, margins[i], thickness[i], strides[i])
+        above = np.maximum(shapes[r, :, 2] + np.float32(half_heights[i]), np.float32(0.0))
+        shares = look_through(cloud, shapes[r], above, R, t, intrinsics, depth, margins[i], thickness[i], strides[i])
         for p in range(shares.shape[0]):
             w = math.exp(log_weights[r, p])
             empty, supported = shares[p, 0], shares[p, 1]
-            visible = empty + supported
+            judged = empty + supported
+            visible = judged + shares[p, 3]
             sums[i, 0] += w * visible
             sums[i, 1] += w * supported
             sums[i, 2] += w * shares[p, 2]
-            if may_refute[i] and visible > 0.3 and empty > EMPTY_SHARE * visible:
+            sums[i, 4] += w * judged
+            if may_refute[i] and visible > 0.3 and judged > JUDGED_SHARE and empty > EMPTY_SHARE * judged:
                 refuted[i, p] = True
                 sums[i, 3] += w
 

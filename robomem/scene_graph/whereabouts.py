@@ -29,6 +29,7 @@ ELSEWHERE = 0.08  # prior weight of "nowhere I know"
 PRIOR_STAYS = 0.7  # how many observed stays the common-sense prior is worth
 LEFT = 0.2  # who takes a thing from somewhere seldom puts it back on the same piece of furniture
 ANYWHERE = 0.12  # weight of a surface that common sense does not name
+POINT, NOTHING_UNDER = np.zeros((1, 3), np.float32), np.full(1, np.inf, np.float32)  # a spot as the shape of a thing: itself
 
 
 @dataclass
@@ -63,7 +64,7 @@ class Whereabouts:
                 continue
             surface = self._surface(f)
             spots = surface.spots.astype(np.float32)
-            shares = look_through(spots, np.zeros((1, 3), np.float32), R, t, k32, frame.depth_m, 0.05, 0.0, 1)
+            shares = look_through(spots, POINT, NOTHING_UNDER, R, t, k32, frame.depth_m, 0.05, 0.0, 1)
             near = np.linalg.norm(surface.spots - eye, axis=1) < CLEAR_RANGE_M
             clear = near & (shares[:, 0] + shares[:, 1] > 0.5)
             surface.seen_ns[clear] = frame.stamp_ns

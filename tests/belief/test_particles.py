@@ -111,19 +111,31 @@ def test_posterior_mean_matches_kalman_on_a_linear_problem() -> None:
     assert np.allclose(np.diag(cov), (1 - gain) * prior_var, rtol=0.15)
 
 
-def _look(depth: float, z: float = 2.0, margin: float = 0.05, thickness: float = 0.1) -> tuple[float, ...]:
+def _look(depth: float, z: float = 2.0, margin: float = 0.05, thickness: float = 0.1, above: float = np.inf) -> tuple[float, ...]:
     image = np.full((20, 20), depth, np.float32)
     k = np.array([20, 20, 10, 10], np.float32)
     eye, zero = np.eye(3, dtype=np.float32), np.zeros(3, np.float32)
-    share = look_through(np.array([[0, 0, z]], np.float32), np.zeros((1, 3), np.float32), eye, zero, k, image, margin, thickness, 1)
+    high = np.array([above], np.float32)
+    share = look_through(np.array([[0, 0, z]], np.float32), np.zeros((1, 3), np.float32), high, eye, zero, k, image, margin, thickness, 1)
     return tuple(share[0].tolist())
 
 
 def test_what_a_depth_says_of_a_point_at_two_metres() -> None:
-    table = {3.0: (1, 0, 0), 2.03: (0, 1, 0), 1.9: (0, 1, 0), 1.5: (0, 0, 1), 0.0: (0, 0, 0)}
+    table = {3.0: (1, 0, 0, 0), 2.03: (0, 1, 0, 0), 1.9: (0, 1, 0, 0), 1.5: (0, 0, 1, 0), 0.0: (0, 0, 0, 0)}
     for depth, expected in table.items():
         assert _look(depth) == expected, depth
-    assert _look(3.0, z=-1.0) == (0, 0, 0)
+    assert _look(3.0, z=-1.0) == (0, 0, 0, 0)
+
+
+def test_a_point_close_above_what_it_lies_on_says_nothing() -> None:
+    """Looking down from 2 m: with a thing gone whose top is 3 cm up, the depth is 3 cm longer; within a margin of 5 cm both look alike."""
+    down = np.diag([1, -1, -1]).astype(np.float32)  # camera z points at the floor
+    t = np.array([0, 0, 2.0], np.float32)
+    k, image = np.array([20, 20, 10, 10], np.float32), np.full((20, 20), 2.0, np.float32)
+    for height, expected in ((0.03, (0, 0, 0, 1)), (0.07, (1, 0, 0, 0))):
+        top = np.array([[0, 0, height]], np.float32)
+        share = look_through(top, np.zeros((1, 3), np.float32), np.array([height], np.float32), down, t, k, image, 0.05, 0.1, 1)
+        assert tuple(share[0].tolist()) == expected
 
 
 def test_many_clouds_at_once_are_each_treated_as_one_alone() -> None:
