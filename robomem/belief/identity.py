@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from robomem.belief.changes import Changes
+from robomem.belief.existence import log_odds
 from robomem.belief.extended import common_yaw
-from robomem.belief.reidentify import absorb, duplicate_pairs
+from robomem.belief.reidentify import absorb, duplicate_pairs, same_thing_score
 from robomem.belief.track import Track
+from robomem.clock import NS_PER_S
 
 if TYPE_CHECKING:
     from robomem.belief.tracker import Tracker
 
 AWAY = ("missing", "removed")
+UNSEEN_S = 60.0  # what was in view a moment ago has not been moved
+LOOK_ALIKE = 1.0  # nats of likeness from which a newcomer casts doubt on a thing out of sight
+ANOTHER = 0.2  # P(the home has another one that looks the same and was not seen before)
 
 
 def adopt(tracker: Tracker, old: Track, new: Track, changes: Changes) -> None:
@@ -43,6 +49,31 @@ def find_twin_elsewhere(tracker: Tracker, gone: Track, changes: Changes, without
         if new.id in changes.confirmed:
             changes.confirmed.remove(new.id)
         adopt(tracker, gone, new, changes)
+
+
+def doubt_elsewhere(tracker: Tracker, new: Track) -> None:
+    """Something was seen for the third time that is just like a thing out of sight: that one has probably been moved here.
+
+    It is not certain enough to take over the id, which waits for a look at the old place; but the old place is believed less:
+    odds of "the same" = exp(likeness) P(moved since it was last seen) / P(the home has another one), r' = r / (1 + odds).
+    """
+    best: tuple[float, Track] | None = None
+    for old in tracker.tracks.values():
+        unseen = new.first_seen_ns - old.last_seen_ns
+        if old is new or old.status not in ("confirmed", "occluded") or old.kind != "object" or unseen < UNSEEN_S * NS_PER_S:
+            continue
+        likeness = same_thing_score(tracker, new, old)
+        if likeness < LOOK_ALIKE:
+            continue
+        label = old.labels.best()
+        moved = 1.0 - tracker.rates.survival(label, tracker.ontology.prior(label).moves_every_h, unseen)
+        odds = math.exp(likeness) * moved / ANOTHER
+        if best is None or odds > best[0]:
+            best = (odds, old)
+    if best is not None:
+        odds, old = best
+        r = tracker.existence(old) / (1.0 + odds)
+        tracker.table.odds[old.row] = log_odds(r)
 
 
 def merge_twins(tracker: Tracker, near: list[Track], changes: Changes) -> None:

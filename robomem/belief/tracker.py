@@ -34,6 +34,7 @@ from robomem.types import ObjectView, Observations, Status
 FURNITURE_M = 0.6  # an unnamed thing wider than this is treated as furniture
 MERGE_EVERY = 8  # frames between searches for twins
 AGAINST = 1.2  # log-odds of evidence, not of age, without which nothing counts as gone: two silences, or one look through its place
+SEEN_AGAIN = 3  # sightings from which a newcomer counts as a thing that is there
 RECHECK_HITS = (8, 16, 32)  # sightings after which a young track is held against what is missing once more
 RETURN_EXISTENCE = 0.8  # existence at which a newcomer may be taken for something that is known to be gone
 
@@ -209,6 +210,8 @@ class Tracker:
         if was == "held":
             track.status = "held"
             return
+        if track.hits == SEEN_AGAIN and track.kind == "object" and not track.confirmed_once:
+            identity.doubt_elsewhere(self, track)
         self.promote(track, changes)
         if was == "missing" and track.status == "confirmed":
             changes.returned.append(track.id)

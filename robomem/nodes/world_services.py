@@ -64,7 +64,7 @@ class WorldServices:
         if request.refresh_rooms:
             world.refresh_rooms()
         out = io.BytesIO()
-        np.savez(out, **(world.snapshot() if request.whole else pack_space(world)))  # type: ignore[arg-type]
+        np.savez(out, **(world.snapshot() if request.whole else pack_space(world, to_read=True)))  # type: ignore[arg-type]
         response.stamp_ns, response.npz = world.stamp_ns, pack(np.frombuffer(out.getvalue(), np.uint8), "u1")
 
     def _predict(self, world: WorldModel, request: Any, response: Any) -> None:

@@ -38,6 +38,8 @@ _LAYERS = {
     "state": np.uint8,
 }
 
+_READ = ("log", "seen", "nearest", "state")  # what whoever plans reads; the rest is for whoever goes on seeing
+
 
 class OccupancyGrid:
     """A 2-D map of a floor at z = 0 that grows as it is seen.
@@ -285,10 +287,15 @@ class OccupancyGrid:
         if self._start_ns is not None:
             self._start_ns = int(stamp_ns) - round(self._now_s * 1e9)
 
-    def snapshot(self) -> dict[str, NDArray[Any]]:
-        """Everything needed to go on later, as arrays of plain dtypes: the square metres of which something is known."""
+    def snapshot(self, to_read: bool = False) -> dict[str, NDArray[Any]]:
+        """Everything needed to go on later, as arrays of plain dtypes: the square metres of which something is known.
+
+        Args:
+            to_read: only the layers that a planner reads, a third of the bytes; a grid of it does not go on seeing.
+        """
         side = round(1.0 / self.cell_m)
-        out = pack_tiles(self._layers, _FILL, side, self._marked)
+        part = to_read and self._marked is not None  # else all layers have to be looked at: then all are told
+        out = pack_tiles({n: self._layers[n] for n in _READ} if part else self._layers, _FILL, side, self._marked)
         if self._marked is None:  # all was looked at: not again the next time
             self._marked = np.zeros([-(-n // side) for n in self.shape], np.bool_)
             self._marked[tuple(out["tiles"].T)] = True
@@ -305,13 +312,21 @@ class OccupancyGrid:
         Raises:
             InvalidInputError: arrays are missing or their shapes disagree.
         """
-        missing = [name for name in (*_LAYERS, "frame", "counters") if name not in arrays]
+        to_read = "tiles" in arrays and not any(name in arrays for name in set(_LAYERS) - set(_READ))
+        missing = [name for name in (*(_READ if to_read else _LAYERS), "frame", "counters") if name not in arrays]
         try:  # snapshots of before hold the layers whole
             layers = (
-                {n: np.array(arrays[n], d) for n, d in _LAYERS.items()} if "tiles" not in arrays else unpack_tiles(arrays, _LAYERS, _FILL)
+                {n: np.array(arrays[n], d) for n, d in _LAYERS.items()}
+                if "tiles" not in arrays
+                else unpack_tiles(arrays, {n: d for n, d in _LAYERS.items() if n in arrays or not to_read}, _FILL)
             )
         except (KeyError, ValueError) as error:
             raise InvalidInputError(f"occupancy grid: not a snapshot: {error}; was it written by robomem?") from None
+        if to_read:
+            rows, cols = layers["state"].shape
+            for name in set(_LAYERS) - set(_READ):
+                shape = (kernels.SLABS, rows, cols) if name in _SLAB_LAYERS else (rows, cols)
+                layers[name] = np.broadcast_to(_LAYERS[name](_FILL.get(name, 0)), shape)
         shapes = {layer.shape[-2:] for layer in layers.values()}
         if missing or len(shapes) != 1 or any(layers[name].shape[:1] != (kernels.SLABS,) for name in _SLAB_LAYERS):
             raise InvalidInputError(

@@ -58,14 +58,14 @@ def pack(world: WorldModel) -> Arrays:
     return out
 
 
-def pack_space(world: WorldModel) -> Arrays:
-    """The grid, and the spots of every surface with the time each was last seen."""
+def pack_space(world: WorldModel, to_read: bool = False) -> Arrays:
+    """The grid, and the spots of every surface with the time each was last seen; `to_read`: of the grid what a planner reads."""
     out: Arrays = {}
     for key, surface in world.surfaces.items():
         out[f"surface_{key}"] = surface.spots
         out[f"surface_seen_{key}"] = np.append(surface.seen_ns, surface.inside_ns)
         out[f"surface_size_{key}"] = surface.size
-    for name, array in world.grid.snapshot().items():
+    for name, array in world.grid.snapshot(to_read).items():
         out[f"grid_{name}"] = array
     return out
 
