@@ -28,6 +28,8 @@ TRAIL_S, TRAIL_STEP_S = 30.0, 0.3  # how long and how finely it is kept where so
 STILL_M, STILL_S = 0.06, 1.0  # a thing that stays within this for so long lies
 OUT_OF_HAND_S = 1.0  # a thing in a hand that is not seen for longer is no longer followed
 LIFTED_M = 0.20  # from where it stood
+EDGE_M = 0.05  # a thing's middle may be so far off what it stands on, whose box is not exact
+RESTS_M = 0.10  # between a thing's foot and the top of what it stands on
 
 
 class Trails:
@@ -61,6 +63,29 @@ class Trails:
             since, rest = stamp_ns, at.copy()
         self.rests[object_id] = (since, rest)
         return stamp_ns - since < STILL_S * NS_PER_S
+
+
+def aloft(tracker: Tracker, track: Track) -> bool:
+    """True if a thing is within reach of a person who was seen just now and stands on nothing that is known: it is in a hand, likely."""
+    if track.kind != "object" or not tracker.trails.paths:
+        return False
+    at, size, _ = track.table_box(tracker.table)
+    foot = float(at[2] - size[2] / 2)
+    return foot > RESTS_M and tracker.trails.nearest(at[:2], tracker.stamp_ns - NS_PER_S)[0] < REACH_M and not _rests(tracker, track, foot)
+
+
+def _rests(tracker: Tracker, track: Track, foot: float) -> bool:
+    """Is there anything under the foot (height in m) of a thing, or around it?"""
+    table, at = tracker.table, tracker.table.mean[track.row]
+    others = [t.row for t in tracker.tracks.values() if t is not track and t.kind != "agent" and t.hits > 1 and not t.aloft]
+    if not others:
+        return False
+    mean, half, yaw = table.mean[others], table.size[others] / 2, table.yaw[others]
+    d = at[:2] - mean[:, :2]
+    along = np.abs(np.cos(yaw) * d[:, 0] + np.sin(yaw) * d[:, 1]), np.abs(-np.sin(yaw) * d[:, 0] + np.cos(yaw) * d[:, 1])
+    over = (along[0] < half[:, 0] + EDGE_M) & (along[1] < half[:, 1] + EDGE_M)
+    within = (foot < mean[:, 2] + half[:, 2] + RESTS_M) & (foot > mean[:, 2] - half[:, 2] - RESTS_M)
+    return bool((over & within).any())
 
 
 def follow(tracker: Tracker, dt_s: float) -> None:
@@ -98,8 +123,11 @@ def step(tracker: Tracker, changes: Changes) -> None:
     if people:
         for i in sorted(set(changes.object_ids.tolist())):
             track = tracker.tracks.get(i)
-            if track is not None and track.kind == "object" and track.status == "confirmed":
+            if track is not None and track.kind == "object" and (track.status == "confirmed" or track.aloft and track.confirmed_once):
                 _in_hand(tracker, track, changes)
+    for track in [t for t in tracker.tracks.values() if t.aloft and not t.confirmed_once]:
+        if now - track.last_seen_ns > OUT_OF_HAND_S * NS_PER_S:
+            tracker.drop_clutter(track, changes)  # it never was anywhere
     _ride(tracker, changes)
 
 
@@ -118,11 +146,11 @@ def _in_hand(tracker: Tracker, track: Track, changes: Changes) -> None:
         return
     moving = tracker.trails.moving(track.id, tracker.stamp_ns, at)
     if track.id in tracker.carried:
-        if not moving or distance > LETS_GO_M:
+        if not (moving or track.aloft) or distance > LETS_GO_M:
             del tracker.carried[track.id]
             changes.touched.add(track.id)
             changes.released.append(track.id)
-    elif moving and distance < REACH_M and float(np.linalg.norm(at - track.anchor)) > LIFTED_M:
+    elif (moving or track.aloft) and distance < REACH_M and float(np.linalg.norm(at - track.anchor)) > LIFTED_M:
         _take(tracker, track, agent, changes)
 
 
@@ -139,6 +167,7 @@ def _ride(tracker: Tracker, changes: Changes) -> None:
             changes.released.append(i)
         elif track.status != "missing" and tracker.stamp_ns - track.last_seen_ns > OUT_OF_HAND_S * NS_PER_S:
             track.status = "missing"  # hidden in the hand, or put down out of reach of its track: known again where it turns up
+            table.odds[track.row] = min(table.odds[track.row], log_odds(tracker.config.missing_existence))
             changes.touched.add(i)
         elif track.status == "missing":
             n = round(TAKEN * table.particles)

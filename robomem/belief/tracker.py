@@ -210,6 +210,9 @@ class Tracker:
         if was == "held":
             track.status = "held"
             return
+        track.aloft = carried.aloft(self, track)
+        if track.aloft:
+            return  # what is in somebody's hand has no place yet
         if track.hits == SEEN_AGAIN and track.kind == "object" and not track.confirmed_once:
             identity.doubt_elsewhere(self, track)
         self.promote(track, changes)
