@@ -123,7 +123,7 @@ def step(tracker: Tracker, changes: Changes) -> None:
     if people:
         for i in sorted(set(changes.object_ids.tolist())):
             track = tracker.tracks.get(i)
-            if track is not None and track.kind == "object" and (track.status == "confirmed" or track.aloft and track.confirmed_once):
+            if track is not None and track.kind == "object" and (track.status == "confirmed" or (track.aloft and track.confirmed_once)):
                 _in_hand(tracker, track, changes)
     for track in [t for t in tracker.tracks.values() if t.aloft and not t.confirmed_once]:
         if now - track.last_seen_ns > OUT_OF_HAND_S * NS_PER_S:
