@@ -31,6 +31,7 @@ from robomem.memory.records import Lesson
 from robomem.memory.remap import Remapper
 from robomem.memory.semantic import SemanticMemory
 from robomem.memory.short_term import ShortTermMemory
+from robomem.memory.similar import LookVerbs
 from robomem.memory.spatial import GONE, Sighting, SpatialHistory
 from robomem.memory.sqlite_store import SqliteStore
 from robomem.memory.store import Located
@@ -43,7 +44,7 @@ from robomem.scene_graph.world_model import FrameResult, WorldModel
 from robomem.types import MAX_LABEL_CHARS, Detections, Episode, Event, ObjectView, PlaceProbability, Recall, clean_label
 
 
-class RobotMemory(TierVerbs):
+class RobotMemory(LookVerbs, TierVerbs):
     """A robot's memory in one file. Use `RobotMemory.open(path)` in a with-statement. Every verb may be called from any thread.
 
     Attributes:

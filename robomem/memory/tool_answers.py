@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from robomem.clock import NS_PER_S
 from robomem.memory import wording
-from robomem.memory.records import Lesson
+from robomem.memory.records import Lesson, StoredObservation
 from robomem.memory.timewords import zone
 from robomem.types import Episode, Event, ObjectView, PlaceProbability, Recall
 
@@ -100,6 +100,20 @@ def object_json(memory: RobotMemory, view: ObjectView) -> dict[str, Any]:
         "p_exists": number(view.existence),
         "last_seen": iso(view.last_seen_ns, memory.config.memory.timezone),
         "states": {clean_text(k): clean_text(v[0]) for k, v in view.states.items()},
+    }
+
+
+def sighting_json(memory: RobotMemory, likeness: float, seen: StoredObservation) -> dict[str, Any]:
+    """One observation, how alike it looked, and the object it is taken for."""
+    return {
+        "id": seen.id,
+        "likeness": number(likeness),
+        "object_id": seen.object_id,
+        "label": clean_text(seen.label),
+        "color": clean_text(seen.color),
+        "position": spot(seen.position),
+        "at": iso(seen.stamp_ns, memory.config.memory.timezone),
+        "object_now": clean_text(memory.place_words(seen.object_id), MAX_PROSE),
     }
 
 

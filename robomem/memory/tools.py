@@ -144,6 +144,14 @@ def _objects(memory: RobotMemory, given: Arguments) -> dict[str, Any]:
     return _cut("objects", [said.object_json(memory, v) for v in kept], given)
 
 
+def _similar(memory: RobotMemory, given: Arguments) -> dict[str, Any]:
+    like, near = args.subject(given["like"], "like"), given.get("near")
+    span = _time(memory, given, "since", "similar", end=False) or 0, _time(memory, given, "until", "similar")
+    place = None if near is None else args.subject(near, "near")
+    found = memory.similar(like, place, given.get("radius_m"), *span, k=given.get("k", 5), others=given.get("others", True))
+    return {"sightings": [said.sighting_json(memory, likeness, seen) for likeness, seen in found]}
+
+
 def _correct(memory: RobotMemory, given: Arguments) -> dict[str, Any]:
     query = args.subject(given["object"], "object")
     recall = memory.find(query)
@@ -267,6 +275,23 @@ _ALL = (
         "Do not use it to find one thing ('find') or as a first call in a large home: narrow it by room or label.",
         _schema(label=_words("only things of this kind ('mug')"), room=_words("only those in this room"), at=AT, limit=LIMIT),
         _objects,
+    ),
+    Tool(
+        "similar",
+        "Sightings that looked like a known thing, likest first, with where and when each was and which object it is taken for. Use it for "
+        "'is there another one like it' and 'what like it was near the sink this morning'. A likeness is not an identity: act on what "
+        "'find' says of the object. Do not use it to find a thing by name or colour ('find') or to list a kind ('objects').",
+        _schema(
+            "like",
+            like=_thing("the thing whose look is meant: words or an id"),
+            near=_thing("only near this piece of furniture or in this room: words or an id"),
+            radius_m={"type": "number", "minimum": 0.1, "maximum": 100.0, "description": "how near, in metres"},
+            since=_words(f"from when on: {TIME}", args.MAX_TIME_CHARS),
+            until=_words(f"until when: {TIME}", args.MAX_TIME_CHARS),
+            others={"type": "boolean", "default": True, "description": "leave out sightings of the thing itself"},
+            k=_upto("sightings", args.MAX_K, 5),
+        ),
+        _similar,
     ),
     Tool(
         "correct",

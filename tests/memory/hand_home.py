@@ -102,7 +102,7 @@ class HandHome:
             np.tile(np.eye(3) * 1e-4, (n, 1, 1)),
             np.array([v.size for v in views]).reshape(n, 3),
             np.zeros(n),
-            np.zeros((n, 4)),
+            np.array([v.embedding if v.embedding.size else np.zeros(4) for v in views]).reshape(n, 4),
             tuple(v.color for v in views),
             np.full(n, 300),
             np.zeros(n, bool),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from robomem.clock import ManualClock
@@ -71,6 +72,24 @@ def test_the_other_questions(furnished: HandHome):
     assert call(memory, "objects", {"limit": 3})["left_off"] == 5
 
 
+def test_what_looks_like_it(home: HandHome):
+    looks = {1: (1, 0, 0, 0), 2: (0.9, 0.3, 0, 0), 3: (0, 1, 0, 0), 4: (0.95, 0.1, 0, 0.1)}
+    for ident, label, on, at in ((1, "mug", "counter", 1), (2, "cup", "counter", 2), (3, "plate", "desk", 3), (4, "mug", "desk", 60)):
+        home.put(ident, label, on, at * S, embedding=np.array(looks[ident], np.float32))
+    ids = lambda **more: [s["object_id"] for s in call(home.memory, "similar", {"like": 1, **more})["sightings"]]  # noqa: E731
+    assert ids() == [4, 2, 3] and ids(others=False) == [1, 4, 2, 3] and ids(k=1) == [4]
+    assert ids(near="counter") == [2] and ids(near="the desk") == [4, 3] and ids(since="50 seconds ago") == [4]
+    assert ids(near="desk", until="1970-01-01T00:00:30Z") == [3] and ids(near="counter", radius_m=50) == [4, 2, 3]
+    first = call(home.memory, "similar", {"like": "plate", "others": False})["sightings"][0]
+    assert first["likeness"] == 1.0 and first["object_now"] == "on the desk in the study" and first["at"] == "1970-01-01T00:00:03+00:00"
+    assert [o.object_id for _, o in home.memory.similar(looks[3], near=(7.0, 1.0, 0.8), radius_m=1.0)] == [3, 4]
+    for like, near, message in (("ring", None, "is not known"), (1, (1.0, np.nan, 0), "three finite"), (10_011, None, "no appearance")):
+        with pytest.raises(InvalidInputError, match=message):
+            home.memory.similar(like, near)
+    home.memory.forget(id=4)
+    assert ids() == [2, 3]
+
+
 def test_a_person_corrects_and_forgets(furnished: HandHome):
     memory = furnished.memory
     told = call(memory, "correct", {"object": "red mug", "place": "on the desk in the study", "by": "Anna", "said": "it is on my desk"})
@@ -102,6 +121,8 @@ REFUSED = [
     ("where_was", {"query": "mug", "at": "in 2 hours"}, "in the future"),
     ("where_was", {"query": "mug", "at": "1950-01-01"}, "outside of the years"),
     ("changes", {"room": "cellar"}, "no room called"),
+    ("similar", {"like": "cup"}, "fits several"),
+    ("similar", {"like": 1, "radius_m": 0}, "expected 0.1 to"),
     ("correct", {"object": "mug"}, "a label, a position"),
     ("correct", {"object": "cup", "label": "mug"}, "fits several"),
     ("correct", {"object": "ring", "label": "mug"}, "nothing here is"),
