@@ -14,6 +14,7 @@ import numpy as np
 
 from benchmarks._store_data import DIM, Question, Rows, questions, recall, rows, truth
 from benchmarks._store_engines import EPOCH_NS, RIVALS, Engine, Ours, observations
+from benchmarks._store_readers import beside_a_writer
 from robomem.clock import ManualClock
 from robomem.evaluation.registry import BenchArgs, Say
 from robomem.evaluation.report import bootstrap_ci, table
@@ -52,6 +53,8 @@ def run(args: BenchArgs) -> dict[str, Any]:
                     lines.append({"engine": other.name, "records": n, **_shown(theirs)})
             shutil.rmtree(folder / word)
         figures |= _durable(folder, seed, args.say)
+        figures["beside_a_writer"] = beside_a_writer(folder, *((1.0, 2000) if args.quick else (20.0, 50_000)), seed)
+        args.say(f"three readers beside a writer: {figures['beside_a_writer']}")
     fair = {k: r["p95_ms"] for k, r in figures["rivals"].items() if r["recall"] >= FAIR_RECALL}
     figures["best_rival"] = min(fair, key=lambda k: fair[k]) if fair else ""
     figures["vs_best_rival_100k"] = round(min(fair.values()) / figures["filtered_p95_ms_100k"], 2) if fair else None

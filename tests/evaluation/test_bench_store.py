@@ -10,6 +10,7 @@ import pytest
 from benchmarks import _store_data as data
 from benchmarks import store as bench
 from benchmarks._store_engines import Ours
+from benchmarks._store_readers import GROUP, RATE, beside_a_writer
 
 
 def test_a_larger_set_begins_with_the_smaller_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,3 +35,9 @@ def test_our_engine_gives_what_comparing_everything_gives(tmp_path: Path) -> Non
 @pytest.mark.parametrize(("got", "share"), [([[1, 2], [3]], 1.0), ([[2], [3]], 2 / 3), ([[9, 9], []], 0.0)])
 def test_recall_is_the_share_of_the_right_ids(got: list[list[int]], share: float) -> None:
     assert data.recall(got, [[1, 2], [3]]) == pytest.approx(share)
+
+
+def test_readers_beside_a_writer_are_counted(tmp_path: Path) -> None:
+    got = beside_a_writer(tmp_path, 0.5, 500, 0)
+    assert got["lock_errors"] == 0 and got["reader_questions"] >= 3 and got["reader_p95_ms"] > 0
+    assert 0 < got["writer_rows_per_s"] <= RATE * 1.2 and 0 <= got["writer_late_groups"] <= RATE * 0.5 / GROUP
