@@ -22,7 +22,6 @@ from robomem.types import ObjectView, Observations
 TENTATIVE, TENTATIVE_HITS = 0.8, 3
 
 
-
 class RobomemMemory:
     """robomem as one installs it, fed with lifted observations.
 

@@ -313,16 +313,7 @@ def _moments(
 
 @njit(cache=True)
 def look_through(
-    particles: F32,
-    shape: F32,
-    above: F32,
-    R: F32,
-    t: F32,
-    intrinsics: F32,
-    depth: F32,
-    margin: float,
-    thickness: float,
-    stride: int,
+    particles: F32, shape: F32, above: F32, R: F32, t: F32, intrinsics: F32, depth: F32, margin: float, thickness: float, stride: int
 ) -> F32:  # pragma: no cover - compiled
     """What the depth image says of one track: per particle the share of its surface samples that are seen empty, supported, occluded, mute.
 
