@@ -144,13 +144,18 @@ class FrameDoor:
         self._stamps[frame.camera] = self.newest_ns = frame.stamp_ns
 
 
-def check_masks(frame: RgbdFrame, detections: Detections | None) -> None:
+def check_masks(frame: RgbdFrame, detections: Detections | Observations | None) -> None:
     """Detections must be of this very image.
 
     Raises:
         InvalidInputError: masks of another shape.
     """
-    if detections is not None and detections.masks is not None and len(detections) and detections.masks.shape[1:] != frame.depth_m.shape:
+    if (
+        isinstance(detections, Detections)
+        and detections.masks is not None
+        and len(detections)
+        and detections.masks.shape[1:] != frame.depth_m.shape
+    ):
         raise InvalidInputError(
             f"{frame.camera}: masks are {detections.masks.shape[1:]} but the image is {frame.depth_m.shape}; "
             "run the detector on this very frame"

@@ -192,13 +192,13 @@ def _label(words: list[str], ontology: Ontology, labels: set[str]) -> tuple[str,
         return "", True, bool(words) and words[-1] not in ("thing", "object", "item")
     for i in range(len(words)):
         phrase = " ".join(words[i:])
-        for form, plural in _forms(phrase, ontology):
+        for form, plural in forms(phrase, ontology):
             if form in labels or form in ontology.classes or form in ontology.synonyms:
                 return ontology.canonical(form), True, plural
     return " ".join(words), False, False
 
 
-def _forms(phrase: str, ontology: Ontology) -> list[tuple[str, bool]]:
+def forms(phrase: str, ontology: Ontology) -> list[tuple[str, bool]]:
     """The phrase itself, then its plausible singulars, each with whether it was a plural."""
     forms = [(phrase, False)]
     folded = ontology.canonical(phrase)

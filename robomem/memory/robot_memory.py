@@ -41,7 +41,7 @@ from robomem.ontology import Ontology, default_ontology
 from robomem.perception.frame import RgbdFrame
 from robomem.scene_graph.graph import SceneGraph
 from robomem.scene_graph.world_model import FrameResult, WorldModel
-from robomem.types import MAX_LABEL_CHARS, Detections, Episode, Event, ObjectView, PlaceProbability, Recall, clean_label
+from robomem.types import MAX_LABEL_CHARS, Detections, Episode, Event, ObjectView, Observations, PlaceProbability, Recall, clean_label
 
 
 class RobotMemory(LookVerbs, TierVerbs):
@@ -154,11 +154,11 @@ class RobotMemory(LookVerbs, TierVerbs):
 
     # -- taking in
 
-    def observe(self, frame: RgbdFrame, detections: Detections | None) -> FrameResult:
+    def observe(self, frame: RgbdFrame, detections: Detections | Observations | None) -> FrameResult:
         """Fold one frame in: belief, graph, store.
 
         `None` means that no detector ran (depth still speaks); `Detections.empty()` that one ran and named nothing. A frame whose stamp
-        repeats or goes back is counted in `rejected` and changes nothing.
+        repeats or goes back is counted in `rejected` and changes nothing. Observations are detections that were lifted to 3-D already.
 
         Raises:
             InvalidInputError: the detections do not fit the frame; counted, nothing stored.
@@ -174,7 +174,8 @@ class RobotMemory(LookVerbs, TierVerbs):
                 world.set_clock(frame.stamp_ns)
             try:
                 check_masks(frame, detections)
-                result = world.step(frame, detections)
+                lifted = isinstance(detections, Observations)
+                result = world.step_lifted(frame, detections) if lifted else world.step(frame, detections)
             except InvalidInputError:
                 self.rejected["invalid_input"] += 1
                 raise

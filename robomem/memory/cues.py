@@ -1,0 +1,79 @@
+"""Cue words of questions: regular expressions, each between word boundaries, whose presence speaks for a meaning (see sentence.py)."""
+
+from __future__ import annotations
+
+# a time to come may be meant
+FUTURE = (
+    r"\bwill\b|'ll\b|\bgoing to\b|\bshould i\b|\bi (?:want|need)\b|\bcan i expect\b|\bwould\b|\blikely\b|\bpredict|\bexpect\b|"
+    r"\btomorrow\b|\btonight\b"
+)
+# and then none is
+PAST = r"\bwas\b|\bwere\b|\bdid\b|\bhad\b|\bhave (?:i |you |we )?(?:found|been|seen)\b"
+# a number
+MANY = r"how many|number of|count|amount of|how much|tally"
+# what a robot does to a thing for somebody
+DEEDS = (
+    r"bring|brought|fetch(?:ed)?|deliver(?:ed)?|carry|carried|drop(?:ped)? off|hand(?:ed)?|get|got|take|took|taken|"
+    r"return(?:ed)?"
+)
+# what the robot did
+DOING = (
+    r"you (?:were|are|have been|had been) \w+ing|did you (?:do|get up|work|patrol|clean|go|visit|accomplish|finish|complete|"
+    r"perform|achieve|run)|(?:you|were you|been) (?:doing|up to|busy|working)|were you (?:on|up|busy|at work|active|doing|"
+    r"working|patrol\w*)|your (?:time|log|logs|job|jobs|tasks?|activit\w+|day|work|patrols?|rounds?|chores?|duties|record|"
+    r"errands?|schedule|report|agenda)|kept you busy|you (?:did|do|done|patrol\w*|accomplish\w*|finish\w*|complete\w*|"
+    r"perform\w*)|have you been|you (?:get|got) up to|(?:you|did you) spend|keep you busy|(?:jobs?|tasks?|errands?|chores?|"
+    r"activit\w+|work) (?:did|have|had|were|was)"
+)
+# a last time
+LAST = (
+    r"when|last (?:sighting|sighted|seen|see|saw|time|spotted|noticed|view|appearance|glimpse|known)|how (?:long|recently|"
+    r"recent|old)|what (?:time|day|date)|which day|at what|most recent(?:ly)?|latest|seen \w+ lately|lately|recently|(?:last|"
+    r"latest) \w+ of"
+)
+# habits
+USUAL = (
+    r"usual(?:ly)?|normal(?:ly)?|typical(?:ly)?|tends?|generally|general|mostly|regular(?:ly)?|most often|(?:most|"
+    r"majority) of the|belongs?|would you expect|as a rule|by default|ordinarily|commonly|common|habit\w*|customary|"
+    r"customarily|supposed to (?:be|go|live)|most frequent(?:ly)?|frequently|favou?rite|always|often|routine(?:ly)?|"
+    r"most likely|likeliest|default|live|lives|home for|proper"
+)
+# states of doors and of what is switched
+STATES = {
+    "open": r"open(?:ed)?|ajar|closed?|shut|locked",
+    "on": r"(?:turned|switched|left|leave|turn|switch|powered|still|it|was|is) (?:on|off)|(?:on|off) or (?:on|off)|running|(?:on|off)$",
+}
+# any state
+STATE_WORD = r"(?:what )?state|status|condition|how (?:is|was|were|did)"
+# changes
+CHANGE = (
+    r"chang\w*|differ\w*|moved?|moving|movement|move|moves|shift\w*|new|missing|disappear\w*|vanish\w*|gone|touch\w*|"
+    r"turned up|added|swap\w*|rearrang\w*|happen\w*|as it was|where it was|the same|appear\w*|taken|took|take|left|removed?|"
+    r"remove|displac\w*|relocat\w*|altered|budged?|stir\w*|update\w*|elsewhere|stayed?|stay|been put|brought in|mess\w*|"
+    r"tamper\w*|gone anywhere|put back|been (?:at|with)|had"
+)
+# has it ever been seen
+EVER = (
+    r"ever|never|own|owns|do (?:we|you|i) (?:even )?(?:have|know|own)|have (?:we|you|i) (?:got )?(?:an?|any)|does .* have|"
+    r"come across|any (?:sign|trace|record)|exist\w*|there (?:is|are|was)|is there|are there|encounter\w*|aware of|know of|"
+    r"at any (?:time|point)|possess\w*|familiar|you know (?:an?|any)|(?:spotted|seen|noticed|saw|see) (?:an?|any)"
+)
+# a place
+WHERE = (
+    r"where|whereabouts|which (?:room|place|surface|furniture)|what (?:room|place)|looking for|look for|find|lost|locate|"
+    r"location|position|seen|around here|track down|hunt\w*|search\w*|misplaced|need the|missing|see|spot|got to|be hiding|"
+    r"hiding|get hold of|put my hands on|laid eyes"
+)
+# what a place holds
+CONTENT = (
+    r"what|which|anything|something|nothing|things?|objects?|items?|everything|contents?|list|empty|clear|full|bare|occupied|"
+    r"stuff|clutter\w*|free|all|show|name"
+)
+# in so many words
+EVER_STRONG = r"ever"
+# changes, nothing else
+CHANGE_STRONG = r"chang\w*|moved?|moving|shift\w*|happen\w*"
+# changes of nothing in particular
+WHAT_CHANGED = r"(?:what|which|everything|anything|something) (?:\w+ ){0,3}(?:chang|mov|differ|shift|gone|missing|new|happen)\w*"
+# moves of one thing
+MOVED_STRONG = r"moved?|moving|movement|shift\w*|chang\w*|different|touch\w*|taken|gone anywhere|budged?|relocat\w*|displac\w*|elsewhere"

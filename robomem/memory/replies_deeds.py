@@ -1,0 +1,119 @@
+"""Replies about whether a thing moved, what state it is in, and what the robot itself did."""
+
+from __future__ import annotations
+
+import re
+
+from robomem.memory import wording
+from robomem.memory.answering import Answer, Asked
+from robomem.types import Episode, Event, ObjectView
+
+MOVES = ("moved", "removed")
+STATE_WORDS = {("open", "true"): "open", ("open", "false"): "shut", ("on", "true"): "on", ("on", "false"): "off"}
+DEEDS = r"\b(?:bring|fetch|deliver|carry|get|take|put|hand|pick)\b"
+SHOWN = 12
+
+
+def moved(q: Asked) -> Answer:
+    """Has one thing changed its place since a time; "I have not looked since" where nobody can say."""
+    recall = q.memory.find(q.reading.what)
+    if not recall.found:
+        return Answer(wording.whereabouts(recall, "", q.now_ns, ()), recall, known=False)
+    assert recall.id is not None
+    since, until = (q.when.from_ns, q.when.to_ns) if q.when is not None and not q.when.first else (0, q.now_ns)
+    who, said = wording.name(recall, q.color(recall)), q.when.said if q.when is not None else "so far"
+    events = [e for e in q.memory.changes(since, until) if e.object_id == recall.id]
+    told = [e for e in events if e.kind in MOVES or "held_by" in e.after or (e.kind == "appeared" and e.before.get("again"))]
+    if told:
+        ids = tuple(dict.fromkeys(i for e in told for i in e.evidence))
+        lines = "; ".join(wording.change(e, "", q.now_ns) for e in told[-SHOWN:])
+        return Answer(f"Yes: {lines}.{wording.evidence(ids[:10])}", recall, ids, events=tuple(told), yes=True)
+    if (recall.last_seen_ns or 0) < since:
+        ago = wording.ago(recall.last_seen_ns or 0, q.now_ns)
+        return Answer(f"I cannot say: I last saw {who} {ago} and have not looked since.", recall, recall.evidence, known=False)
+    text = f"No, I have not seen {who} move {said}: it is {wording.spot(recall.place, None)}.{wording.evidence(recall.evidence)}"
+    return Answer(text, recall, recall.evidence, yes=False, confidence=recall.p_still_there)
+
+
+def state(q: Asked) -> Answer:
+    """What state a thing or a door is (or was) in."""
+    recall = q.memory.find(q.reading.what)
+    if not recall.found or recall.id is None:
+        return Answer(wording.whereabouts(recall, "", q.now_ns, ()), recall, known=False)
+    who = wording.name(recall, q.color(recall))
+    view = next(v for v in q.memory.matching(f"#{recall.id}") if v.id == recall.id)
+    at = q.now_ns if q.when is None else q.when.to_ns
+    values = _states_at(q, view, at)
+    asked = {name: v for name, v in values.items() if not q.reading.asked or name.rpartition(".")[2] == q.reading.asked}
+    when = f" {q.when.said}" if q.when is not None else ""
+    if not asked or at < view.first_seen_ns:
+        what = f"whether {who} is {q.reading.asked}" if q.reading.asked else f"any state of {who}"
+        return Answer(f"I do not know: I have never seen {what}{when and ' by then'}.", recall, recall.evidence, known=False)
+    main = next((n for n in ("open", "on") if n in asked), next(iter(asked)))
+    parts = ", ".join(
+        f"{'' if n in ('open', 'on') else n + ' '}{STATE_WORDS.get((n.rpartition('.')[2], v), v)} ({p:.0%})" for n, (v, p) in asked.items()
+    )
+    lead = f"{who[:1].upper()}{who[1:]} {'was' if q.when is not None else 'is'} {parts}{when}"
+    text = f"{lead}: seen {wording.ago(min(view.last_seen_ns, at), q.now_ns)}.{wording.evidence(recall.evidence)}"
+    return Answer(text, recall, recall.evidence, state=asked[main][0], confidence=asked[main][1])
+
+
+def _states_at(q: Asked, view: ObjectView, at_ns: int) -> dict[str, tuple[str, float]]:
+    """Name -> (value, probability) of each state as it was at a time, by the changes on record."""
+    out = dict(view.states)
+    changes: list[Event] = [e for e in q.memory.changes(0, None) if e.object_id == view.id and e.kind == "state_changed"]
+    for e in sorted(changes, key=lambda e: (e.stamp_ns, e.id)):
+        for name, value in e.after.items():
+            if e.stamp_ns <= at_ns:
+                out[name] = (str(value), e.belief)
+    for e in sorted(changes, key=lambda e: (e.stamp_ns, e.id), reverse=True):
+        for name, value in e.before.items():
+            if e.stamp_ns > at_ns:  # undone from the newest back: what held before the first change after that time
+                out[name] = (str(value), e.belief)
+    return out
+
+
+def did_do(q: Asked) -> Answer:
+    """What the robot did in a time, or lately."""
+    if q.when is None:
+        done = q.memory.episodes(None, SHOWN)
+    else:
+        low, high = q.when.from_ns, q.when.to_ns
+        done = [
+            e for e in q.memory.store.episodes() if e.start_ns <= high and e.end_ns >= low and (low < high or e.start_ns <= low <= e.end_ns)
+        ]
+    done = sorted(done, key=lambda e: (e.start_ns, e.id))
+    said = q.when.said if q.when is not None else "so far"
+    if not done:
+        first = min((e.start_ns for e in q.memory.store.episodes()), default=None)
+        early = f"; my first task on record began {wording.ago(first, q.now_ns)}" if first is not None else ""
+        return Answer(f"I know of nothing that I did {said}{early}.", known=False)
+    return Answer(f"{said[:1].upper()}{said[1:]}: {'; '.join(_deed(q, e) for e in done)}.", episodes=tuple(done))
+
+
+def _deed(q: Asked, e: Episode) -> str:
+    ended = "" if e.outcome == "done" else f", {e.outcome}" + (f": {e.summary}" if e.summary else "")
+    return f"{e.instruction} ({q.clock(e.start_ns)}{ended})"
+
+
+def did_task(q: Asked) -> Answer:
+    """When the robot last brought or carried a thing."""
+    wanted = set(re.findall(r"\w+", q.reading.what))
+    label = q.memory.ontology.canonical(q.reading.what.split()[-1])
+    rows = [e for e in q.memory.store.episodes() if re.search(DEEDS, e.instruction.lower()) and _is_about(q, e, wanted, label)]
+    if q.when is not None:
+        rows = [e for e in rows if e.start_ns <= q.when.to_ns and e.end_ns >= q.when.from_ns]
+    done = [e for e in rows if e.outcome == "done"]
+    if not done:
+        tried = f" I tried {wording.ago(rows[-1].end_ns, q.now_ns)}, but {rows[-1].summary or rows[-1].outcome}." if rows else ""
+        return Answer(f"No: I have no record of bringing the {q.reading.what}.{tried}", episodes=tuple(rows[-1:]), known=False, yes=False)
+    last = max(done, key=lambda e: e.end_ns)
+    text = f"Yes: '{last.instruction}' was done {wording.ago(last.end_ns, q.now_ns)} ({q.clock(last.end_ns)})."
+    return Answer(text, episodes=(last,), yes=True, stamp_ns=last.end_ns)
+
+
+def _is_about(q: Asked, e: Episode, wanted: set[str], label: str) -> bool:
+    """True if what was carried (before "to the ...") is what is asked about, by its words or by its class."""
+    head = re.split(r"\b(?:to|onto|on|into|in|from)\b", e.instruction.lower(), maxsplit=1)[0]
+    words = set(re.findall(r"\w+", head))
+    return wanted <= words or (len(wanted) == 1 and label in {q.memory.ontology.canonical(w) for w in words})

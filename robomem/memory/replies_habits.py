@@ -1,0 +1,89 @@
+"""Replies about habits: where a thing usually is, and where it will be."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+
+from robomem.clock import NS_PER_S
+from robomem.memory import wording
+from robomem.memory.answering import Answer, Asked
+from robomem.memory.records import PlaceWords
+from robomem.memory.timewords import zone
+from robomem.types import PlaceProbability
+
+SIGHTINGS = 20_000  # newest ones looked at
+SHOWN = 3
+
+
+def usually(q: Asked) -> Answer:
+    """The places a thing was seen at, by share of days; within a part of the day if one is said."""
+    recall = q.memory.find(q.reading.what)
+    if not recall.found or recall.id is None:
+        return Answer(wording.whereabouts(recall, "", q.now_ns, ()), recall, known=False)
+    rows, days = _shares(q, recall.id)
+    who, hours = wording.name(recall, q.color(recall)), q.reading.hours
+    said = f" between {hours[0] % 24}:00 and {hours[1] % 24}:00" if hours else ""
+    if not rows:
+        return Answer(f"I have not seen {who}{said} often enough to say.", recall, recall.evidence, known=False)
+    listed = ", ".join(f"{_named(p)} ({p.probability:.0%})" for p in rows[:SHOWN])
+    text = f"{who[:1].upper()}{who[1:]} usually is {listed}{said}, by {days} {'day' if days == 1 else 'days'} on which I saw it."
+    return Answer(text + wording.evidence(recall.evidence), recall, recall.evidence, places=tuple(rows), confidence=rows[0].probability)
+
+
+def _shares(q: Asked, object_id: int) -> tuple[list[PlaceProbability], int]:
+    """Places by the share of sightings there, each day counting as one; and the number of days."""
+    memory, there = q.memory, zone(q.memory.config.memory.timezone)
+    stays = memory.store.stays(object_id)
+    days: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    places: dict[int, tuple[PlaceWords, list[float]]] = {}
+    for o in memory.store.observations_of(object_id, 0, q.now_ns, SIGHTINGS):
+        at = datetime.fromtimestamp(o.stamp_ns / NS_PER_S, there)
+        stay = next((s for s in reversed(stays) if s.from_ns <= o.stamp_ns), None)
+        if stay is None or not _within(at.hour + at.minute / 60, q.reading.hours):
+            continue
+        key = stay.place.place_id or stay.place.room_id or 0
+        days[at.toordinal()][key] += 1
+        places[key] = (stay.place, stay.position.tolist())
+    share: dict[int, float] = defaultdict(float)
+    for row in days.values():
+        for key, n in row.items():
+            share[key] += n / sum(row.values()) / len(days)
+    return [_row(key, *places[key], p) for key, p in sorted(share.items(), key=lambda r: (-r[1], r[0]))], len(days)
+
+
+def _within(hour: float, hours: tuple[int, int] | None) -> bool:
+    return hours is None or hours[0] <= hour < hours[1] or hours[0] <= hour + 24 < hours[1]
+
+
+def _row(key: int, place: PlaceWords, position: list[float], share: float) -> PlaceProbability:
+    import numpy as np
+
+    name = place.holder.removeprefix("on the ").removeprefix("in the ") or place.room
+    relation = "inside" if place.holder.startswith("in ") else "on"
+    return PlaceProbability(key, name, place.room, np.array(position), share, relation, why="seen there most")
+
+
+def _named(p: PlaceProbability) -> str:
+    if p.label == p.room:
+        return f"in the {p.room}"
+    return f"{'in' if p.relation == 'inside' else 'on'} the {p.label}" + (f" in the {p.room}" if p.room else "")
+
+
+def will_be(q: Asked) -> Answer:
+    """Where it is expected to be at a time to come; common sense alone is said to be that."""
+    recall = q.memory.find(q.reading.what)
+    at = q.now_ns if q.when is None else (q.when.from_ns + q.when.to_ns) // 2
+    rows = q.memory.predict(recall.id if recall.found and recall.id is not None else q.reading.what, at)
+    said = q.when.said if q.when is not None else "then"
+    listed = ", ".join(f"{_named(p)} ({p.probability:.0%})" for p in rows[:SHOWN])
+    if recall.verdict == "ambiguous" and not recall.question.startswith("I have never seen"):
+        return Answer(wording.whereabouts(recall, "", q.now_ns, ()), recall, known=False)
+    if not recall.found:
+        guess = f" Such things tend to be {listed}." if listed else ""
+        return Answer(f"I do not know. I would need {recall.needs or 'a sighting of it'}.{guess}", recall, places=tuple(rows), known=False)
+    who = wording.name(recall, q.color(recall))
+    if not rows:
+        return Answer(f"I do not know where {who} will be {said}.", recall, known=False)
+    text = f"{said[:1].upper()}{said[1:]} {who} probably will be {listed}.{wording.evidence(recall.evidence)}"
+    return Answer(text, recall, recall.evidence, places=tuple(rows), confidence=rows[0].probability)

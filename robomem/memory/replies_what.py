@@ -1,0 +1,83 @@
+"""Replies about changes, about what a place holds, and about numbers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from robomem.memory import wording
+from robomem.memory.answering import Answer, Asked
+from robomem.memory.recall import LIKELY
+from robomem.types import Event, ObjectView
+
+
+def changed(q: Asked) -> Answer:
+    """What was noticed to change, everywhere or in a room."""
+    room = re.sub(r"^(?:the|my|our)\s+", "", q.reading.room or q.reading.place)
+    since, until = (q.when.from_ns, q.when.to_ns) if q.when else (0, q.now_ns)
+    rooms = set(q.memory.store.room_names().values())
+    if room and room not in rooms:
+        return Answer(f"I know no room called '{room}'; I know {', '.join(sorted(rooms)) or 'no room yet'}.", known=False)
+    events = [e for e in q.memory.changes(since, until, room or None) if q.memory.ontology.prior(e.label).kind != "agent"]
+    new = [e for e in events if e.kind == "appeared" and not e.before.get("again")]
+    told = _settled([e for e in events if e not in new and e.kind not in ("merged", "split", "map_corrected")])
+    if q.when is not None and not q.when.first:
+        told, new = sorted([*told, *new], key=lambda e: (e.stamp_ns, e.id)), []
+    where = f" in the {room}" if room else ""
+    first = f" I saw {len(new)} {'thing' if len(new) == 1 else 'things'} there for the first time." if new else ""
+    if not told:
+        return Answer(f"Nothing that I noticed changed{where}{f' {q.when.said}' if q.when else ''}.{first}", events=tuple(new))
+    lines = [wording.change(e, _place_before(q, e), q.now_ns) for e in told[-wording.MAX_LINES :]]
+    more = f" (and {len(told) - len(lines)} earlier changes)" if len(told) > len(lines) else ""
+    ids = tuple(dict.fromkeys(i for e in told for i in e.evidence))
+    text = f"{len(told)} {'change' if len(told) == 1 else 'changes'}{where}: {'; '.join(lines)}{more}.{first}{wording.evidence(ids[:10])}"
+    return Answer(text, evidence=ids, events=tuple(told))
+
+
+def _settled(events: list[Event]) -> list[Event]:
+    """Without a "removed" or "seen again" that a later or same-time "moved" of the same object explains."""
+    moved = {e.object_id: e.stamp_ns for e in events if e.kind == "moved"}
+    return [e for e in events if e.kind not in ("removed", "appeared") or e.stamp_ns > moved.get(e.object_id, -1)]
+
+
+def _place_before(q: Asked, event: Event) -> str:
+    earlier = [s for s in q.memory.store.stays(event.object_id) if s.from_ns < event.stamp_ns and s.to_ns is not None]
+    return earlier[-1].place.words if earlier else ""
+
+
+def contents(q: Asked) -> Answer:
+    """What is (or was) on, in or at a place."""
+    if q.reading.how not in ("on", "in", "inside", "at"):
+        q = replace(q, reading=replace(q.reading, how="on"))
+    place = q.reading.place
+    holders, rooms = q.memory.holders(place)
+    if not holders and not rooms:
+        return Answer(f"I know no place called 'the {place}'.", known=False)
+    at = None if q.when is None else q.when.to_ns
+    inside = [v for v in q.memory.what_is_in(place, at) if v.kind != "agent"]
+    was = "was" if q.when else "is"
+    if q.reading.how == "inside" or (q.reading.how == "in" and not rooms):
+        inside = [v for v in inside if not _lies_on(q, v)] or inside
+    said = f"{q.reading.how} the {re.sub(r'^(?:the|my|our)', '', place).strip()}{f' {q.when.said}' if q.when else ''}"
+    if not inside:
+        return Answer(f"I know of nothing {said}; that is not to say that nothing {was} there unseen.", confidence=0.5)
+    ids = tuple(i for v in inside for i in q.memory.evidence_of(v.id, 1, at))
+    text = f"{said[:1].upper()}{said[1:]} there {'were' if q.when else 'are' if len(inside) > 1 else 'is'} {wording.things(inside)}."
+    return Answer(text + wording.evidence(ids[:10]), evidence=ids, objects=tuple(inside))
+
+
+def _lies_on(q: Asked, view: ObjectView) -> bool:
+    up = q.memory.graph().parent(view.id)
+    return up is not None and up[1] == "on"
+
+
+def how_many(q: Asked) -> Answer:
+    """How many of a kind there are (or were)."""
+    what = re.sub(r"\b(?:are|is|do|you|there|we|have|know|see|of|i)\b", " ", q.reading.what)
+    at = q.now_ns if q.when is None else q.when.to_ns
+    views = [v for v in q.memory.matching(f"all {' '.join(what.split())}", at) if v.existence >= LIKELY]
+    ids = tuple(i for v in views for i in q.memory.evidence_of(v.id, 1))
+    if not views:
+        return Answer(f"None that I know of: {q.memory.find(q.reading.what).needs or 'none is likely to be there now'}.", confidence=0.5)
+    listed = "; ".join(f"#{v.id} {q.memory.place_words(v.id)}".strip() for v in views[: wording.MAX_LINES])
+    return Answer(f"{len(views)}: {listed}.{wording.evidence(ids[:10])}", evidence=ids, objects=tuple(views))

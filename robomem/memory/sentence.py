@@ -1,0 +1,287 @@
+"""What a question in English means: cue words decide the meaning, noun phrases fill it, time words date it. No model is asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from robomem.memory import cues, phrases, timewords
+from robomem.memory.phrases import Phrase
+from robomem.memory.query import ANYTHING, clean_words
+from robomem.memory.timewords import When
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What the home's words are.
+
+    Attributes:
+        rooms: names of rooms.  is_class: is this a class, singular or plural?  is_furniture: of the kind that things stand on or in?
+    """
+
+    rooms: Sequence[str]
+    is_class: Callable[[str], bool]
+    is_furniture: Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A question as understood.
+
+    Attributes:
+        meaning: a key of `answer.REPLIES`.
+        what: the thing asked about, with its room if one is said.  place: the furniture or room.  how: the preposition before it.
+        room: a room that narrows the question.
+        when: a time, past or (of "will be") to come.  hours: a part of any day, hours.  asked: a state that is named ("open", "on").
+    """
+
+    meaning: str
+    what: str = ""
+    place: str = ""
+    how: str = ""
+    room: str = ""
+    when: When | None = None
+    hours: tuple[int, int] | None = None
+    asked: str = ""
+
+
+def read(sentence: str, now_ns: int, timezone: str, vocabulary: Vocabulary) -> Reading | None:
+    """The meaning of a sentence; None if it is no question that memory can read."""
+    text = phrases.spelled_out(re.sub(r"[?!.,;]+(?=\s|$)", " ", clean_words(sentence)))
+    text = " ".join(text.split())
+    asks_ahead = re.search(cues.FUTURE, text) and not re.search(cues.PAST, text)
+    to_come = timewords.ahead(text, now_ns, timezone) if asks_ahead else None
+    when = None if to_come else timewords.resolve(text, now_ns, timezone)
+    part = timewords.any_day(text) if when is None and to_come is None else None
+    rest = to_come.rest if to_come else when.rest if when else part[2] if part else text
+    words = phrases.tokens(rest)
+    found = phrases.phrases(words, vocabulary.rooms, vocabulary.is_class)
+    q = _Parts(" ".join(words), found, vocabulary, when or to_come, part[1] if part else None)
+    return next((reading for rule in _RULES if (reading := rule(q)) is not None), None)
+
+
+class _Parts:
+    """A sentence taken apart."""
+
+    def __init__(
+        self, text: str, found: Sequence[Phrase], vocabulary: Vocabulary, when: When | None, hours: tuple[int, int] | None
+    ) -> None:
+        self.text, self.when, self.hours, self._vocabulary = text, when, hours, vocabulary
+        self.room = next((p for p in found if p.room), None)
+        things = [p for p in found if not p.room]
+        self.things = things
+        places = [p for p in things if p.before in phrases.BESIDE]
+        free = [p for p in things if p not in places]
+        known = [p for p in free if p.known] or [p for p in free if p.determiner] or free
+        self.thing = known[0] if known else None
+        self.place = next((p for p in places if p.known), places[0] if places else None)
+        if self.thing is None and len(places) > 1:  # "any movement of the mug on the desk"
+            self.thing, self.place = places[0], places[1]
+
+    def says(self, pattern: str) -> bool:
+        """True if the sentence has such words."""
+        return re.search(rf"\b(?:{pattern})\b", self.text) is not None
+
+    @property
+    def subject(self) -> str:
+        """The thing asked about, with a place or room that narrows it; a place alone where nothing else is named."""
+        main = self.thing or self.place
+        if main is None:
+            return ""
+        lead = "" if main.determiner not in ("all", "every") else "all "
+        text = lead + main.words
+        if main is self.thing and self.place is not None and self.place.before and self.place.start > main.start:
+            text += f" {self.place.before} the {self.place.words}"
+        return text + (f" in the {self.room.words}" if self.room is not None else "")
+
+    @property
+    def bare(self) -> str:
+        """The thing without what narrows it."""
+        main = self.thing or self.place
+        return main.words if main is not None else ""
+
+    @property
+    def spot(self) -> str:
+        """The furniture (with its room) or room that is named as a place."""
+        main = self.place or self.thing
+        if main is None:
+            return self.room.words if self.room is not None else ""
+        return main.words + (f" in the {self.room.words}" if self.room is not None and self.room.start >= main.end else "")
+
+    @property
+    def how(self) -> str:
+        """The preposition before the place."""
+        main = self.place or (None if self.thing else self.room)
+        return main.before if main is not None else ""
+
+    def is_furniture(self, phrase: Phrase | None) -> bool:
+        """True if a phrase names what things stand on."""
+        return phrase is not None and self._vocabulary.is_furniture(phrase.words)
+
+
+# -- cues
+
+
+def _will_be(q: _Parts) -> Reading | None:
+    to_come = q.when is not None and q.when.to_come
+    if not (q.thing or q.place) or q.says(cues.MANY) or not (to_come or (q.says("will|going to be|predict") and q.when is None)):
+        return None
+    return Reading("will_be", q.subject, when=q.when)
+
+
+def _how_many(q: _Parts) -> Reading | None:
+    if not q.says(cues.MANY):
+        return None
+    if q.thing is None and q.place is not None and q.place.before == "of":
+        return Reading("how_many", q.subject, when=q.when)
+    return Reading("how_many", q.subject, when=q.when) if q.thing is not None else None
+
+
+def _did_task(q: _Parts) -> Reading | None:
+    if (
+        q.thing is None
+        or not q.says("you")
+        or not q.says(cues.DEEDS)
+        or (q.says(r"where|how long|move[ds]?|what (?!time|day)|which|last (?:see|saw)") and not q.says("where it"))
+    ):
+        return None
+    if q.says("get|got|take|took|taken|hand") and not q.says(
+        r"i asked|like i asked|did you (?:\w+ )?(?:get|take|hand)|have you (?:\w+ )?(?:got|taken)|you (?:get|took)|supposed"
+    ):
+        return None
+    return Reading("did_task", q.bare, when=q.when)
+
+
+def _did_do(q: _Parts) -> Reading | None:
+    if q.says(r"ever|see|seen|saw|notice\w*|spot\w*|chang\w*|put|leave") or not (
+        q.says(cues.DOING) or (q.says("patrol\\w*") and q.says("you"))
+    ):
+        return None
+    return Reading("did_do", when=q.when) if q.thing is None or not q.thing.known else None
+
+
+def _when_last(q: _Parts) -> Reading | None:
+    if q.thing is None and (q.place is None or not q.says(r"sighting|glimpse|view|sign")):
+        return None
+    if not q.says(cues.LAST) or (q.says("where|whereabouts") and not q.says("when")) or q.says(cues.MANY):
+        return None
+    if q.when is not None and not q.says("when|how long|last|what time"):
+        return None
+    spot = q.place is not None and q.place is not q.thing and q.thing is not None
+    if spot or (q.room is not None and q.room.before in ("in", "inside", "at")):
+        return Reading("when_last_at", q.bare, q.spot if spot else q.room.words if q.room else "", q.how)
+    return Reading("when_last", q.subject)
+
+
+def _usually(q: _Parts) -> Reading | None:
+    if (
+        not (q.thing or q.place)
+        or not (q.says(cues.USUAL) or (q.hours is not None and q.says("where|which|what")))
+        or q.says(cues.EVER_STRONG)
+    ):
+        return None
+    if q.when is not None and not q.says("usual(?:ly)?|normal(?:ly)?|typical(?:ly)?|tends?|generally|mostly|belongs?"):
+        return None
+    if q.says("how|open|closed|shut|why") and not q.says("where|place|spot|usual"):
+        return None
+    return Reading("usually", q.bare if q.thing else q.spot, when=q.when, hours=q.hours)
+
+
+def _state(q: _Parts) -> Reading | None:
+    main = q.thing or q.place
+    if main is None or q.says(cues.CHANGE_STRONG) or q.says("where|when|how long"):
+        return None
+    named = next((name for name, cue in cues.STATES.items() if q.says(cue)), "")
+    if named == "on" and ((q.place is not None and q.thing is None) or q.says("what is on|what things|anything on|is there")):
+        return None
+    if (
+        named == "on"
+        and q.place is not None
+        and q.place.before in ("on", "off")
+        and not q.says(r"(?:turned|switched|on|off) (?:on|off|or)")
+    ):
+        return None
+    asks = named or (q.says(cues.STATE_WORD) and not q.says("how long|how many"))
+    return Reading("state", q.subject, when=q.when, asked=named) if asks else None
+
+
+def _changes(q: _Parts) -> Reading | None:
+    if q.thing is not None and not _is_anything(q.thing.words) and (q.thing.known or not q.says(cues.WHAT_CHANGED)):
+        return None
+    cued = q.says(cues.CHANGE) and q.says(
+        r"what|which|anything|something|everything|nothing|things?|stuff|any|anyone|anybody|somebody|someone|changes?|is|has|have|did|list"
+    )
+    if (
+        not cued
+        or q.says(r"where (?:is|are|was|were) (?!it was)|how many")
+        or (q.place is not None and not q.says(cues.CHANGE_STRONG + r"|new|gone|missing|disappear\w*|differ\w*"))
+    ):
+        return None
+    if q.when is None and q.place is not None and not q.says(cues.CHANGE_STRONG):
+        return None
+    return Reading("changes", place=q.place.words if q.place else "", room=q.room.words if q.room else "", when=q.when)
+
+
+def _moved(q: _Parts) -> Reading | None:
+    if (q.thing is None and q.place is None) or (q.says("where|whereabouts|which room|what room|when") and not q.says("where it was")):
+        return None
+    if not q.says(cues.CHANGE) or q.says("what is|how many") or (q.when is None and not q.says(cues.MOVED_STRONG)):
+        return None
+    if (q.says(cues.EVER_STRONG) and not q.says(cues.MOVED_STRONG)) or (q.says("what|which") and not q.says(cues.MOVED_STRONG)):
+        return None
+    return Reading("moved", q.bare, when=q.when)
+
+
+def _contents(q: _Parts) -> Reading | None:
+    main = q.place or (q.room if q.thing is None or _is_anything(q.thing.words) else None) or (q.thing if q.is_furniture(q.thing) else None)
+    if (
+        main is None
+        or not q.says(cues.CONTENT)
+        or q.says("where|whereabouts")
+        or (q.thing is not None and main is not q.thing and not _free(q))
+    ):
+        return None
+    if main is q.thing and not q.says(r"on it|in it|inside|on|in|empty|clear|full|bare|occupied|have|has|hold|holds|contain\w*|contents?"):
+        return None
+    spot = q.spot if main is not q.room else q.room.words if q.room else ""
+    how = "" if main is q.thing else main.before
+    return Reading("contents", place=spot, how=how or ("in" if q.says("in it|inside|contents?|contain\\w*") else "on"), when=q.when)
+
+
+def _free(q: _Parts) -> bool:
+    """True if what is named beside the place is no thing that is looked for."""
+    return q.thing is None or not q.thing.known or _is_anything(q.thing.words)
+
+
+def _ever(q: _Parts) -> Reading | None:
+    if not (q.thing or q.place) or q.says("where|whereabouts|when"):
+        return None
+    indefinite = (
+        q.thing is not None and q.thing.determiner in ("a", "an", "any") and q.says("seen|see|saw|have|has|noticed|is|was|are|find|found")
+    )
+    return Reading("seen", q.subject, when=q.when) if q.says(cues.EVER) or indefinite else None
+
+
+def _where(q: _Parts) -> Reading | None:
+    if not (q.thing or q.place) or not q.says(cues.WHERE + "|is|was"):
+        return None
+    if not q.says(cues.WHERE) and not (q.when is not None and q.thing is not None):
+        return None
+    if q.says("(?:has|have|had) .* been") and q.when is None and q.says("where"):
+        return Reading("where_been", q.subject)
+    past = q.says(r"was|were|had|did (?:i|you|we|they|he|she) (?:put|leave|see|have|place|keep|last)|would .* have (?:found|been)")
+    if q.when is not None or (past and q.says(r"where (?:was|were)|where did (?:i|you|we) (?:put|leave|see)")):
+        return Reading("where_was", q.subject, when=q.when)
+    if q.says(r"(?:have|did) you (?:\w+ )?(?:seen|see|notice\w*|find|found|spot\w*)") and not q.says("where|whereabouts"):
+        return Reading("seen", q.subject)
+    return Reading("where_is", q.subject)
+
+
+def _is_anything(words: str) -> bool:
+    return words in ANYTHING
+
+
+_RULES: tuple[Callable[[_Parts], Reading | None], ...] = (
+    _will_be, _how_many, _did_task, _did_do, _when_last, _usually, _state, _changes, _contents, _moved, _ever, _where,
+)  # fmt: skip
