@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.week import times
-from benchmarks.week.interface import Question, Truth
+from benchmarks.week.interface import Place, Question, Truth
+from benchmarks.week.routine_home import told_apart
 from benchmarks.week.subjects import Subjects, shuffle
 from robomem.clock import NS_PER_S
 from robomem.memory.wording import plural
@@ -57,7 +58,7 @@ def what_changed(s: Subjects, rng: np.random.Generator) -> Iterator[Question]:
 
 def what_changed_room(s: Subjects, rng: np.random.Generator) -> Iterator[Question]:
     """In one room, one with changes rather than one without."""
-    rooms = shuffle([r.name for r in s.plan.home.rooms], rng)
+    rooms = shuffle(told_apart(s.plan.home), rng)
     made = [q for room in rooms for q in _changed(s, rng, room, "what_changed_room")]
     return iter(sorted(made, key=lambda q: not q.truth.must))
 
@@ -111,7 +112,7 @@ def how_many_not(s: Subjects, rng: np.random.Generator) -> Iterator[Question]:
 
 def how_many_room(s: Subjects, rng: np.random.Generator) -> Iterator[Question]:
     """The same in one room, one that holds such a thing rather than one that does not."""
-    rooms = shuffle([r.name for r in s.plan.home.rooms], rng)
+    rooms = shuffle(told_apart(s.plan.home), rng)
     made = [q for room in rooms for q in _count(s, rng, room, "how_many_room")]
     return iter(sorted(shuffle(made, rng), key=lambda q: not q.truth.count if rng.random() < 0.8 else 0))
 
@@ -130,10 +131,8 @@ def what_is_on(s: Subjects, rng: np.random.Generator) -> Iterator[Question]:
 
 def what_is_on_not(s: Subjects, rng: np.random.Generator) -> Iterator[Question]:
     """Furniture that is in no home."""
-    from benchmarks.week.interface import Place
-
     for word in shuffle(("piano", "workbench", "pool table", "windowsill"), rng):
-        yield Question(s.query("what_is_on", place=Place(word)), {"place": word}, Truth(False, "no such place"))
+        yield Question(s.query("what_is_on", place=Place(word, called=word)), {"place": word}, Truth(False, "no such place"))
 
 
 def did_do(s: Subjects, rng: np.random.Generator) -> Iterator[Question]:

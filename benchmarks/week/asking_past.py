@@ -101,7 +101,7 @@ def when_last_at(s: Subjects, rng: np.random.Generator) -> Iterator[Question]:
         for stay in shuffle(s.lived(item.name), rng):
             place = s.place(stay.parent)
             last = [x for x in s.known.stays(item.name) if x.parent == stay.parent and x.clear][-1]
-            if place is None or last.known_ns is None or last.last_clear_ns < 0 or stay.relation != "on":
+            if place is None or not place.called or last.known_ns is None or last.last_clear_ns < 0 or stay.relation != "on":
                 continue
             until = last.left_ns or s.asked_ns
             stamps = (last.last_clear_ns, max(last.last_clear_ns, s.known.last_glimpse(item.name, until)))

@@ -24,16 +24,17 @@ CATEGORIES = {
 
 @dataclass(frozen=True)
 class Place:
-    """A piece of furniture: its class, its room ("" where the class is enough), the middle of its top (Float64[3], m)."""
+    """A piece of furniture.
+
+    Attributes:
+        label: its class.  room: its room where several are of that class.  position: Float64[3] the middle of its top, m.
+        called: what people call it, "" if nothing tells it apart.
+    """
 
     label: str
     room: str = ""
     position: NDArray[np.float64] | None = None
-
-    @property
-    def called(self) -> str:
-        """In words."""
-        return f"{self.label} in the {self.room}" if self.room else self.label
+    called: str = ""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from robomem.types import Episode
 
 GLIMPSE_PX = 30  # whoever has fewer pixels of a thing in the image can hardly have seen it
 DOOR_PX, DOOR_CLEAR, DOOR_M = 1500, 0.6, 2.5
+FRESH_NS = 12 * 3_600_000_000_000  # what was not in clear view for so long (behind a door, mostly) is not asked about as known now
 IN_FRONT = np.cos(np.radians(55))
 
 
@@ -75,9 +76,10 @@ class WeekKnowledge:
         return self.places.stays.get(name, [])
 
     def known(self, name: str) -> Stay | None:
-        """The stay at which a thing is known to be now, None if that cannot be known."""
+        """The stay at which a thing is known to be now, None if that cannot be known: it was never seen well, or not for FRESH_NS."""
         now = self.places.current.get(name)
-        return now if now is not None and now.known_ns is not None else None
+        fresh = now is not None and now.known_ns is not None and self.stamp_ns - now.last_clear_ns <= FRESH_NS
+        return now if fresh else None
 
     def gone(self, name: str) -> Stay | None:
         """The stay that a thing is known to have left, if it has not been seen (not a glimpse) anywhere since; None otherwise."""

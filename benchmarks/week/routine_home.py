@@ -230,9 +230,18 @@ def _color(label: str, taken: Sequence[str]) -> str:
     return next((c for c in USUAL_COLORS[label] if c not in taken), USUAL_COLORS[label][0])
 
 
+ALIKE = ("bedroom", "children's room")  # rooms that their furniture does not tell apart
+
+
 def called(piece: FurnitureItem, home: Home) -> str:
     """What people call a piece of furniture: its class, and its room where there are several; "" if that does not tell it apart."""
     same = [f for f in home.furniture if f.label == piece.label]
     if len(same) == 1:
         return piece.label
-    return f"{piece.label} in the {piece.room}" if sum(f.room == piece.room for f in same) == 1 else ""
+    rooms = ALIKE if piece.room in ALIKE else (piece.room,)
+    return f"{piece.label} in the {rooms[0]}" if sum(f.room in rooms for f in same) == 1 else ""
+
+
+def told_apart(home: Home) -> list[str]:
+    """Names of rooms that furniture tells: those that may be asked about."""
+    return [r.name for r in home.rooms if r.name not in ALIKE]

@@ -58,8 +58,8 @@ class Subjects:
         f = self.pieces.get(name)
         if f is None:
             return None
-        several = sum(o.label == f.label for o in self.pieces.values()) > 1
-        return Place(f.label, f.room if several else "", self.tops.get(name, f.center))
+        words = called(f, self.plan.home)
+        return Place(f.label, words.removeprefix(f"{f.label} in the ") if " in the " in words else "", self.tops.get(name, f.center), words)
 
     def query(self, meaning: str, **changes: Any) -> Query:
         """A query of this moment."""

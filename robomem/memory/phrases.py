@@ -93,6 +93,10 @@ def phrases(words: Sequence[str], rooms: Sequence[str], is_class: Callable[[str]
             out.append(_phrase(words, i, i + room, room=True))
             i += room
             continue
+        if words[i + 1 : i + 2] == ["room"] and _is_name(words, i):  # "the guest room": a room, if one that nobody knows
+            out.append(_phrase(words, i, i + 2, room=True))
+            i += 2
+            continue
         end = _noun_end(words, i, rooms, is_class)
         if end > i:
             known = any(is_class(" ".join(words[k:end])) for k in range(i, end))

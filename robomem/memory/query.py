@@ -83,6 +83,9 @@ FILLERS = frozenset(
 )
 NUMBERS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "both": 2}
 ANYTHING = frozenset(["thing", "things", "object", "objects", "item", "items", "everything", "anything", "something", "stuff"])
+DESCRIBING = frozenset(
+    "wooden wood glass metal plastic leather marble round square long short tall low high wide narrow main left right empty full".split()
+)
 MAX_QUERY_CHARS = 400
 
 
@@ -207,6 +210,23 @@ def forms(phrase: str, ontology: Ontology) -> list[tuple[str, bool]]:
     if phrase.endswith("s") and not phrase.endswith("ss"):
         forms += [(phrase[:-1], True)] + ([(phrase[:-2], True)] if phrase.endswith("es") else [])
     return forms
+
+
+def before_place(words: str) -> list[str]:
+    """The words of a noun phrase before what says where it is ("pool table" of "pool table in the study"), fillers left out."""
+    out: list[str] = []
+    for word in words.split():
+        if word in PREPOSITIONS:
+            break
+        if word not in FILLERS:
+            out.append(word)
+    return out
+
+
+def is_plain(words: Collection[str], ontology: Ontology) -> bool:
+    """True if words only describe (colours, numbers, materials and shapes, rooms) and make no other kind of thing."""
+    plain = {*COLORS, *COLOR_SPELLINGS, *NUMBERS, *DESCRIBING, *(w for room in ontology.rooms for w in room.split())}
+    return all(w in plain or _is_number(w) for w in words)
 
 
 def near_color(a: str, b: str) -> bool:

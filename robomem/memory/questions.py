@@ -121,6 +121,8 @@ class Questions:
         query = self.parse(place)
         if query.id is not None:
             return self.holders(query.id)
+        if self._other_kind(words):
+            return set(), set()
         found = {
             view.id
             for view, at in self.present()
@@ -130,6 +132,14 @@ class Questions:
             and view.status not in GONE
         }
         return found, set()
+
+    def _other_kind(self, words: str) -> bool:
+        """ "pool table", "ironing board": a kind of furniture that nobody knows, however its last word may sound."""
+        head = queries.before_place(words)
+        if len(head) < 2 or queries.is_plain(head[:-1], self._ontology):
+            return False
+        labels = {view.label for view, _ in self._store.objects().values()}
+        return not any(" ".join(head[k:]) in labels or self._ontology.known(" ".join(head[k:])) for k in range(len(head) - 1))
 
     def _is_called(self, label: str, word: str) -> bool:
         return self._ontology.canonical(label) == word or queries.match_label(word, label)

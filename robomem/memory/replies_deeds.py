@@ -6,12 +6,13 @@ import re
 
 from robomem.memory import wording
 from robomem.memory.answering import Answer, Asked
-from robomem.types import Episode, Event, ObjectView
+from robomem.types import Episode, ObjectView
 
 MOVES = ("moved", "removed")
 STATE_WORDS = {("open", "true"): "open", ("open", "false"): "shut", ("on", "true"): "on", ("on", "false"): "off"}
 DEEDS = r"\b(?:bring|fetch|deliver|carry|get|take|put|hand|pick)\b"
 SHOWN = 12
+SURE = 0.7  # of a state: below, a few looks spoke for another value
 
 
 def moved(q: Asked) -> Answer:
@@ -59,18 +60,19 @@ def state(q: Asked) -> Answer:
 
 
 def _states_at(q: Asked, view: ObjectView, at_ns: int) -> dict[str, tuple[str, float]]:
-    """Name -> (value, probability) of each state as it was at a time, by the changes on record."""
-    out = dict(view.states)
-    changes: list[Event] = [e for e in q.memory.changes(0, None) if e.object_id == view.id and e.kind == "state_changed"]
-    for e in sorted(changes, key=lambda e: (e.stamp_ns, e.id)):
-        for name, value in e.after.items():
-            if e.stamp_ns <= at_ns:
-                out[name] = (str(value), e.belief)
+    """Name -> (value, probability) of each state as it was at a time, by the changes on record; what is not surer than SURE is not said."""
+    sure = {name: row for name, row in view.states.items() if row[1] >= SURE}
+    if q.when is None:
+        return sure
+    changes = [e for e in q.memory.changes(0, None) if e.object_id == view.id and e.kind == "state_changed"]
+    later: dict[str, tuple[str, float]] = {}
     for e in sorted(changes, key=lambda e: (e.stamp_ns, e.id), reverse=True):
-        for name, value in e.before.items():
-            if e.stamp_ns > at_ns:  # undone from the newest back: what held before the first change after that time
-                out[name] = (str(value), e.belief)
-    return out
+        if e.stamp_ns > at_ns:  # back from the newest: what held before the first change after that time
+            later |= {name: (str(value), 1.0) for name, value in e.before.items()}
+    for e in sorted(changes, key=lambda e: (e.stamp_ns, e.id)):
+        if e.stamp_ns <= at_ns:
+            sure |= {name: (str(value), 1.0) for name, value in e.after.items()}
+    return sure | later
 
 
 def did_do(q: Asked) -> Answer:

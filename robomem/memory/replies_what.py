@@ -8,6 +8,7 @@ from dataclasses import replace
 from robomem.memory import wording
 from robomem.memory.answering import Answer, Asked
 from robomem.memory.recall import LIKELY
+from robomem.memory.spatial import GONE
 from robomem.types import Event, ObjectView
 
 
@@ -19,8 +20,8 @@ def changed(q: Asked) -> Answer:
     if room and room not in rooms:
         return Answer(f"I know no room called '{room}'; I know {', '.join(sorted(rooms)) or 'no room yet'}.", known=False)
     events = [e for e in q.memory.changes(since, until, room or None) if q.memory.ontology.prior(e.label).kind != "agent"]
-    new = [e for e in events if e.kind == "appeared" and not e.before.get("again")]
-    told = _settled([e for e in events if e not in new and e.kind not in ("merged", "split", "map_corrected")])
+    new = [e for e in events if e.kind == "appeared" and not e.before.get("again") and not _known_before(q, e)]
+    told = _settled(q, [e for e in events if e not in new and e.kind not in ("merged", "split", "map_corrected")])
     if q.when is not None and not q.when.first:
         told, new = sorted([*told, *new], key=lambda e: (e.stamp_ns, e.id)), []
     where = f" in the {room}" if room else ""
@@ -34,10 +35,30 @@ def changed(q: Asked) -> Answer:
     return Answer(text, evidence=ids, events=tuple(told))
 
 
-def _settled(events: list[Event]) -> list[Event]:
-    """Without a "removed" or "seen again" that a later or same-time "moved" of the same object explains."""
+def _settled(q: Asked, events: list[Event]) -> list[Event]:
+    """Without what is no change of the world.
+
+    That is: a "removed" or "seen again" that a later or same-time "moved" of the same object explains; a holder that was taken for
+    another and turned out to be the same; a thing that was there before under an id of its own.
+    """
     moved = {e.object_id: e.stamp_ns for e in events if e.kind == "moved"}
-    return [e for e in events if e.kind not in ("removed", "appeared") or e.stamp_ns > moved.get(e.object_id, -1)]
+    told = [e for e in events if e.kind not in ("removed", "appeared") or e.stamp_ns > moved.get(e.object_id, -1)]
+    return [e for e in told if not _same_holder(q, e) and not _known_before(q, e)]
+
+
+def _same_holder(q: Asked, e: Event) -> bool:
+    before, after = e.before.get("place_id"), e.after.get("place_id")
+    if e.kind != "relation_changed" or not isinstance(before, int) or not isinstance(after, int):
+        return False
+    return q.memory.store.resolve(before) == q.memory.store.resolve(after)
+
+
+def _known_before(q: Asked, e: Event) -> bool:
+    """It "appeared" when it had long been known: two ids that were found to be one thing."""
+    if e.kind != "appeared" or e.before.get("again"):
+        return False
+    began, stays = e.after.get("since_ns", e.stamp_ns), q.memory.store.stays(e.object_id)
+    return bool(stays) and isinstance(began, int) and stays[0].from_ns < began
 
 
 def _place_before(q: Asked, event: Event) -> str:
@@ -57,7 +78,9 @@ def contents(q: Asked) -> Answer:
     inside = [v for v in q.memory.what_is_in(place, at) if v.kind != "agent"]
     was = "was" if q.when else "is"
     if q.reading.how == "inside" or (q.reading.how == "in" and not rooms):
-        inside = [v for v in inside if not _lies_on(q, v)] or inside
+        inside = [v for v in inside if not _lies(q, v, "on", at)] or inside
+    elif q.reading.how == "on":
+        inside = [v for v in inside if not _lies(q, v, "inside", at)]
     said = f"{q.reading.how} the {re.sub(r'^(?:the|my|our)', '', place).strip()}{f' {q.when.said}' if q.when else ''}"
     if not inside:
         return Answer(f"I know of nothing {said}; that is not to say that nothing {was} there unseen.", confidence=0.5)
@@ -66,18 +89,30 @@ def contents(q: Asked) -> Answer:
     return Answer(text + wording.evidence(ids[:10]), evidence=ids, objects=tuple(inside))
 
 
-def _lies_on(q: Asked, view: ObjectView) -> bool:
-    up = q.memory.graph().parent(view.id)
-    return up is not None and up[1] == "on"
+def _lies(q: Asked, view: ObjectView, relation: str, at_ns: int | None) -> bool:
+    """True if that is how its furniture holds it (or held it at a time)."""
+    if at_ns is None:
+        up = q.memory.graph().parent(view.id)
+        return up is not None and up[1] == relation
+    stay = next(iter(s for s in q.memory.store.stays(view.id, at_ns)), None)
+    return stay is not None and stay.place.holder.startswith("in the ") is (relation == "inside")
 
 
 def how_many(q: Asked) -> Answer:
     """How many of a kind there are (or were)."""
     what = re.sub(r"\b(?:are|is|do|you|there|we|have|know|see|of|i)\b", " ", q.reading.what)
     at = q.now_ns if q.when is None else q.when.to_ns
-    views = [v for v in q.memory.matching(f"all {' '.join(what.split())}", at) if v.existence >= LIKELY]
+    views = [v for v in q.memory.matching(f"all {' '.join(what.split())}", at) if _counts(q, v)]
     ids = tuple(i for v in views for i in q.memory.evidence_of(v.id, 1))
     if not views:
         return Answer(f"None that I know of: {q.memory.find(q.reading.what).needs or 'none is likely to be there now'}.", confidence=0.5)
     listed = "; ".join(f"#{v.id} {q.memory.place_words(v.id)}".strip() for v in views[: wording.MAX_LINES])
     return Answer(f"{len(views)}: {listed}.{wording.evidence(ids[:10])}", evidence=ids, objects=tuple(views))
+
+
+def _counts(q: Asked, view: ObjectView) -> bool:
+    """Is it one of those that are there? In the home as a whole it is until it is missed: what may have been moved is still somewhere."""
+    if view.existence >= LIKELY or q.when is not None or q.reading.room or q.reading.place:
+        return view.existence >= LIKELY
+    now = next((v for v in q.memory.objects() if v.id == view.id), None)
+    return now is not None and now.status not in GONE and now.status != "tentative" and now.existence >= LIKELY

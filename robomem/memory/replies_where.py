@@ -9,8 +9,10 @@ from robomem.memory import wording
 from robomem.memory.answering import Answer, Asked
 from robomem.memory.records import Stay
 from robomem.memory.timewords import When
+from robomem.types import Recall
 
 SHOWN = 3  # places named for something that moved
+NEVER_SEEN = "I have never seen"  # begins the question about a word that only something related fits
 
 
 def where_is(q: Asked) -> Answer:
@@ -95,14 +97,14 @@ def seen(q: Asked) -> Answer:
     if recall.verdict == "unknown":
         return Answer(f"No. I would need {recall.needs}.", recall, known=False, yes=False)
     answer = where_is(replace(q, reading=replace(q.reading, when=None)))
-    unsure = recall.verdict == "ambiguous" and recall.question.startswith("I have never seen")
+    unsure = recall.verdict == "ambiguous" and recall.question.startswith(NEVER_SEEN)
     text = answer.text if recall.verdict == "ambiguous" else f"Yes. {answer.text}"
     return replace(answer, text=text, known=not unsure, yes=None if unsure else True)
 
 
 def when_last(q: Asked) -> Answer:
-    """When it was seen last, and where."""
-    recall = q.memory.find(q.reading.what)
+    """When it was seen last, and where; of several that the words fit, the one seen last."""
+    recall = _newest(q, q.memory.find(q.reading.what))
     if not recall.found:
         return Answer(wording.whereabouts(recall, "", q.now_ns, ()), recall, known=False)
     who = wording.name(recall, q.color(recall))
@@ -113,6 +115,15 @@ def when_last(q: Asked) -> Answer:
         recall.evidence,
         stamp_ns=recall.last_seen_ns,
     )
+
+
+def _newest(q: Asked, recall: Recall) -> Recall:
+    """Of several things that one description fits, the one that was seen last: "when did you last see a cup" needs no asking back."""
+    if recall.verdict != "ambiguous" or recall.question.startswith(NEVER_SEEN):
+        return recall
+    each = [q.memory.find(c.id) for c in recall.candidates]
+    best = max(each, key=lambda r: r.last_seen_ns or 0)
+    return replace(best, candidates=recall.candidates)
 
 
 def when_last_at(q: Asked) -> Answer:

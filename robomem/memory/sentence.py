@@ -255,7 +255,7 @@ def _free(q: _Parts) -> bool:
 
 
 def _ever(q: _Parts) -> Reading | None:
-    if not (q.thing or q.place) or q.says("where|whereabouts|when"):
+    if not (q.thing or q.place) or q.says("where|whereabouts|when|(?:which|what) room|location|position"):
         return None
     indefinite = (
         q.thing is not None and q.thing.determiner in ("a", "an", "any") and q.says("seen|see|saw|have|has|noticed|is|was|are|find|found")

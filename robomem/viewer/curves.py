@@ -9,6 +9,7 @@ from robomem.errors import InvalidInputError
 from robomem.viewer.figures import INK, _figure, _save
 
 COLORS = ("#2f7d5b", "#c9772e", "#9aa5b1", "#5a6fb0", "#a5527a")
+STYLES = ("-", "--", ":")  # when the colours are used up
 Curve = tuple[Sequence[float], Sequence[float]]  # x, y
 
 
@@ -25,7 +26,8 @@ def draw_curves(path: str | Path, panels: Mapping[str, Mapping[str, Curve]], x_w
     names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
     for axes, (words, curves) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
         for name, (x, y) in curves.items():
-            axes.plot(x, y, color=COLORS[names.index(name) % len(COLORS)], label=name, linewidth=1.8)
+            k = names.index(name)
+            axes.plot(x, y, color=COLORS[k % len(COLORS)], linestyle=STYLES[k // len(COLORS) % len(STYLES)], label=name, linewidth=1.8)
         axes.set_title(words, fontsize=11, loc="left", color=INK)
         axes.set_xlabel(x_words, fontsize=9)
         axes.set_ylabel(y_words, fontsize=9)

@@ -76,6 +76,113 @@ def test_what_is_said(lived: HandHome, sentence: str, said: str):
     assert ("Evidence" in answer.text) <= bool(answer.evidence)
 
 
+def test_what_is_inside_is_not_on_it(home: HandHome):
+    home.put(1, "mug", "counter", 1 * S)
+    home.put(2, "can", "counter", 2 * S)
+    home.graph.end(2, 3 * S)
+    home.graph.relate(2, "inside", home.ids["counter"], 0.97, 3 * S)
+    home.tell(3 * S, (2,))
+    home.memory.world.graph.relate(2, "inside", home.ids["counter"], 0.97, 3 * S)  # type: ignore[union-attr]
+    on = ask(home.memory, "what is on the counter")
+    assert [v.id for v in on.objects] == [1] and on.meaning == "contents"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "yes", "said"),
+    [
+        ("Did the mug move since one minute ago?", True, r"^Yes: the mug \(#1\) is gone from the counter.*moved to the desk"),
+        ("has the mug been moved in the last 30 seconds", None, r"^I cannot say: I last saw the red mug .*have not looked since"),
+        ("did anyone move the hammer since one minute ago", None, r"^I do not know"),
+        ("has the book been moved", False, r"^No, I have not seen the book \(#4\) move so far: it is on the shelf in the study"),
+    ],
+)
+def test_has_it_moved(lived: HandHome, sentence: str, yes: bool | None, said: str):
+    answer = ask(lived.memory, sentence)
+    assert answer.meaning == "moved" and answer.yes is yes and re.search(said, answer.text), answer.text
+    assert answer.known is (yes is not None)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "known", "said"),
+    [
+        ("what did you do in the last two minutes", True, r"^In the last two minutes: deliver the parcel \(00:00\)\.$"),
+        ("what did you do yesterday", False, r"^I know of nothing that I did yesterday; my first task on record began 85 s ago"),
+        ("when did you deliver the parcel", True, r"^Yes: 'deliver the parcel' was done 39 s ago"),
+        ("did you bring the book", False, r"^No: I have no record of bringing the book"),
+    ],
+)
+def test_what_the_robot_did(lived: HandHome, sentence: str, known: bool, said: str):
+    answer = ask(lived.memory, sentence)
+    assert answer.known is known and re.search(said, answer.text), answer.text
+
+
+@pytest.mark.parametrize(
+    ("sentence", "known", "said"),
+    [
+        ("when was the mug last on the counter", True, r"^I last saw the red mug \(#1\) on the counter 80 s ago \(00:00\)"),
+        ("when was the mug last on the shelf", False, r"^I have never seen the red mug \(#1\) on the shelf"),
+        ("when was the mug last on the pool table", False, r"^I know no place called 'pool table'"),
+        ("what is on the pool table", False, r"^I know no place called 'the pool table'"),
+        ("when did you last see a cup", True, r"^I last saw the blue cup \(#3\) 97 s ago"),  # of two cups the one seen last
+        ("what changed in the guest room", False, r"^I know no room called 'guest room'"),
+    ],
+)
+def test_last_seen_somewhere(lived: HandHome, sentence: str, known: bool, said: str):
+    answer = ask(lived.memory, sentence)
+    assert answer.known is known and re.search(said, answer.text), answer.text
+
+
+def test_states_now_and_then(home: HandHome):
+    fridge = home.put(7, "fridge", "counter", 1 * S, kind="furniture", states={"open": ("true", 0.9)})
+    home.tell(60 * S, (7,), (Event(900, 60 * S, "state_changed", 7, {"open": "false"}, {"open": "true"}, (), 0.98, "fridge"),))
+    assert fridge.states and "open (90%)" in ask(home.memory, "is the fridge open").text
+    assert ask(home.memory, "was the fridge open 70 seconds ago").state == "false"
+    assert ask(home.memory, "was the fridge open 10 seconds ago").state == "true"
+    early = ask(home.memory, "was the fridge open 2 hours ago")
+    off = ask(home.memory, "is the fridge on")
+    assert not early.known and not off.known and "I have never seen whether" in off.text
+    home.see_again(7, 90 * S, states={"open": ("false", 0.55)})  # a look or two spoke for the other: neither is said
+    assert not ask(home.memory, "is the fridge open").known
+
+
+def test_a_table_that_changed_its_id_did_not_move_what_is_on_it(home: HandHome):
+    home.put(1, "mug", "counter", 1 * S)
+    counter, other = home.ids["counter"], 777
+    home.views[other] = home.views[counter]
+    here = {"place": "on the counter", "place_id": other, "position": [1.0, 1.0, 0.95]}
+    home.tell(
+        50 * S, (), (Event(901, 50 * S, "relation_changed", 1, {"place": "on the counter in the kitchen", "place_id": counter}, here),)
+    )
+    home.tell(51 * S, (), (Event(902, 51 * S, "merged", counter, {"id": other}, {"id": counter}, (), 1.0, "counter"),))
+    assert ask(home.memory, "what changed").text.startswith("Nothing that I noticed changed")
+
+
+def test_usually_counts_days_and_knows_the_part_of_the_day(home: HandHome, clock: ManualClock):
+    day = 86_400
+    for k in range(4):  # on the counter in the mornings, on the desk in the evenings
+        home.put(1, "mug", "counter", (k * day + 8 * 3600) * S, moved=k > 0)
+        home.put(1, "mug", "desk", (k * day + 19 * 3600) * S, moved=True)
+        home.see_again(1, (k * day + 20 * 3600) * S)
+    clock.set((3 * day + 21 * 3600) * S)
+    morning = ask(home.memory, "where is the mug usually in the morning")
+    evening = ask(home.memory, "where is the mug usually in the evening?")
+    assert [(a.places[0].label, a.places[0].probability) for a in (morning, evening)] == [("counter", 1.0), ("desk", 1.0)]
+    assert "by 4 days on which I saw it" in morning.text and ask(home.memory, "where does the mug normally go").places[0].label == "desk"
+    assert not ask(home.memory, "where is the hammer usually").known
+    assert not ask(home.memory, "where is the mug usually at night").places[1:]
+
+
+def test_will_be_is_a_prediction_and_a_guess_is_called_one(furnished: HandHome):
+    answer = ask(furnished.memory, "where will the mug be tomorrow morning")
+    assert (
+        answer.meaning == "will_be"
+        and answer.known
+        and answer.text.startswith("Tomorrow morning the red mug (#1) probably will be on the counter")
+    )
+    guess = ask(furnished.memory, "where will the scissors be tomorrow morning")
+    assert not guess.known and guess.text.startswith("I do not know")
+
+
 @pytest.mark.parametrize("sentence", ["colorless green ideas", "", "where is the", "mug", "'; DROP TABLE objects; --", "?" * 500])
 def test_nonsense_is_said_to_be_nonsense(lived: HandHome, sentence: str):
     answer = ask(lived.memory, sentence)

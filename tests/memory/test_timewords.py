@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robomem.errors import ConfigError
-from robomem.memory.timewords import resolve
+from robomem.memory.timewords import ahead, any_day, resolve
 
 NOW = int(datetime(2026, 3, 10, 15, 30, tzinfo=timezone.utc).timestamp()) * 10**9
 
@@ -31,6 +31,13 @@ TABLE = [
     ("what changed since 14:00 in the study", "10 14:00", "10 15:30", "what changed in the study"),
     ("what changed in the last hour", "10 14:30", "10 15:30", "what changed"),
     ("what changed in the last two hours", "10 13:30", "10 15:30", "what changed"),
+    ("where was it on monday at 14:05", "9 14:05", "9 14:05", "where was it"),
+    ("where was it at 9:30 on sunday", "8 09:30", "8 09:30", "where was it"),
+    ("where was it last tuesday", "3 00:00", "4 00:00", "where was it"),
+    ("where was it two days ago at 9:30", "8 09:30", "8 09:30", "where was it"),
+    ("where was it two days ago in the morning", "8 05:00", "8 12:00", "where was it"),
+    ("where was it the day before yesterday at 3 pm", "8 15:00", "8 15:00", "where was it"),
+    ("what changed since sunday", "8 00:00", "10 15:30", "what changed"),
     ("what changed since 20 minutes ago", "10 15:10", "10 15:30", "what changed"),
 ]
 
@@ -83,3 +90,35 @@ def test_any_sentence_at_any_time(text: str, now_ns: int):
 def test_very_long_ago_is_the_beginning_of_time():
     when = resolve("99999999999 weeks ago", NOW)
     assert when is not None and when.from_ns == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [
+        ("tomorrow morning", "11 05:00", "11 12:00"),
+        ("tomorrow at noon", "11 12:00", "11 12:00"),
+        ("in two hours", "10 17:30", "10 17:30"),
+        ("tonight", "10 18:00", "11 00:00"),
+        ("this evening", "10 18:00", "11 00:00"),
+        ("on friday at 10:00", "13 10:00", "13 10:00"),
+        ("on tuesday", "17 00:00", "18 00:00"),  # today is a Tuesday: the next one
+        ("the day after tomorrow", "12 00:00", "13 00:00"),
+        ("at 9:00", "11 09:00", "11 09:00"),  # past today: tomorrow
+    ],
+)
+def test_times_to_come(text: str, start: str, end: str):
+    when = ahead(f"where will it be {text}", NOW)
+    assert when is not None and when.to_come and (said(when.from_ns), said(when.to_ns), when.rest) == (start, end, "where will it be")
+
+
+def test_no_time_to_come():
+    assert ahead("where is the mug", NOW) is None and ahead("where was it this morning", NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "hours"), [("in the morning", (5, 12)), ("most evenings", (18, 24)), ("at night", (20, 30)), ("on weekday mornings", (5, 12))]
+)
+def test_a_part_of_any_day(text: str, hours: tuple[int, int]):
+    found = any_day(f"where is it {text}")
+    assert found is not None and found[1:] == (hours, "where is it")
+    assert any_day("where is it this morning") is None
