@@ -13,7 +13,7 @@ from benchmarks.moved_objects.interface import Step
 from benchmarks.moved_objects.scores_truth import Knowledge, Stay
 from robomem.types import Episode
 
-GLIMPSE_PX = 30  # whoever has fewer pixels of a thing in the image can hardly have seen it
+GLIMPSE_PX = 8  # whoever has fewer pixels of a thing in the image cannot have seen it
 DOOR_PX, DOOR_CLEAR, DOOR_M = 1500, 0.6, 2.5
 FRESH_NS = 12 * 3_600_000_000_000  # what was not in clear view for so long (behind a door, mostly) is not asked about as known now
 IN_FRONT = np.cos(np.radians(55))

@@ -23,6 +23,7 @@ LABEL_SHARE = 0.25  # a label with this much of an object's belief has been seen
 RIVAL_SHARE = 0.5  # another object with this share of the best score makes a singular question ambiguous
 RECENCY_HALF_NS = 24 * 3_600_000_000_000
 MAX_IN_QUESTION = 4
+OVERLAP = 0.7  # of the width: centres nearer than this cannot be of two things
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Trace:
         gone: its place was seen empty and it has not been seen elsewhere since.
         support: independent sightings.
         seen: (first, last) stamp between which the evidence lies.
+        width_m: its lesser horizontal extent, 0 where that is not known.
     """
 
     id: int
@@ -49,6 +51,7 @@ class Trace:
     gone: bool
     support: int
     seen: tuple[int, int]
+    width_m: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -86,15 +89,18 @@ class Recaller:
         matches, narrowed = self._narrow(query, named)
         ranked = sorted((self._scored(m, asked_ns) for m in matches), key=lambda m: (-m.score, m.trace.id))
         good = [m for m in ranked if m.similarity * support_factor(m.trace.support) >= self._abstain_below]
+        good = [m for k, m in enumerate(good) if not any(same_thing(m.trace, better.trace) for better in good[:k])]
         if not good:
             return self._abstain(query, named, asked_ns, k)
         base = Recall("unknown", narrowed_by=narrowed, candidates=tuple(_candidate(m) for m in good[:k]), asked_ns=asked_ns)
         return self._decide(query, good, base, evidence)
 
     def matches(self, query: Query, traces: Sequence[Trace]) -> list[Trace]:
-        """Every trace that strictly fits, by id."""
+        """Every trace that strictly fits, by id; of two that are one thing, the one with more behind it."""
         found, _ = self._narrow(query, self._by_label(query, traces))
-        return sorted((m.trace for m in found if not m.loose), key=lambda t: t.id)
+        fits = sorted((m.trace for m in found if not m.loose), key=lambda t: (t.gone, -t.p_there * support_factor(t.support), t.id))
+        apart = [t for k, t in enumerate(fits) if not any(same_thing(t, better) for better in fits[:k])]
+        return sorted(apart, key=lambda t: t.id)
 
     # -- what fits
 
@@ -181,6 +187,12 @@ class Recaller:
         else:
             needs = f"a sighting of {what if query.id is not None else an(what)}{where}: none has been seen"
         return Recall("unknown", label=query.label, candidates=candidates, needs=needs, asked_ns=asked_ns)
+
+
+def same_thing(a: Trace, b: Trace) -> bool:
+    """Two of one class whose bodies would be in each other are one thing, believed twice: two cans stand a can's width apart."""
+    overlap = OVERLAP * max(a.width_m, b.width_m)
+    return a.label == b.label and float(np.linalg.norm(a.position - b.position)) < overlap
 
 
 def support_factor(sightings: int) -> float:

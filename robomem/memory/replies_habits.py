@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 
 from robomem.clock import NS_PER_S
 from robomem.memory import wording
 from robomem.memory.answering import Answer, Asked
 from robomem.memory.records import PlaceWords
+from robomem.memory.replies_where import alike, newest
 from robomem.memory.timewords import zone
 from robomem.types import PlaceProbability
 
@@ -18,10 +20,10 @@ SHOWN = 3
 
 def usually(q: Asked) -> Answer:
     """The places a thing was seen at, by share of days; within a part of the day if one is said."""
-    recall = q.memory.find(q.reading.what)
+    recall = newest(q, q.memory.find(q.reading.what), alike=True)
     if not recall.found or recall.id is None:
         return Answer(wording.whereabouts(recall, "", q.now_ns, ()), recall, known=False)
-    rows, days = _shares(q, recall.id)
+    rows, days = _shares(q, alike(q, recall))
     who, hours = wording.name(recall, q.color(recall)), q.reading.hours
     said = f" between {hours[0] % 24}:00 and {hours[1] % 24}:00" if hours else ""
     if not rows:
@@ -31,20 +33,24 @@ def usually(q: Asked) -> Answer:
     return Answer(text + wording.evidence(recall.evidence), recall, recall.evidence, places=tuple(rows), confidence=rows[0].probability)
 
 
-def _shares(q: Asked, object_id: int) -> tuple[list[PlaceProbability], int]:
-    """Places by the share of sightings there, each day counting as one; and the number of days."""
+def _shares(q: Asked, ids: Sequence[int]) -> tuple[list[PlaceProbability], int]:
+    """Places by the share of sightings there, each day counting as one; and the number of days.
+
+    All that the words fit counts together: what was lost and found again under another id is one habit.
+    """
     memory, there = q.memory, zone(q.memory.config.memory.timezone)
-    stays = memory.store.stays(object_id)
     days: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     places: dict[int, tuple[PlaceWords, list[float]]] = {}
-    for o in memory.store.observations_of(object_id, 0, q.now_ns, SIGHTINGS):
-        at = datetime.fromtimestamp(o.stamp_ns / NS_PER_S, there)
-        stay = next((s for s in reversed(stays) if s.from_ns <= o.stamp_ns), None)
-        if stay is None or not _within(at.hour + at.minute / 60, q.reading.hours):
-            continue
-        key = stay.place.place_id or stay.place.room_id or 0
-        days[at.toordinal()][key] += 1
-        places[key] = (stay.place, stay.position.tolist())
+    for object_id in ids:
+        stays = memory.store.stays(object_id)
+        for o in memory.store.observations_of(object_id, 0, q.now_ns, SIGHTINGS):
+            at = datetime.fromtimestamp(o.stamp_ns / NS_PER_S, there)
+            stay = next((s for s in reversed(stays) if s.from_ns <= o.stamp_ns), None)
+            if stay is None or not _within(at.hour + at.minute / 60, q.reading.hours):
+                continue
+            key = stay.place.place_id or stay.place.room_id or 0
+            days[at.toordinal()][key] += 1
+            places[key] = (stay.place, stay.position.tolist())
     share: dict[int, float] = defaultdict(float)
     for row in days.values():
         for key, n in row.items():

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import numpy as np
+
 from robomem.memory import wording
 from robomem.memory.answering import Answer, Asked
-from robomem.memory.recall import LIKELY
-from robomem.memory.spatial import GONE
+from robomem.memory.recall import LIKELY, OVERLAP
+from robomem.memory.spatial import GONE, SAME_SPOT_M
 from robomem.types import Event, ObjectView
 
 
@@ -47,10 +49,17 @@ def _settled(q: Asked, events: list[Event]) -> list[Event]:
 
 
 def _same_holder(q: Asked, e: Event) -> bool:
-    before, after = e.before.get("place_id"), e.after.get("place_id")
-    if e.kind != "relation_changed" or not isinstance(before, int) or not isinstance(after, int):
+    """Another holder was named for a thing that stayed where it was (a chair before the desk), or the same under another id."""
+    if e.kind != "relation_changed" or "held_by" in e.after or "held_by" in e.before:
         return False
-    return q.memory.store.resolve(before) == q.memory.store.resolve(after)
+    before, after = e.before.get("place_id"), e.after.get("place_id")
+    if isinstance(before, int) and isinstance(after, int) and q.memory.store.resolve(before) == q.memory.store.resolve(after):
+        return True
+    here = e.after.get("position")
+    stood = next(
+        (s for s in q.memory.store.stays(e.object_id) if s.from_ns < e.stamp_ns and (s.to_ns is None or s.to_ns >= e.stamp_ns)), None
+    )
+    return stood is not None and here is not None and float(np.linalg.norm(np.asarray(here, float) - stood.position)) < SAME_SPOT_M
 
 
 def _known_before(q: Asked, e: Event) -> bool:
@@ -76,6 +85,7 @@ def contents(q: Asked) -> Answer:
         return Answer(f"I know no place called 'the {place}'.", known=False)
     at = None if q.when is None else q.when.to_ns
     inside = [v for v in q.memory.what_is_in(place, at) if v.kind != "agent"]
+    inside = _apart(inside)
     was = "was" if q.when else "is"
     if q.reading.how == "inside" or (q.reading.how == "in" and not rooms):
         inside = [v for v in inside if not _lies(q, v, "on", at)] or inside
@@ -87,6 +97,18 @@ def contents(q: Asked) -> Answer:
     ids = tuple(i for v in inside for i in q.memory.evidence_of(v.id, 1, at))
     text = f"{said[:1].upper()}{said[1:]} there {'were' if q.when else 'are' if len(inside) > 1 else 'is'} {wording.things(inside)}."
     return Answer(text + wording.evidence(ids[:10]), evidence=ids, objects=tuple(inside))
+
+
+def _apart(views: list[ObjectView]) -> list[ObjectView]:
+    """Without a second belief in one thing: of two of one class whose bodies would be in each other, the one seen more often."""
+    ranked = sorted(views, key=lambda v: (-v.support, v.id))
+    kept: list[ObjectView] = []
+    for v in ranked:
+        width = float(min(v.size[:2]))
+        if not any(o.label == v.label and float(np.linalg.norm(o.position - v.position)) < OVERLAP * width for o in kept):
+            kept.append(v)
+    ids = {v.id for v in kept}
+    return [v for v in views if v.id in ids]
 
 
 def _lies(q: Asked, view: ObjectView, relation: str, at_ns: int | None) -> bool:

@@ -104,7 +104,7 @@ def seen(q: Asked) -> Answer:
 
 def when_last(q: Asked) -> Answer:
     """When it was seen last, and where; of several that the words fit, the one seen last."""
-    recall = _newest(q, q.memory.find(q.reading.what))
+    recall = newest(q, q.memory.find(q.reading.what))
     if not recall.found:
         return Answer(wording.whereabouts(recall, "", q.now_ns, ()), recall, known=False)
     who = wording.name(recall, q.color(recall))
@@ -117,25 +117,38 @@ def when_last(q: Asked) -> Answer:
     )
 
 
-def _newest(q: Asked, recall: Recall) -> Recall:
-    """Of several things that one description fits, the one that was seen last: "when did you last see a cup" needs no asking back."""
+def newest(q: Asked, recall: Recall, alike: bool = False) -> Recall:
+    """Of several things that one description fits, the one that was seen last: "when did you last see a cup" needs no asking back.
+
+    Args:
+        alike: only where no colour tells them apart.
+    """
     if recall.verdict != "ambiguous" or recall.question.startswith(NEVER_SEEN):
+        return recall
+    if alike and len({c.color for c in recall.candidates}) > 1:
         return recall
     each = [q.memory.find(c.id) for c in recall.candidates]
     best = max(each, key=lambda r: r.last_seen_ns or 0)
     return replace(best, candidates=recall.candidates)
 
 
+def alike(q: Asked, recall: Recall) -> list[int]:
+    """Ids of all that the words fit as well as the one recalled, what is gone too: a thing lost and found again may have had several."""
+    color = q.color(recall)
+    return sorted({recall.id or 0, *(v.id for v in q.memory.matching(q.reading.what) if v.color == color)})
+
+
 def when_last_at(q: Asked) -> Answer:
     """When it was last seen at one place, whether it still is there or not."""
-    recall = q.memory.find(q.reading.what)
+    recall = newest(q, q.memory.find(q.reading.what), alike=True)
     if not recall.found:
         return Answer(wording.whereabouts(recall, "", q.now_ns, ()), recall, known=False)
     holders, rooms = q.memory.holders(q.reading.place)
     who, place = wording.name(recall, q.color(recall)), f"{q.reading.how or 'on'} the {q.reading.place}"
     if not holders and not rooms:
         return Answer(f"I know no place called '{q.reading.place}'.", recall, known=False)
-    there = [s for s in q.stays(recall) if s.place.place_id in holders or s.place.room_id in rooms]
+    stays = [s for i in alike(q, recall) for s in q.memory.store.stays(i)]
+    there = [s for s in stays if s.place.place_id in holders or s.place.room_id in rooms]
     if not there:
         return Answer(f"I have never seen {who} {place}.", recall, known=False)
     last = max(there, key=lambda s: s.seen_ns)

@@ -162,6 +162,7 @@ def present_trace(view: ObjectView, place: PlaceWords, at_ns: int, hours: float)
         view.status in GONE,
         view.support,
         (0, view.last_seen_ns),
+        float(np.min(view.size[:2])),
     )
 
 
@@ -181,6 +182,7 @@ def _past_trace(view: ObjectView, stay: Stay, at_ns: int, hours: float) -> Trace
         gone,
         max(stay.sightings, 1),
         (stay.from_ns, seen_ns),
+        float(np.min(view.size[:2])),
     )
 
 
