@@ -48,7 +48,8 @@ def state(q: Asked) -> Answer:
     asked = {name: v for name, v in values.items() if not q.reading.asked or name.rpartition(".")[2] == q.reading.asked}
     when = f" {q.when.said}" if q.when is not None else ""
     if not asked or at < view.first_seen_ns:
-        if view.states and at >= view.first_seen_ns:
+        seen = [n for n in view.states if not q.reading.asked or n.rpartition(".")[2] == q.reading.asked]
+        if seen and at >= view.first_seen_ns:
             return Answer(f"I am not sure: of {who} I saw too little to say.", recall, recall.evidence, known=False)
         what = f"whether {who} is {q.reading.asked}" if q.reading.asked else f"any state of {who}"
         return Answer(f"I do not know: I have never seen {what}{when and ' by then'}.", recall, recall.evidence, known=False)
