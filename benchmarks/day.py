@@ -32,9 +32,10 @@ from robomem.memory.tiers import Ask, Moment
 from robomem.types import Episode
 
 HOUR_NS = 3600 * 10**9
-# The world's own snapshot is two thirds of `max_bytes`; what binds is what is left beside it.
-LOW = {"max_observations": 1200, "max_events": 40, "max_stays": 60, "max_bytes": 3_100_000, "max_episodes": 12, "short_term_capacity": 8}
-QUICK_LOW = {**LOW, "max_observations": 60, "max_events": 12, "max_stays": 24, "max_episodes": 1, "short_term_capacity": 4}
+ROWS = {"max_observations": 1200, "max_events": 40, "max_stays": 60, "max_episodes": 12, "short_term_capacity": 8}
+BYTES = {"max_bytes": 4_200_000, "max_episodes": 12, "short_term_capacity": 8}  # half of it is the world's own snapshot
+LIVES = {"rows": ROWS, "bytes": BYTES}  # what binds: one bound on detail keeps the other from being reached
+QUICK = {"rows": {**ROWS, "max_observations": 60, "max_events": 12, "max_stays": 24, "max_episodes": 1, "short_term_capacity": 4}}
 PLACE_ROWS, PLACE_EVERY_S = 96, 60.0
 WARM_H = 4.0  # kernels compile, the home is learned, tables fill: the slope is of what comes after
 BINDS = 0.9  # a budget that was filled to this share had to give up something: the store keeps a reserve of a tenth of its bytes
@@ -54,24 +55,27 @@ class Log:
 
 
 def run(args: BenchArgs) -> dict[str, Any]:
-    """Live the day; the picture goes beside `--out`."""
-    seed = next(iter(args.seeds), 0)
-    hours = 2.0 if args.quick else 24.0
-    with tempfile.TemporaryDirectory(prefix="robomem_bench_day_") as folder:
-        path = Path(folder) / "home.db"
-        log, used = live(path, seed, hours, images=1 if args.quick else 4, low=QUICK_LOW if args.quick else LOW, say=args.say)
-    figures = summary(log, used, hours, seed)
-    args.say(
-        table(
-            [
-                {"budget": k, "most": v["peak"], "bound": v["max"], "given up": v["evicted"], "binds": v["binds"]}
-                for k, v in figures["budgets"].items()
-            ]
-        )
-    )
+    """Live the day once for each set of budgets; the picture goes beside `--out`."""
+    seed, hours, images = next(iter(args.seeds), 0), 2.0 if args.quick else 24.0, 1 if args.quick else 4
+    logs: dict[str, Log] = {}
+    lives: dict[str, dict[str, Any]] = {}
+    for name, low in (QUICK if args.quick else LIVES).items():
+        with tempfile.TemporaryDirectory(prefix="robomem_bench_day_") as folder:
+            logs[name], used = live(Path(folder) / "home.db", seed, hours, images, low, args.say)
+        lives[name] = summary(logs[name], used, hours)
+        rows = lives[name]["budgets"].items()
+        args.say(table([{"what binds": name, "budget": k, **{w: v[w] for w in ("peak", "max", "evicted", "binds")}} for k, v in rows]))
     if args.out is not None:
-        _plot(log, args.out.with_suffix(".png"))
-    return figures
+        _plot(logs, args.out.with_suffix(".png"))
+    return {
+        "n": sum(f["frames"] for f in lives.values()),
+        "seeds": str(seed),
+        "hours": hours,
+        "budgets_exceeded": sum(f["budgets_exceeded"] for f in lives.values()),
+        "budgets_that_bind": sorted({b for f in lives.values() for b, v in f["budgets"].items() if v["binds"]}),
+        "rss_slope_mb_per_hour": {name: f["rss_slope_mb_per_hour"] for name, f in lives.items()},
+        "lives": lives,
+    }
 
 
 def live(path: Path, seed: int, hours: float, images: int, low: Mapping[str, int], say: Say | None = None) -> tuple[Log, dict[str, Any]]:
@@ -159,8 +163,8 @@ def slope(hours: Sequence[float], values: Sequence[float], warm_h: float = WARM_
     return [round(float(r), 4) for r in (rise, rise - half, rise + half)]
 
 
-def summary(log: Log, used: dict[str, Any], hours: float, seed: int) -> dict[str, Any]:
-    """The figures."""
+def summary(log: Log, used: dict[str, Any], hours: float) -> dict[str, Any]:
+    """The figures of one life."""
     at, rss = [s["hour"] for s in log.samples], [s["rss_mb"] for s in log.samples]
     late = [s for s in log.samples if s["hour"] >= min(WARM_H, hours / 2)]
     tail = max(1, len(late) // 4)
@@ -170,9 +174,7 @@ def summary(log: Log, used: dict[str, Any], hours: float, seed: int) -> dict[str
         for name, peak in log.peak.items()
     }
     return {
-        "n": log.frames,
-        "seeds": str(seed),
-        "hours": hours,
+        "frames": log.frames,
         "budgets": budgets,
         "exceeded": {name: n for name, n in log.over.items() if n},
         "budgets_exceeded": sum(log.over.values()),
@@ -185,10 +187,12 @@ def summary(log: Log, used: dict[str, Any], hours: float, seed: int) -> dict[str
     }
 
 
-def _plot(log: Log, path: Path) -> None:
+def _plot(logs: Mapping[str, Log], path: Path) -> None:
     from robomem.viewer.curves import draw_curves
 
-    hours = [s["hour"] for s in log.samples]
-    names = {"resident memory, MB": "rss_mb", "database file, MB": "file_mb", "find, ms (median of ten)": "find_ms"}
-    panels = {words: {"": (hours, [s[key] for s in log.samples])} for words, key in names.items()}
+    shown = {"resident memory, MB": "rss_mb", "database file, MB": "file_mb", "find, ms (median of ten)": "find_ms"}
+    panels = {
+        words: {f"bounds on {name}": ([s["hour"] for s in log.samples], [s[key] for s in log.samples]) for name, log in logs.items()}
+        for words, key in shown.items()
+    }
     draw_curves(path, panels, "hours of the day", "", "A day under budgets that bind")

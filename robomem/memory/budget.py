@@ -14,6 +14,8 @@ from robomem.memory.database import Database
 EVICT_SHARE = 100  # a full table makes room for 1/100 of itself at a time
 MIN_BYTES = 1 << 20
 RESERVE = 0.9  # of `max_bytes` may be in use at a commit; the rest is for the next group and for rows that replace others
+HARD = 0.97  # of `max_bytes` may be in use within a group: giving rows up needs a few pages too
+OVERHEAD = 1.5  # pages, indices and boxes beside the bytes of a row
 # SQLite gives the id of the row that has the maximum: one walk over the index (object_id, time).
 _NEWER = "id NOT IN (SELECT id FROM (SELECT id, max(stamp_ns) FROM observations WHERE object_id >= 0 GROUP BY object_id))"
 _NO_END = "id NOT IN (SELECT first_observation FROM history UNION SELECT last_observation FROM history)"
@@ -109,12 +111,27 @@ class Keeper:
                     if self._rows[name] > bound:
                         self._delete(name, may_go, order, self._rows[name] - bound + bound // EVICT_SHARE)
             if self.budget.max_bytes:
-                self._keep_bytes()
+                self._keep_bytes(RESERVE * self.budget.max_bytes)
 
-    def _keep_bytes(self) -> None:
+    def lacks_bytes(self, incoming: int) -> bool:
+        """True if `incoming` more bytes may not fit: the reserve is a tenth, and a snapshot of a home that grew may be more."""
+        return self.budget.max_bytes > 0 and self._used() > self._free_of(incoming)
+
+    def make_bytes(self, incoming: int) -> None:
+        """Before `incoming` bytes are written at once."""
+        if not self._busy:
+            with self._alone():
+                self._keep_bytes(self._free_of(incoming))
+
+    def _free_of(self, incoming: int) -> float:
+        return HARD * self.budget.max_bytes - OVERHEAD * incoming
+
+    def _used(self) -> int:
+        return (self._one("PRAGMA page_count") - self._one("PRAGMA freelist_count")) * self._one("PRAGMA page_size")
+
+    def _keep_bytes(self, bound: float) -> None:
         """Detail first: observations that are no end of a stay, other observations, past events, past stays."""
-        page, bound = self._one("PRAGMA page_size"), RESERVE * self.budget.max_bytes
-        while (self._one("PRAGMA page_count") - self._one("PRAGMA freelist_count")) * page > bound:
+        while self._used() > bound:
             share = max(1, self._rows["observations"] // 20)
             gone = self._observations(share, OBSERVATIONS[:2])
             gone = gone or self._delete("events", EVENTS, "stamp_ns, id", max(1, self._rows["events"] // 20))
@@ -165,9 +182,8 @@ class Keeper:
         page, b = self._one("PRAGMA page_size"), self.budget
         bounds = {"observations": b.observations, "events": b.events, "history": b.stays, "relations": b.relations}
         rows = {name: {"rows": self._rows[name], "max": bound} for name, bound in bounds.items()}
-        used = (self._one("PRAGMA page_count") - self._one("PRAGMA freelist_count")) * page
         return {
             **rows,
-            "bytes": {"used": used, "file": self._one("PRAGMA page_count") * page, "max": b.max_bytes},
+            "bytes": {"used": self._used(), "file": self._one("PRAGMA page_count") * page, "max": b.max_bytes},
             "evicted": dict(self.evicted),
         }

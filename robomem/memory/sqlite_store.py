@@ -22,6 +22,7 @@ from robomem.memory.table import Table
 from robomem.types import Episode, Event, ObjectView, Observations
 
 WORD_CODES: dict[WordKind, int] = {"object": 0, "episode": 1, "lesson": 2}  # rowid in `words` is id * 8 + code
+ROW_BYTES = 150  # of an observation beside its vector, about
 # "the wedding" must not find every text with a "the" in it.
 SAYS_NOTHING = frozenset(
     "a an and are at be did do does for from has have i in is it its me my "
@@ -72,8 +73,18 @@ class SqliteStore(WorldRows):
     def put(self, table: Table, rows: Iterable[Row]) -> None:
         """Insert or replace rows (values in column order; the checksum is added)."""
         rows = list(rows)
+        if table.name == "world_state":
+            self._make_bytes(sum(len(row[2]) for row in rows))
         super().put(table, rows)
         self._wrote(table, len(rows))
+
+    def _make_bytes(self, incoming: int) -> None:
+        if self._keeper is not None and self.budget.max_bytes:
+            with self._guard:
+                self.begin()
+                if self._keeper.lacks_bytes(incoming):
+                    self.drain()  # the ends of stays that are spared must be on record
+                    self._keeper.make_bytes(incoming)
 
     def _wrote(self, t: Table, rows: int) -> None:
         if self._keeper is not None:
@@ -166,6 +177,7 @@ class SqliteStore(WorldRows):
                 self.drain()  # the ends of stays that are spared must be on record
                 self._keeper.make_room(min(n, bound))
             rows = records.observation_rows(observations, ids, object_ids)[-bound:]
+            self._make_bytes(sum(len(row[14]) + ROW_BYTES for row in rows))
             self.database.executemany(table.OBSERVATIONS.insert, [table.OBSERVATIONS.seal(row) for row in rows])
             t = self._seconds(observations.stamp_ns)
             self.database.executemany(

@@ -32,8 +32,7 @@ def draw_curves(path: str | Path, panels: Mapping[str, Mapping[str, Curve]], x_w
         axes.set_xlabel(x_words, fontsize=9)
         axes.set_ylabel(y_words, fontsize=9)
         axes.spines[["top", "right"]].set_visible(False)
-        if any(curves):  # one nameless line needs no legend
-            axes.legend(fontsize=9, frameon=False)
+        axes.legend(fontsize=9, frameon=False)
     figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold", color=INK)
     figure.tight_layout(rect=(0, 0, 1, 0.97))
     return _save(figure, path)

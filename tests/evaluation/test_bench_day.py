@@ -15,9 +15,9 @@ from robomem.memory.robot_memory import RobotMemory
 
 def test_an_hour_under_budgets_that_bind(tmp_path: Path) -> None:
     pytest.importorskip("pybullet")
-    from benchmarks.day import QUICK_LOW, live
+    from benchmarks.day import QUICK, live
 
-    low = {**QUICK_LOW, "max_observations": 24, "max_events": 8}
+    low = {**QUICK["rows"], "max_observations": 24, "max_events": 8}
     log, used = live(tmp_path / "home.db", 100, 1.2, 1, low)
     assert log.frames > 10 and len(log.samples) == 2 and not +log.over
     assert used["evicted"]["observations"] > 0 and log.peak["observations"] == 24

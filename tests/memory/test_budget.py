@@ -90,6 +90,27 @@ def test_the_file_never_grows_beyond_its_bytes(tmp_path: Path, engine: str):
     again.close()
 
 
+@pytest.mark.parametrize("engine", ["apsw", "sqlite3"])
+def test_a_snapshot_that_grew_by_more_than_the_reserve_finds_room(tmp_path: Path, engine: str):
+    """It was refused as by a full disk, although there were old observations to give up."""
+    pytest.importorskip(engine)
+    bound = 4 * MIN_BYTES
+    s = SqliteStore(str(tmp_path / "home.db"), ManualClock(0), commit_interval_s=100.0, engine=engine, budget=Budget(max_bytes=bound))
+    rng, number = np.random.default_rng(0), s.lease_ids(100_000)
+    for megabytes in (1.0, 1.8, 2.6):
+        for _ in range(300):
+            s.put_observations(observations(number, rng.normal(0, 5, (50, 3))), np.arange(number, number + 50), np.full(50, 7))
+            number += 50
+        s.flush()
+        world = {f"grid_{k}": rng.integers(0, 255, int(megabytes * 2**18), dtype=np.uint8) for k in range(4)}
+        s.put_world(world)
+        s.flush()
+        assert (tmp_path / "home.db").stat().st_size <= bound and s.usage()["bytes"]["file"] <= bound
+        assert all(np.array_equal(world[name], part) for name, part in s.world().items()) and s.count(table.OBSERVATIONS) > 50
+    assert s.lost_groups == 0 and verify(s).ok
+    s.close()
+
+
 @pytest.mark.parametrize("wrong", [{"observations": 0}, {"stays": -1}, {"max_bytes": 1000}])
 def test_budgets_that_are_none(wrong: dict[str, int]):
     with pytest.raises(ConfigError, match=r"budget|too small"):
