@@ -181,8 +181,8 @@ class SqliteStore(WorldRows):
             self.database.executemany(table.OBSERVATIONS.insert, [table.OBSERVATIONS.seal(row) for row in rows])
             t = self._seconds(observations.stamp_ns)
             self.database.executemany(
-                "INSERT OR REPLACE INTO observation_boxes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [(r[0], r[5], r[5], r[6], r[6], r[7], r[7], t, t) for r in rows],
+                "INSERT OR REPLACE INTO observation_boxes VALUES (?1, ?2, ?2, ?3, ?3, ?4, ?4, ?5, ?5)",
+                [(r[0], r[5], r[6], r[7], t) for r in rows],
             )
             self._wrote(table.OBSERVATIONS, len(rows))
 

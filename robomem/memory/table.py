@@ -25,11 +25,15 @@ class Table:
     select: str = field(init=False)
     delete: str = field(init=False)
     _bytes: tuple[bool, ...] = field(init=False)
+    _blobs: tuple[int, ...] = field(init=False)
+    _start: int = field(init=False)
 
     def __post_init__(self) -> None:
         put = object.__setattr__
         names = ", ".join(self.columns)
         put(self, "_bytes", tuple(name in BLOBS for name in self.columns))
+        put(self, "_blobs", tuple(i for i, name in enumerate(self.columns) if name in BLOBS))
+        put(self, "_start", zlib.crc32(self.name.encode()))
         put(self, "insert", f"INSERT OR REPLACE INTO {self.name} ({names}, crc) VALUES ({', '.join('?' * (len(self.columns) + 1))})")
         put(self, "select", f"SELECT {names}, crc FROM {self.name}")
         put(self, "delete", f"DELETE FROM {self.name} WHERE {' AND '.join(f'{name} IS ?' for name in self.key)}")
@@ -40,14 +44,11 @@ class Table:
 
     def crc(self, values: Row) -> int:
         """CRC32 of a row; `repr` of int, float, str and None is exact and the same after a round trip; blobs are summed as they are."""
-        crc = zlib.crc32(self.name.encode())
-        told = []
-        for value in values:
-            if isinstance(value, bytes):
-                crc = zlib.crc32(value, crc)
-                told.append(len(value))
-            else:
-                told.append(value)
+        crc, told = self._start, list(values)
+        for i in self._blobs:
+            if isinstance(told[i], bytes):
+                crc = zlib.crc32(told[i], crc)
+                told[i] = len(told[i])
         return zlib.crc32(repr(told).encode("utf-8", "surrogatepass"), crc)
 
     def sound(self, row: Row) -> bool:
