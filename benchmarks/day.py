@@ -3,7 +3,7 @@
 Everything is real but the camera: the fast sensor of the moved-object benchmark gives depth and noisy detections of a home in which people
 move things, the world model believes, the memory writes every frame to its file, and all tiers are told and asked. Budgets are so low that
 the day overruns each of them several times. After every frame rows and bytes are looked at; after every tour the resident memory of the
-whole process (simulator, world model and memory) and the time of a question.
+whole process (simulator, world model and memory) and the CPU time of a question.
 """
 
 from __future__ import annotations
@@ -31,13 +31,14 @@ from robomem.memory.tiers import Ask, Moment
 from robomem.types import Episode
 
 HOUR_NS = 3600 * 10**9
-ROWS = {"max_observations": 1200, "max_events": 40, "max_stays": 60, "max_episodes": 12, "short_term_capacity": 8}
+# Stays: never below the number of things, whose last stays are spared whatever the bound.
+ROWS = {"max_observations": 1200, "max_events": 40, "max_stays": 80, "max_episodes": 12, "short_term_capacity": 8}
 BYTES = {"max_bytes": 4_200_000, "max_episodes": 12, "short_term_capacity": 8}  # half of it is the world's own snapshot
 LIVES = {"rows": ROWS, "bytes": BYTES}  # what binds: one bound on detail keeps the other from being reached
 QUICK = {"rows": {**ROWS, "max_observations": 60, "max_events": 12, "max_stays": 24, "max_episodes": 1, "short_term_capacity": 4}}
 PLACE_ROWS, PLACE_EVERY_S = 96, 60.0
 WARM_H = 4.0  # kernels compile, the home is learned, tables fill: the slope is of what comes after
-BINDS = 0.9  # a budget that was filled to this share had to give up something: the store keeps a reserve of a tenth of its bytes
+BINDS = 0.85  # filled to this share it had to give up something: of its bytes the store keeps a tenth free, and frees a twentieth at once
 ASKED = 10  # questions after a tour
 WORDS = ("mug", "the book", "cups", "bottle in the kitchen", "plate")
 
@@ -135,9 +136,9 @@ def end_of_tour(memory: RobotMemory, log: Log, hour: float, now_ns: int, path: P
         memory.consolidate()
     took = []
     for i in range(ASKED):
-        begin = time.perf_counter()
+        begin = time.thread_time()
         memory.find(WORDS[i % len(WORDS)])
-        took.append(1000 * (time.perf_counter() - begin))
+        took.append(1000 * (time.thread_time() - begin))
     memory.flush()
     gc.collect()
     log.samples.append({"hour": hour, "rss_mb": rss_mb(), "find_ms": float(np.median(took)), "file_mb": path.stat().st_size / 1e6})
@@ -191,7 +192,7 @@ def summary(log: Log, used: dict[str, Any], hours: float) -> dict[str, Any]:
 def _plot(logs: Mapping[str, Log], path: Path) -> None:
     from robomem.viewer.curves import draw_curves
 
-    shown = {"resident memory, MB": "rss_mb", "database file, MB": "file_mb", "find, ms (median of ten)": "find_ms"}
+    shown = {"resident memory, MB": "rss_mb", "database file, MB": "file_mb", "find, ms of CPU (median of ten)": "find_ms"}
     panels = {
         words: {f"bounds on {name}": ([s["hour"] for s in log.samples], [s[key] for s in log.samples]) for name, log in logs.items()}
         for words, key in shown.items()
