@@ -112,7 +112,7 @@ class Captions(Rival):
         self._embedder, self._k = embedder, k
         self._captions: list[tuple[int, list[Sight]]] = []
         self._texts: list[str] = []
-        self._cache: dict[str, NDArray[np.float32]] = {}
+        self.vectors: dict[str, NDArray[np.float32]] = {}
 
     def keep(self, rows: Sequence[Sight], frame: RgbdFrame) -> None:
         """One caption per image that shows anything."""
@@ -136,10 +136,10 @@ class Captions(Rival):
         ]
 
     def _vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        fresh = sorted({t for t in texts if t not in self._cache})
+        fresh = sorted({t for t in texts if t not in self.vectors})
         for at in range(0, len(fresh), 64):
-            self._cache.update(zip(fresh[at : at + 64], self._embedder.embed(fresh[at : at + 64]), strict=True))
-        return np.array([self._cache[t] for t in texts])
+            self.vectors.update(zip(fresh[at : at + 64], self._embedder.embed(fresh[at : at + 64]), strict=True))
+        return np.array([self.vectors[t] for t in texts])
 
 
 # Chosen on homes 100 and 101 by `python -m benchmarks.week.tune`.

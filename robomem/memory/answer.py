@@ -72,5 +72,5 @@ def vocabulary(memory: RobotMemory) -> Vocabulary:
         named = classes(words) or classes(words.split()[-1])
         return any(ontology.prior(name).kind == "furniture" for name in named)
 
-    rooms = sorted({*ontology.rooms, *memory.store.room_names().values()})
+    rooms = sorted({*ontology.rooms, *memory.store.room_names().values()} - {"room"})  # what a room without a name is called is no name
     return Vocabulary(rooms, lambda words: bool(classes(words)), is_furniture)

@@ -12,7 +12,7 @@ MOVES = ("moved", "removed")
 STATE_WORDS = {("open", "true"): "open", ("open", "false"): "shut", ("on", "true"): "on", ("on", "false"): "off"}
 DEEDS = r"\b(?:bring|fetch|deliver|carry|get|take|put|hand|pick)\b"
 SHOWN = 12
-SURE = 0.7  # of a state: below, a few looks spoke for another value
+SURE = 0.6  # of a state: below, a few looks spoke for another value
 
 
 def moved(q: Asked) -> Answer:

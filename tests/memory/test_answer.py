@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from robomem.clock import ManualClock
 from robomem.memory import wording
 from robomem.memory.answer import ask
 from robomem.memory.robot_memory import RobotMemory
+from robomem.scene_graph.graph import Node
 from robomem.types import Episode, Event
 from tests.memory.hand_home import HandHome, S
 
@@ -170,6 +172,23 @@ def test_usually_counts_days_and_knows_the_part_of_the_day(home: HandHome, clock
     assert "by 4 days on which I saw it" in morning.text and ask(home.memory, "where does the mug normally go").places[0].label == "desk"
     assert not ask(home.memory, "where is the hammer usually").known
     assert not ask(home.memory, "where is the mug usually at night").places[1:]
+
+
+def test_a_room_without_a_name_is_not_what_which_room_asks_for(furnished: HandHome):
+    furnished.graph.put(Node(10_009, "room", "room", np.array([9.0, 9.0, 0.0]), np.array([2.0, 2.0, 2.4])))
+    furnished.see_again(1, 90 * S)
+    assert "room" in {n.label for n in furnished.graph.nodes("room")}
+    assert ask(furnished.memory, "which room is the mug in").recall.place == "on the counter in the kitchen"  # type: ignore[union-attr]
+
+
+def test_two_beliefs_in_one_body_are_one_thing(home: HandHome):
+    home.put(1, "kettle", "counter", 1 * S, size=np.array([0.2, 0.2, 0.2]))
+    home.put(2, "kettle", "counter", 2 * S, offset=0.1, color="black", size=np.array([0.2, 0.2, 0.2]), support=2)
+    assert ask(home.memory, "where is the kettle").recall.id == 1  # type: ignore[union-attr]
+    assert len(ask(home.memory, "how many kettles are there").objects) == 1
+    assert [v.id for v in ask(home.memory, "what is on the counter").objects] == [1]
+    home.put(3, "kettle", "counter", 3 * S, offset=0.3, size=np.array([0.2, 0.2, 0.2]))
+    assert len(ask(home.memory, "how many kettles are there").objects) == 2
 
 
 def test_will_be_is_a_prediction_and_a_guess_is_called_one(furnished: HandHome):
