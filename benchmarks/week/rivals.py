@@ -142,15 +142,15 @@ class Captions(Rival):
         return np.array([self.vectors[t] for t in texts])
 
 
-# Chosen on homes 100 and 101 by `python -m benchmarks.week.tune`.
+# Chosen on home 100 by `python -m benchmarks.week.tune --seeds 100 --only rivals`.
 MAKERS: dict[str, Callable[[FloorPlan], Rival]] = {
-    "last-sighting log": lambda floor: SightingLog(floor, Tuning()),
-    "last-seen map": lambda floor: LastSeenMap(floor, Tuning()),
-    "graph without history": lambda floor: GraphNow(floor, Tuning()),
-    "log with word search": lambda floor: WordLog(floor, Tuning()),
+    "last-sighting log": lambda floor: SightingLog(floor, Tuning(min_hits=3, recent_h=8.0)),
+    "last-seen map": lambda floor: LastSeenMap(floor, Tuning(min_hits=1, recent_h=8.0, past=False)),
+    "graph without history": lambda floor: GraphNow(floor, Tuning(min_hits=1, recent_h=8.0)),
+    "log with word search": lambda floor: WordLog(floor, Tuning(min_hits=3, recent_h=8.0), k=100),
 }
 
 
 def captions(floor: FloorPlan, embedder: Embedder) -> Rival:
     """The one that needs an embedder."""
-    return Captions(floor, Tuning(), embedder)
+    return Captions(floor, Tuning(min_hits=1), embedder, k=80)

@@ -29,7 +29,7 @@ class EmemSetting:
 
 
 DEFAULT = EmemSetting("emem 0.3.0, default")
-BEST = EmemSetting("emem 0.3.0, best", results=1, recency=1.0)
+BEST = EmemSetting("emem 0.3.0, best", results=3, recency=1.0, halflife_s=86400.0)  # of those tried by `benchmarks.week.tune`
 
 
 class Emem(Rival):
@@ -68,9 +68,13 @@ class Emem(Rival):
         text = f"{color} {label}".strip() or "thing"
         span = None if low_ns == 0 and not self._past else (low_ns / NS_PER_S, high_ns / NS_PER_S)
         self._memory._ensure_flushed()
-        found = self._memory.store.semantic_search_by_vector(
-            self._vector(text), n_results=self._setting.results, time_range=span, reference_time=self._now_s
-        )
+        try:
+            found = self._memory.store.semantic_search_by_vector(
+                self._vector(text), n_results=self._setting.results, time_range=span, reference_time=self._now_s
+            )
+        except RuntimeError:  # its HNSW index, after rows were taken out of it: "ef or M is too small"
+            self.failed += 1
+            return []
         rows = [
             Sight(canonical(str(o.text)), "", np.asarray(o.coordinates, float), round(o.timestamp * NS_PER_S))
             for o in found
@@ -79,6 +83,7 @@ class Emem(Rival):
         return sorted(rows, key=lambda r: r.stamp_ns)
 
     _past = False
+    failed = 0  # searches that its index could not answer
 
     def answer(self, question: Query) -> Reply:
         """Its verbs know no state, no deeds and no habits; the rest is answered from what its search returns."""
