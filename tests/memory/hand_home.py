@@ -91,6 +91,7 @@ class HandHome:
     def _tell(self, t_ns: int, ids: tuple[int, ...], events: tuple[Event, ...], seen: tuple[int, ...] = ()) -> None:
         n = len(seen)
         views = [self.views[i] for i in seen]
+        width = max((v.embedding.size for v in views), default=0) or 4
         numbers = [self._id() for _ in seen]
         for i, number in zip(seen, numbers, strict=True):
             self.observations.setdefault(i, []).append(number)
@@ -102,7 +103,7 @@ class HandHome:
             np.tile(np.eye(3) * 1e-4, (n, 1, 1)),
             np.array([v.size for v in views]).reshape(n, 3),
             np.zeros(n),
-            np.array([v.embedding if v.embedding.size else np.zeros(4) for v in views]).reshape(n, 4),
+            np.array([v.embedding if v.embedding.size else np.zeros(width) for v in views]).reshape(n, width),
             tuple(v.color for v in views),
             np.full(n, 300),
             np.zeros(n, bool),
