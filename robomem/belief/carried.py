@@ -18,6 +18,7 @@ from robomem.clock import NS_PER_S
 
 if TYPE_CHECKING:
     from robomem.belief.tracker import Tracker
+    from robomem.belief.visibility import Viewer
 
 REACH_M = 0.9  # from a person's middle on the ground
 LETS_GO_M = 1.3
@@ -28,6 +29,8 @@ TRAIL_S, TRAIL_STEP_S = 30.0, 0.3  # how long and how finely it is kept where so
 STILL_M, STILL_S = 0.06, 1.0  # a thing that stays within this for so long lies
 OUT_OF_HAND_S = 1.0  # a thing in a hand that is not seen for longer is no longer followed
 LIFTED_M = 0.20  # from where it stood
+RING = np.array([(np.cos(a), np.sin(a)) for a in np.radians(np.arange(-75, 76, 30))])  # where a surface is looked for: before the thing
+NEARLY_M, SHOWN = 0.05, 4  # so near the foot's height, along the ray, and in so many of them
 EDGE_M = 0.05  # a thing's middle may be so far off what it stands on, whose box is not exact
 RESTS_M = 0.10  # between a thing's foot and the top of what it stands on
 
@@ -65,13 +68,22 @@ class Trails:
         return stamp_ns - since < STILL_S * NS_PER_S
 
 
-def aloft(tracker: Tracker, track: Track) -> bool:
-    """True if a thing is within reach of a person who was seen just now and stands on nothing that is known: it is in a hand, likely."""
+def aloft(tracker: Tracker, track: Track, viewer: Viewer) -> bool:
+    """True if a thing is within reach of a person who was seen just now and stands on nothing: it is in a hand, likely.
+
+    It stands on something if its foot is on or in a known thing, or if the depth image shows a surface around it at the foot's height
+    (of furniture seen in part, the box ends too soon).
+    """
     if track.kind != "object" or not tracker.trails.paths:
         return False
     at, size, _ = track.table_box(tracker.table)
     foot = float(at[2] - size[2] / 2)
-    return foot > RESTS_M and tracker.trails.nearest(at[:2], tracker.stamp_ns - NS_PER_S)[0] < REACH_M and not _rests(tracker, track, foot)
+    if foot < RESTS_M or tracker.trails.nearest(at[:2], tracker.stamp_ns - NS_PER_S)[0] > REACH_M or _rests(tracker, track, foot):
+        return False
+    ahead = viewer.camera[:2] - at[:2]  # towards the camera: behind the thing may be who holds it
+    ahead = (float(max(size[:2])) / 2 + EDGE_M) * ahead / max(float(np.hypot(*ahead)), 1e-6)
+    ring = np.column_stack([at[:2] + RING @ np.array([ahead, [-ahead[1], ahead[0]]]), np.full(len(RING), foot)])
+    return int((np.abs(viewer.beyond(ring)) < NEARLY_M).sum()) < SHOWN
 
 
 def _rests(tracker: Tracker, track: Track, foot: float) -> bool:
@@ -111,7 +123,8 @@ def step(tracker: Tracker, changes: Changes) -> None:
             trails.note(person.id, now, table.mean[person.row][:2])
     trails.prune(now, tracker.tracks)
     for i in (*changes.returned, *(i for i, _, _ in changes.moved)):
-        tracker.carried.pop(i, None)  # seen where it lies
+        if i not in tracker.tracks or not tracker.tracks[i].aloft:
+            tracker.carried.pop(i, None)  # seen where it lies
     for i in changes.gone:
         track = tracker.tracks.get(i)
         if track is not None and track.kind == "object" and now - track.last_seen_ns < LATELY_S * NS_PER_S:

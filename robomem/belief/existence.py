@@ -20,7 +20,7 @@ MIN_LOG_ODDS = -6.0
 # without these caps ten missed frames from one doorway delete a real cup.
 CELL_HIT_CAP = 3.0
 CELL_MISS_CAP = 1.4  # detector silent, depth undecided
-FRAME_MISS_CAP = 0.6  # one frame's silence
+FRAME_MISS_CAP = 0.4  # one frame's silence
 CELL_DOUBT_CAP = 0.25  # detector silent though depth shows that something of the shape stands there
 CELL_EMPTY_CAP = 5.0  # the ray went through where it stood
 REPEAT_DISCOUNT = 0.3

@@ -55,7 +55,8 @@ def doubt_elsewhere(tracker: Tracker, new: Track) -> None:
     """Something was seen for the third time that is just like a thing out of sight: that one has probably been moved here.
 
     It is not certain enough to take over the id, which waits for a look at the old place; but the old place is believed less:
-    odds of "the same" = exp(likeness) P(moved since it was last seen) / P(the home has another one), r' = r / (1 + odds).
+    odds of "the same" = exp(likeness) P(moved since it was last seen) / P(the home has another one), r' = r / (1 + odds). Seen again
+    where it stood it was another one, and has back what that took.
     """
     best: tuple[float, Track] | None = None
     for old in tracker.tracks.values():
@@ -72,8 +73,9 @@ def doubt_elsewhere(tracker: Tracker, new: Track) -> None:
             best = (odds, old)
     if best is not None:
         odds, old = best
-        r = tracker.existence(old) / (1.0 + odds)
-        tracker.table.odds[old.row] = log_odds(r)
+        before = float(tracker.table.odds[old.row])
+        tracker.table.odds[old.row] = log_odds(tracker.existence(old) / (1.0 + odds))
+        old.lent += before - float(tracker.table.odds[old.row])
 
 
 def merge_twins(tracker: Tracker, near: list[Track], changes: Changes) -> None:

@@ -55,6 +55,7 @@ class Track:
     unnamed: float = 0.75
     seen_empty: float = 0.0
     occluded: float = 0.0
+    lent: float = 0.0  # log-odds that a look-alike elsewhere has taken; a sighting where it stood gives them back
     aloft: bool = False  # last seen beside a person with nothing under it: in a hand, for all one can see
     against: float = 0.0  # log-odds that silences and looks through its place have taken since the last sighting
 

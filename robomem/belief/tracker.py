@@ -199,6 +199,7 @@ class Tracker:
             changes.touched.add(track.id)
             if track.source is not None and was == "tentative":
                 split.seen_apart(self, track, j, matched, obs, track.support == support)
+            track.aloft = carried.aloft(self, track, viewer)
             self._after_hit(track, was, changes)
             if was == "tentative" and track.source is not None and track.id in changes.confirmed:
                 split.settle(self, track, obs, matched, changes)
@@ -210,8 +211,7 @@ class Tracker:
         if was == "held":
             track.status = "held"
             return
-        track.aloft = carried.aloft(self, track)
-        if track.aloft:
+        if track.aloft and not self._taken(track):
             return  # what is in somebody's hand has no place yet
         if track.hits == SEEN_AGAIN and track.kind == "object" and not track.confirmed_once:
             identity.doubt_elsewhere(self, track)
@@ -239,6 +239,13 @@ class Tracker:
             identity.find_twin_elsewhere(self, track, changes)
         if track.status == "missing" and r < self.config.remove_existence:
             track.status = "removed"
+
+    def _taken(self, track: Track) -> bool:
+        """In somebody's hand: is it, or was it a moment ago, something that is known to have been taken?"""
+        if track.confirmed_once:
+            return track.id in self.carried
+        old = self.old_track(track, among=("missing",)) if track.hits >= SEEN_AGAIN else None
+        return old is not None and old.id in self.carried
 
     def promote(self, track: Track, changes: Changes) -> None:
         """Tentative to confirmed; a newcomer is first held against what is missing.

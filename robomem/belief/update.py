@@ -144,7 +144,8 @@ def _count_sighting(table: TrackTable, track: Track, label: str, score: float, c
         track.evidence.born(cell)
     else:
         r = track.row
-        table.odds[r] = min(MAX_LOG_ODDS, max(table.odds[r], MIN_LOG_ODDS) + track.evidence.hit(cell, 0.8 + 1.2 * score))
+        gained = track.evidence.hit(cell, 0.8 + 1.2 * score) + track.lent
+        table.odds[r], track.lent = min(MAX_LOG_ODDS, max(table.odds[r], MIN_LOG_ODDS) + gained), 0.0
     track.hits += 1
     track.named += 1.0 if track.named < MAX_SILENCES else 0.0
     track.support += not repeat

@@ -76,6 +76,17 @@ class Viewer:
         inside = (u > -pad) & (u < k.width + pad) & (v > -pad) & (v < k.height + pad)
         return (p[:, 2] > 0.1) & (p[:, 2] - radii < range_m) & inside
 
+    def beyond(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Float64[n]: by how much (m) the depth lies behind points Float64[n, 3] (map frame, m); inf where nothing was measured."""
+        p = points @ self._R.T + self._t
+        z = np.maximum(p[:, 2], 0.05)
+        u = np.floor(self._k.fx * p[:, 0] / z + self._k.cx).astype(int)
+        v = np.floor(self._k.fy * p[:, 1] / z + self._k.cy).astype(int)
+        h, w = self._depth.shape
+        inside = (u >= 0) & (u < w) & (v >= 0) & (v < h) & (p[:, 2] > 0.15)
+        depth = self._depth[np.where(inside, v, 0), np.where(inside, u, 0)]
+        return np.where(inside & (depth > 0), depth - p[:, 2], np.inf)
+
     def look(self, table: TrackTable, rows: NDArray[np.int64], spread: NDArray[np.bool_]) -> Glimpses:
         """Compare tracks (Int64[n] rows) with the depth image.
 

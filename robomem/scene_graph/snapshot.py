@@ -162,6 +162,8 @@ _PLAIN = (
     "size_weight",
     "named",
     "unnamed",
+    "lent",
+    "aloft",
 )
 
 
@@ -181,7 +183,7 @@ def _track_json(t: Track) -> dict[str, Any]:
 def _track_from(row: dict[str, Any], index: int, world: WorldModel, body: VoxelBody | None) -> Track:
     labels = LabelBelief(world.ontology)
     labels.load_json(row["labels"])
-    plain = {name: row[name] for name in _PLAIN}
+    plain = {name: row[name] for name in _PLAIN if name in row}  # snapshots of before have fewer
     track = Track(row=index, labels=labels, body=body, **plain)
     books = {name: {(int(a), int(b), int(c)): float(v) for a, b, c, v in rows} for name, rows in row["evidence"].items()}
     track.states = {str(name): StateBelief.from_json(values, track.last_seen_ns) for name, values in row["states"].items()}
