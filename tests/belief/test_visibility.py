@@ -40,6 +40,26 @@ def test_a_thing_does_not_sink_into_the_table_it_was_taken_from() -> None:
     assert _empty(there=True, spread=False) < 0.5  # only what floats above it is refuted
 
 
+def tray_of_which_most_is_bottom(rim: int) -> TrackTable:
+    """A tray 4 cm high whose bottom is a centimetre above the table: all samples but `rim` lie on that."""
+    table = table_with_a_book(0.005)
+    table.mean[0], table.size[0] = (1.8, 0.2, 0.77), (0.3, 0.3, 0.04)
+    table.positions[0] += np.float32(0.005) * np.array([0, 0, 1], np.float32)
+    heights = np.where(np.arange(SAMPLES) < rim, 0.018, -0.01)
+    table.shape[0] = np.column_stack([table.shape[0][:, :2], heights])
+    return table
+
+
+@pytest.mark.parametrize(("rim", "empty", "told"), [(6, 1.0, True), (0, 0.0, False)])
+def test_the_bottom_of_a_tray_says_neither_yes_nor_no(rim: int, empty: float, told: bool) -> None:
+    """Of a tray that was taken away four fifths of the samples looked as before, a centimetre above the bare table: it stayed for days."""
+    seen = Viewer(view(kitchen(), EYE, TABLE, 1.0), BeliefConfig(), 0.0025).look(
+        tray_of_which_most_is_bottom(rim), np.array([0]), np.array([False])
+    )
+    assert abs(float(seen.empty[0]) - empty) < 0.1 and bool(seen.decisive[0]) == told
+    assert float(seen.visible[0]) > 0.9  # in plain sight for the detector, whose silence counts
+
+
 @pytest.mark.parametrize("n", [0, 1, 5, 24, 3000])
 def test_samples_lie_on_the_surface_from_low_to_high(n: int) -> None:
     rng = np.random.default_rng(n)

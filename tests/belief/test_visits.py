@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from tests.fakes.table_scene import Watcher, item, kitchen
 
 MUG = item("mug", 1.9, 0.2)
 AT = (1.9, 0.2, 0.8)
+LOOK = np.eye(64, dtype=np.float32)[0]
 
 
 @pytest.mark.parametrize("label", ["mug", "book"])
@@ -50,3 +52,34 @@ def test_age_and_one_silence_are_no_removal() -> None:
         watcher.look(kitchen(), (0.5, 0.2, 1.35), AT)
     view = watcher.tracker.view(thing)
     assert view is not None and view.status in ("missing", "removed")
+
+
+def away_with_a_look_alike(hours: float) -> tuple[Watcher, int, float]:
+    """A mug on the table; `hours` later one just like it on the desk, while nobody looks at the table. Its id, its existence before."""
+    watcher, second = Watcher(), item("mug", 1.9, 3.1)
+    watcher.looks = {MUG: LOOK, second: LOOK}
+    watcher.around(kitchen(MUG), AT, frames=8)
+    thing = watcher.one("mug")
+    watcher.t += hours * 3600.0
+    before = _existence(watcher, thing)
+    for a in (-0.5, 0.0, 0.5, 0.8):
+        watcher.look(kitchen(MUG, second), (0.6, 3.0 + a, 1.35), (1.9, 3.1, 0.8))
+    return watcher, thing, before
+
+
+def _existence(watcher: Watcher, thing: int) -> float:
+    view = watcher.tracker.view(thing)
+    assert view is not None
+    return view.existence
+
+
+def test_a_look_alike_elsewhere_casts_doubt_on_what_was_long_out_of_sight_until_it_is_seen_again() -> None:
+    watcher, thing, before = away_with_a_look_alike(hours=20.0)
+    assert _existence(watcher, thing) < 0.5 < before
+    watcher.look(kitchen(MUG, item("mug", 1.9, 3.1)), (0.5, 0.2, 1.35), AT)
+    assert _existence(watcher, thing) > 0.9  # there are two
+
+
+def test_a_look_alike_a_moment_later_is_another_one() -> None:
+    watcher, thing, before = away_with_a_look_alike(hours=0.0)
+    assert _existence(watcher, thing) > 0.9 * before
