@@ -143,7 +143,7 @@ class PlaceMemory:
         """Two-stage attention (HCAM, Lampinen et al. 2021), not trained: keys are means, all projections the identity.
 
         Trained projections did not earn a place here: where the place asked about is known, filtering by it answers better than any
-        attention over all places (`robomem bench place`).
+        attention over all places (docs/place_memory.md).
 
         Args:
             vector: Float[d] what is looked for.
