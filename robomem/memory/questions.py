@@ -66,8 +66,18 @@ class Questions:
 
     def find(self, text: str | int, at_ns: int, k: int) -> Recall:
         """Where it is (or will be) at `at_ns`, not before now."""
-        traces = [present_trace(view, place, at_ns, self._hours(view.label)) for view, place in self.present()]
-        return self._recaller.answer(self.parse(text), traces, at_ns, k, self._evidence)
+        query = self.parse(text)
+        traces = [present_trace(view, place, at_ns, self._hours(view.label)) for view, place in self._present_of(query)]
+        return self._recaller.answer(query, traces, at_ns, k, self._evidence)
+
+    def _present_of(self, query: Query) -> list[Located]:
+        """`present`, narrowed to the kind that is asked for where any of that very kind is on record: the live views are what costs."""
+        rows = sorted(self._store.objects().items())
+        if query.id is not None:
+            return [self._refresh(row) for i, row in rows if i == query.id]
+        named = [self._refresh(row) for _, row in rows if query.label and self._ontology.canonical(row[0].label) == query.label]
+        same = bool(named) and all(self._ontology.canonical(view.label) == query.label for view, _ in named)
+        return named if same else self.present()
 
     def where_was(self, text: str | int, at_ns: int, k: int) -> Recall:
         """Where it was at `at_ns`, by the history and never by the present."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from robomem.memory import wording
 from robomem.memory.answering import Answer, Asked
-from robomem.types import Episode, ObjectView
+from robomem.types import Episode, Event, ObjectView
 
 MOVES = ("moved", "removed")
 STATE_WORDS = {("open", "true"): "open", ("open", "false"): "shut", ("on", "true"): "on", ("on", "false"): "off"}
 DEEDS = r"\b(?:bring|fetch|deliver|carry|get|take|put|hand|pick)\b"
 SHOWN = 12
+STILL = 0.25  # P(still in the state last seen): below it is no answer
 SURE = 0.6  # of a state: below, a few looks spoke for another value
 
 
@@ -64,10 +66,10 @@ def state(q: Asked) -> Answer:
 
 def _states_at(q: Asked, view: ObjectView, at_ns: int) -> dict[str, tuple[str, float]]:
     """Name -> (value, probability) of each state as it was at a time, by the changes on record; what is not surer than SURE is not said."""
-    sure = {name: row for name, row in view.states.items() if row[1] >= SURE}
-    if q.when is None:
-        return sure
     changes = [e for e in q.memory.changes(0, None) if e.object_id == view.id and e.kind == "state_changed"]
+    if q.when is None:
+        return _last_seen_states(view, changes)
+    sure = {name: row for name, row in view.states.items() if row[1] >= SURE}
     later: dict[str, tuple[str, float]] = {}
     for e in sorted(changes, key=lambda e: (e.stamp_ns, e.id), reverse=True):
         if e.stamp_ns > at_ns:  # back from the newest: what held before the first change after that time
@@ -76,6 +78,16 @@ def _states_at(q: Asked, view: ObjectView, at_ns: int) -> dict[str, tuple[str, f
         if e.stamp_ns <= at_ns:
             sure |= {name: (str(value), 1.0) for name, value in e.after.items()}
     return sure | later
+
+
+def _last_seen_states(view: ObjectView, changes: Sequence[Event]) -> dict[str, tuple[str, float]]:
+    """The value each state was last seen to take, and P(still so); left out below STILL: it drifts, but nobody saw it take another."""
+    out = {name: row for name, row in view.states.items() if row[1] >= SURE}
+    for e in sorted(changes, key=lambda e: (e.stamp_ns, e.id)):
+        for name, value in e.after.items():
+            likeliest, p = view.states.get(name, (str(value), 1.0))
+            out[name] = (str(value), p if likeliest == str(value) else 1.0 - p)
+    return {name: row for name, row in out.items() if row[1] >= STILL}
 
 
 def did_do(q: Asked) -> Answer:
