@@ -315,12 +315,12 @@ def _moments(
 def look_through(
     particles: F32, shape: F32, above: F32, R: F32, t: F32, intrinsics: F32, depth: F32, margin: float, thickness: float, stride: int
 ) -> F32:  # pragma: no cover - compiled
-    """What the depth image says of one track: per particle the share of its surface samples that are seen empty, supported, occluded, mute.
+    """What the depth image says of one track: per particle the share of its surface samples that are seen empty, supported, occluded.
 
     A sample is *seen empty* if the measured depth is beyond it by more than `margin`, *occluded* if something is nearer than the
     object's own thickness allows, *supported* between; the rest (outside the image, behind the camera, no measurement) is unseen. It is
-    *mute* instead of empty or supported where depth could not tell: with the thing gone, the ray would meet what it stood on less than
-    `margin` (and a fifth) behind it. The bottom of a tray is a centimetre above the table; only its rim can be missed.
+    *mute* where depth cannot be expected to tell: with the thing gone, the ray would meet what it stood on less than `margin` (and a
+    fifth) behind it. The bottom of a tray is a centimetre above the table; only its rim can be missed.
 
     Args:
         particles: Float32[P, 3] box centres, map frame, m.  shape: Float32[S, 3] surface samples relative to the centre, m.
@@ -329,10 +329,10 @@ def look_through(
         depth: Float32[h, w] m, 0 = no measurement.  margin, thickness: m.  stride: use every stride-th sample.
 
     Returns:
-        Float32[P, 4] shares (empty, supported, occluded, mute); they sum to at most one.
+        Float32[P, 5] shares (empty, supported, occluded, mute and supported, mute and empty); they sum to at most one.
     """
     h, w = depth.shape
-    out = np.zeros((particles.shape[0], 4), np.float32)
+    out = np.zeros((particles.shape[0], 5), np.float32)
     used = (shape.shape[0] + stride - 1) // stride
     camera_z = -(R[0, 2] * t[0] + R[1, 2] * t[1] + R[2, 2] * t[2])
     for p in range(particles.shape[0]):
@@ -350,12 +350,12 @@ def look_through(
                 continue
             if d < cz - margin - thickness:
                 out[p, 2] += 1
-            elif cz * above[s] < TELLING * margin * (camera_z - z):  # the ray sinks by `above` within cz * above / (camera_z - z)
-                out[p, 3] += 1
-            elif d > cz + margin:
-                out[p, 0] += 1
+                continue
+            mute = cz * above[s] < TELLING * margin * (camera_z - z)  # the ray sinks by `above` within cz * above / (camera_z - z)
+            if d > cz + margin:
+                out[p, 4 if mute else 0] += 1
             else:
-                out[p, 1] += 1
-        for k in range(4):
+                out[p, 3 if mute else 1] += 1
+        for k in range(5):
             out[p, k] /= used
     return out

@@ -181,12 +181,13 @@ def look_at_tracks(
             w = math.exp(log_weights[r, p])
             empty, supported = shares[p, 0], shares[p, 1]
             judged = empty + supported
-            visible = judged + shares[p, 3]
+            visible = judged + shares[p, 3] + shares[p, 4]
             sums[i, 0] += w * visible
             sums[i, 1] += w * supported
             sums[i, 2] += w * shares[p, 2]
             sums[i, 4] += w * judged
-            if may_refute[i] and visible > 0.3 and judged > JUDGED_SHARE and empty > EMPTY_SHARE * judged:
+            missed = judged > JUDGED_SHARE and empty > EMPTY_SHARE * judged
+            if may_refute[i] and visible > 0.3 and (missed or empty + shares[p, 4] > EMPTY_SHARE * visible):
                 refuted[i, p] = True
                 sums[i, 3] += w
 

@@ -98,3 +98,13 @@ def unpack_tiles(packed: Mapping[str, NDArray[Any]], names: Mapping[str, Any], f
         flat = whole.swapaxes(-3, -2).reshape(*blocks.shape[:-3], across[0] * side, across[1] * side)
         out[name] = np.ascontiguousarray(flat[..., :rows, :cols])
     return out
+
+
+def never_seen(shape: tuple[int, ...], names: Mapping[str, Any], fill: Mapping[str, Any], slabs: tuple[str, ...]) -> Layers:
+    """Read-only layers of a grid in which nothing was ever seen.
+
+    Args:
+        shape: slabs, rows, cols.  names: dtype by layer.  fill: value of an unseen cell by layer, 0 where none is given.
+        slabs: which layers have a value per slab.
+    """
+    return {n: np.broadcast_to(np.asarray(fill.get(n, 0), d), shape if n in slabs else shape[1:]) for n, d in names.items()}

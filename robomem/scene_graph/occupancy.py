@@ -18,7 +18,7 @@ from robomem.errors import InvalidInputError
 from robomem.perception.frame import RgbdFrame
 from robomem.scene_graph import grid_kernels as kernels
 from robomem.scene_graph.grid_ops import distance
-from robomem.scene_graph.grid_tiles import pack_tiles, unpack_tiles
+from robomem.scene_graph.grid_tiles import never_seen, pack_tiles, unpack_tiles
 
 LOG = logging.getLogger("robomem.scene_graph")
 WORLD_M = 1e6  # no robot's map reaches further from its origin; beyond, a cell's number would lose its meaning
@@ -315,18 +315,12 @@ class OccupancyGrid:
         to_read = "tiles" in arrays and not any(name in arrays for name in set(_LAYERS) - set(_READ))
         missing = [name for name in (*(_READ if to_read else _LAYERS), "frame", "counters") if name not in arrays]
         try:  # snapshots of before hold the layers whole
-            layers = (
-                {n: np.array(arrays[n], d) for n, d in _LAYERS.items()}
-                if "tiles" not in arrays
-                else unpack_tiles(arrays, {n: d for n, d in _LAYERS.items() if n in arrays or not to_read}, _FILL)
-            )
+            wanted = {n: _LAYERS[n] for n in (_READ if to_read else _LAYERS)}
+            layers = unpack_tiles(arrays, wanted, _FILL) if "tiles" in arrays else {n: np.array(arrays[n], d) for n, d in wanted.items()}
         except (KeyError, ValueError) as error:
             raise InvalidInputError(f"occupancy grid: not a snapshot: {error}; was it written by robomem?") from None
         if to_read:
-            rows, cols = layers["state"].shape
-            for name in set(_LAYERS) - set(_READ):
-                shape = (kernels.SLABS, rows, cols) if name in _SLAB_LAYERS else (rows, cols)
-                layers[name] = np.broadcast_to(_LAYERS[name](_FILL.get(name, 0)), shape)
+            layers |= never_seen(layers["log"].shape, {n: d for n, d in _LAYERS.items() if n not in _READ}, _FILL, _SLAB_LAYERS)
         shapes = {layer.shape[-2:] for layer in layers.values()}
         if missing or len(shapes) != 1 or any(layers[name].shape[:1] != (kernels.SLABS,) for name in _SLAB_LAYERS):
             raise InvalidInputError(

@@ -121,10 +121,10 @@ def _look(depth: float, z: float = 2.0, margin: float = 0.05, thickness: float =
 
 
 def test_what_a_depth_says_of_a_point_at_two_metres() -> None:
-    table = {3.0: (1, 0, 0, 0), 2.03: (0, 1, 0, 0), 1.9: (0, 1, 0, 0), 1.5: (0, 0, 1, 0), 0.0: (0, 0, 0, 0)}
+    table = {3.0: (1, 0, 0, 0, 0), 2.03: (0, 1, 0, 0, 0), 1.9: (0, 1, 0, 0, 0), 1.5: (0, 0, 1, 0, 0), 0.0: (0, 0, 0, 0, 0)}
     for depth, expected in table.items():
         assert _look(depth) == expected, depth
-    assert _look(3.0, z=-1.0) == (0, 0, 0, 0)
+    assert _look(3.0, z=-1.0) == (0, 0, 0, 0, 0)
 
 
 def test_a_point_close_above_what_it_lies_on_says_nothing() -> None:
@@ -132,7 +132,7 @@ def test_a_point_close_above_what_it_lies_on_says_nothing() -> None:
     down = np.diag([1, -1, -1]).astype(np.float32)  # camera z points at the floor
     t = np.array([0, 0, 2.0], np.float32)
     k, image = np.array([20, 20, 10, 10], np.float32), np.full((20, 20), 2.0, np.float32)
-    for height, expected in ((0.03, (0, 0, 0, 1)), (0.07, (1, 0, 0, 0))):
+    for height, expected in ((0.03, (0, 0, 0, 1, 0)), (0.07, (1, 0, 0, 0, 0))):
         top = np.array([[0, 0, height]], np.float32)
         share = look_through(top, np.zeros((1, 3), np.float32), np.array([height], np.float32), down, t, k, image, 0.05, 0.1, 1)
         assert tuple(share[0].tolist()) == expected

@@ -41,11 +41,11 @@ def test_a_thing_does_not_sink_into_the_table_it_was_taken_from() -> None:
 
 
 def tray_of_which_most_is_bottom(rim: int) -> TrackTable:
-    """A tray 4 cm high whose bottom is a centimetre above the table: all samples but `rim` lie on that."""
+    """A tray 4 cm high whose bottom is just above the table: all samples but `rim` lie on that."""
     table = table_with_a_book(0.005)
     table.mean[0], table.size[0] = (1.8, 0.2, 0.77), (0.3, 0.3, 0.04)
     table.positions[0] += np.float32(0.005) * np.array([0, 0, 1], np.float32)
-    heights = np.where(np.arange(SAMPLES) < rim, 0.018, -0.01)
+    heights = np.where(np.arange(SAMPLES) < rim, 0.018, -0.018)
     table.shape[0] = np.column_stack([table.shape[0][:, :2], heights])
     return table
 
