@@ -76,7 +76,7 @@ def absorb(tracker: Tracker, keep: Track, twin: Track, take_place: bool) -> None
     if take_place:
         table.copy_row(twin.row, keep.row)
         keep.status, keep.evidence, keep.body, keep.anchor = "confirmed", twin.evidence, twin.body, twin.anchor.copy()
-        keep.aloft = twin.aloft
+        keep.aloft, keep.lent = twin.aloft, 0.0
         keep.states.update(twin.states)
     elif keep.body is not None and twin.body is not None:
         keep.body.add(twin.body.points())
