@@ -32,6 +32,7 @@ ARGUMENTS = (
     ("head", "turn", "what looks: turn (the base turns), trajectory (pan and tilt joints; robot:= names them) or action"),
     ("hand", "none", "what grasps: none, gripper (robot:= says more) or action (robomem_msgs/ManipulateObject)"),
 )
+OWN = {"planner": {"camera_frame"}}  # of the moving head; not the argument of that name, which is the world model's
 REMAPPED = {"rgb/image": "rgb", "depth/image": "depth", "camera_info": "camera_info", "detections": "detections"}
 
 
@@ -43,7 +44,7 @@ def take_robot(context: Any, more: dict[str, dict[str, Any]]) -> None:
             given.setdefault(spec.name, "true")
         named = {**spec.parameters, **{REMAPPED[k]: v for k, v in spec.remap.items() if k in REMAPPED}}
         for key, v in named.items():
-            if key in known:
+            if key in known and key not in OWN.get(spec.name, ()):
                 given.setdefault(key, str(v).lower() if isinstance(v, bool) else str(v))
             else:
                 more.setdefault(spec.name, {})[key] = v

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -132,6 +133,15 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], where: str = "config")
         else:
             out[key] = value
     return cls(**out)
+
+
+def of_environment() -> RobomemConfig:
+    """The configuration of this process: the file named by the variable ROBOMEM_CONFIG, else every default.
+
+    Raises:
+        ConfigError: as `load`.
+    """
+    return load(os.environ.get("ROBOMEM_CONFIG") or None)
 
 
 def load(path: str | Path | None = None) -> RobomemConfig:

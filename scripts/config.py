@@ -9,7 +9,8 @@ from robomem import config
 
 ROOT = Path(__file__).resolve().parents[1]
 HEADER = """# Every setting of robomem at its default, written by `make config` from robomem/config.py; a test holds the two equal.
-# Copy the lines you change into a file of your own: what is left out keeps its default, an unknown key is an error.
+# Copy the lines you change into a file of your own and name it in ROBOMEM_CONFIG: commands and nodes read it (Python: config.load).
+# What is left out keeps its default, an unknown key is an error.
 # The unit is in the name: _m metres, _s seconds, _ns nanoseconds, _rad radians. Scores, existences and probabilities are 0 to 1.
 """
 

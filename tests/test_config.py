@@ -8,8 +8,9 @@ import runpy
 import pytest
 import yaml
 
-from robomem.config import BeliefConfig, RobomemConfig, from_mapping, load
+from robomem.config import BeliefConfig, RobomemConfig, from_mapping, load, of_environment
 from robomem.errors import ConfigError
+from robomem.memory.robot_memory import RobotMemory
 from tests.source import ROOT
 
 FILE = ROOT / "config" / "robomem.yaml"
@@ -37,6 +38,17 @@ def test_overrides_leave_the_rest(tmp_path) -> None:
     assert config.seed == 7
     assert config.belief == dataclasses.replace(BeliefConfig(), particles=250, gate_m=1.0)
     assert isinstance(config.belief.gate_m, float)
+
+
+def test_a_file_that_the_environment_names_is_what_a_memory_opens_with(tmp_path, monkeypatch) -> None:
+    assert of_environment() == RobomemConfig()
+    (tmp_path / "mine.yaml").write_text("memory: {timezone: Asia/Tokyo}\n", encoding="utf-8")
+    monkeypatch.setenv("ROBOMEM_CONFIG", str(tmp_path / "mine.yaml"))
+    with RobotMemory.open(":memory:") as memory:
+        assert memory.config.memory.timezone == "Asia/Tokyo"
+    monkeypatch.setenv("ROBOMEM_CONFIG", str(tmp_path / "none.yaml"))
+    with pytest.raises(ConfigError, match=r"none\.yaml"):
+        RobotMemory.open(":memory:")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from robomem.config import RobomemConfig
+from robomem.config import of_environment
 from robomem.errors import InvalidInputError, RobomemError
 from robomem.evaluation.household import HOUR_NS, START_NS, Say, StagedHome
 from robomem.ids import IdAllocator
@@ -99,7 +99,7 @@ class RemoteHousehold(StagedHome):
 
     def model(self) -> WorldModel:
         """A copy of the world model as it is now."""
-        out = WorldModel(RobomemConfig(), IdAllocator(), np.random.default_rng(self.seed))
+        out = WorldModel(of_environment(), IdAllocator(), np.random.default_rng(self.seed))
         out.restore(self.world.snapshot())
         out.refresh_rooms()
         return out

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from robomem.belief.correction import MapCorrection
 from robomem.belief.existence import MoveRates
 from robomem.clock import Clock, SystemClock
-from robomem.config import RobomemConfig
+from robomem.config import RobomemConfig, of_environment
 from robomem.errors import InvalidInputError, StoreError
 from robomem.ids import IdAllocator
 from robomem.memory.budget import Budget
@@ -83,16 +83,18 @@ class RobotMemory(LookVerbs, TierVerbs):
         """Open a memory, making the file if there is none; ":memory:" keeps it in RAM.
 
         Args:
+            config: settings; None: the file that the variable ROBOMEM_CONFIG names, else the defaults.
             clock: what time it is for questions. Without one: the wall clock if the frames' stamps agree with it, else (a recording,
                 a simulation) the time of the newest frame.
             read_only: answer questions beside a running writer; `.world` is None then.
             engine: "apsw" or "sqlite3"; None takes the best installed.
 
         Raises:
+            ConfigError: the file that ROBOMEM_CONFIG names cannot be used.
             StoreLockedError: somebody else has it open for writing.
             StoreError: the file is unreadable, of another application or of a newer robomem.
         """
-        config = config or RobomemConfig()
+        config = config or of_environment()
         m = config.memory
         options = {"read_only": read_only, "commit_interval_s": m.commit_interval_s, "engine": engine, "seed": seed}
         budget = Budget(m.max_observations, m.max_events, m.max_stays, max_bytes=m.max_bytes)

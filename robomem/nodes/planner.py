@@ -10,7 +10,7 @@ from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
 from robomem_msgs.action import ExecuteTask
 
-from robomem.config import RobomemConfig
+from robomem.config import of_environment
 from robomem.errors import RobomemError
 from robomem.nodes.bodies import PARAMETERS as PARTS
 from robomem.nodes.bodies import make_body
@@ -136,7 +136,7 @@ class PlannerNode(RobomemNode):
             order = survey_order(request.instruction)
             if order is not None:
                 return carry_out(order, cast(WorldLike, self.memory.world), self.body, say, self._stop.is_set)
-            planning = RobomemConfig().planning
+            planning = of_environment().planning
             planning = type(planning)(
                 **{**vars(planning), "on_ambiguous": "ask" if request.ask else "best", "safety_file": self.param("safety_file")}
             )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from robomem_msgs.srv import ReadWorld, WriteWorld
 
-from robomem.config import RobomemConfig
+from robomem.config import of_environment
 from robomem.ids import IdAllocator
 from robomem.nodes.outbox import Outbox
 from robomem.nodes.wire import NS, pack
@@ -53,7 +53,7 @@ class WorldPast:
             self._node.reject("no_past", f"world_model: the memory did not say what was: {reason}")
             return
         self._outbox.grant(int(answer.leased))
-        world = WorldModel(RobomemConfig(), IdAllocator(self._outbox.lease, BLOCK), np.random.default_rng(self._node.param("seed")))
+        world = WorldModel(of_environment(), IdAllocator(self._outbox.lease, BLOCK), np.random.default_rng(self._node.param("seed")))
         if len(answer.npz):
             with np.load(io.BytesIO(answer.npz.tobytes()), allow_pickle=False) as archive:
                 world.restore({name: archive[name] for name in archive.files})

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import ast
 import re
+import runpy
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import pytest
+
+from robomem.nodes.supervisor import read_config
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "launch").glob("*.launch.py"))
@@ -55,6 +61,29 @@ def test_executables_parameters_and_arguments_agree(path: Path) -> None:
         assert {key.value for key in table.keys} <= declared(module)
         for pair in getattr(call.get("remappings"), "elts", []):
             assert f'"{pair.elts[0].value}"' in source(module)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config" / "robots").glob("*.yaml")), ids=lambda p: p.stem)
+def test_a_robot_s_file_says_the_same_to_launch_as_to_up(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The head's `camera_frame` became the world model's, and the planner had none."""
+    for name in (
+        "launch",
+        "launch.actions",
+        "launch.conditions",
+        "launch.substitutions",
+        "launch_ros.actions",
+        "launch_ros.parameter_descriptions",
+    ):
+        monkeypatch.setitem(sys.modules, name, MagicMock())
+    module = runpy.run_path(str(ROOT / "launch" / "robomem.launch.py"), run_name="robomem_launch")
+    context, more = SimpleNamespace(launch_configurations={"robot": str(path)}), {}
+    module["take_robot"](context, more)
+    for spec in read_config(str(path)):
+        got = {**context.launch_configurations, **more.get(spec.name, {})}
+        for key, value in spec.parameters.items():
+            assert got[key] in (value, str(value).lower() if isinstance(value, bool) else str(value)), (spec.name, key)
+    own = {s.name: s.parameters.get("camera_frame") for s in read_config(str(path))}
+    assert context.launch_configurations.get("camera_frame") == own["world_model"]
 
 
 @pytest.mark.parametrize("name", ["sim", "replay"])
