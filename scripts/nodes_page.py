@@ -80,7 +80,7 @@ def page() -> str:
         ]
         out.append(table(("", "name", "type", "quality of service", "what"), rows))
         parameters = []
-        for p in module.PARAMETERS:
+        for p in (*module.PARAMETERS, *getattr(module, "PARTS", ())):
             span = f"{p.low} to {p.high}" if p.low is not None and p.high is not None else ""
             parameters.append((f"`{p.name}`", f"`{p.default!r}`", span, p.about.replace("|", "/")))
         out.append(table(("parameter", "default", "range", "what"), parameters))

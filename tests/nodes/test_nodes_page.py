@@ -8,6 +8,7 @@ import runpy
 import pytest
 
 from robomem.nodes.environment import ros_missing
+from robomem.nodes.supervisor import read_config
 from tests.source import ROOT
 
 if ros_missing():
@@ -25,6 +26,14 @@ def script() -> dict:
 
 def test_the_page_is_what_the_nodes_say(script: dict) -> None:
     assert PAGE.read_text(encoding="utf-8") == script["page"](), "run `make docs` and look at the difference"
+
+
+def test_everything_that_a_robot_s_file_sets_is_on_the_page() -> None:
+    """The planner's parts (base, head, hand) had no row."""
+    rows = set(re.findall(r"^\| `(\w+)` \|", PAGE.read_text(encoding="utf-8"), re.M))
+    for path in (ROOT / "config" / "robots").glob("*.yaml"):
+        for spec in read_config(str(path)):
+            assert set(spec.parameters) <= rows, (path.name, set(spec.parameters) - rows)
 
 
 @pytest.mark.parametrize("node", ["world_model", "detector"])
