@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import find_objects
 from scipy.optimize import linear_sum_assignment
 
 from robomem.ontology import Ontology
@@ -177,17 +178,31 @@ def _largest_parts(floor: NDArray[np.bool_], cell_m: float) -> NDArray[np.bool_]
 
 
 def _merge_small(labels: NDArray[np.int32], reach: NDArray[np.float32], min_cells: float) -> NDArray[np.int32]:
-    """Join each part smaller than a room, smallest first, to the neighbour with the widest opening between them; drop lone ones."""
+    """Join each part smaller than a room, smallest first, to the neighbour with the widest opening between them; drop lone ones.
+
+    Each is looked at in the rectangle around it: a robot that was lost leaves a hundred scraps on the floor of a large building.
+    """
     labels = labels.copy()
+    sizes = np.bincount(labels.ravel()).astype(np.float64)
+    spans = [None, *find_objects(labels)]
+    boxes = {k: (s[0].start, s[0].stop, s[1].start, s[1].stop) for k, s in enumerate(spans) if s is not None}
     while True:
-        sizes = np.bincount(labels.ravel())
-        small = [k for k in range(1, len(sizes)) if 0 < sizes[k] < min_cells]
-        if not small:
+        left_over = np.where((sizes[1:] > 0) & (sizes[1:] < min_cells), sizes[1:], np.inf)
+        k = 1 + int(np.argmin(left_over)) if left_over.size else 0
+        if not k or np.isinf(left_over[k - 1]):
             return labels
-        k = min(small, key=lambda s: (sizes[s], s))
-        ring = grow(labels == k) & (labels != k) & (labels > 0)
-        widest = int(labels[ring][int(np.argmax(reach[ring]))]) if ring.any() else 0
-        labels[labels == k] = widest
+        top, bottom, left, right = boxes[k]
+        window = (slice(max(top - 1, 0), bottom + 1), slice(max(left - 1, 0), right + 1))
+        around, wide = labels[window], reach[window]
+        own = around == k
+        ring = grow(own) & ~own & (around > 0)
+        into = int(around[ring][int(np.argmax(wide[ring]))]) if ring.any() else 0
+        around[own] = into
+        if into:
+            a = boxes[into]
+            boxes[into] = (min(a[0], top), max(a[1], bottom), min(a[2], left), max(a[3], right))
+            sizes[into] += sizes[k]
+        sizes[k] = 0
 
 
 def _doors(labels: NDArray[np.int32], grid: OccupancyGrid) -> list[tuple[int, int, NDArray[np.float64]]]:
