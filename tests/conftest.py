@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.pop("ROBOMEM_CONFIG", None)  # tests are of the defaults
 settings.register_profile("robomem", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("robomem")
 

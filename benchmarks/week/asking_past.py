@@ -18,6 +18,12 @@ MIN_DAYS = 3
 GAP_NS = 600 * NS_PER_S  # a time asked about is this far from the moment at which the answer changes
 
 
+def _never(s: Subjects, rng: np.random.Generator, meaning: str) -> Iterator[Question]:
+    """One meaning asked of what was never seen."""
+    for word in s.never(rng):
+        yield Question(s.query(meaning, label=word), {"label": word}, Truth(False, "never seen"))
+
+
 def where_is(s: Subjects, rng: np.random.Generator) -> Iterator[Question]:
     """Known at a place, and still there."""
     for item in s.things(rng):
@@ -33,8 +39,7 @@ def where_is_not(s: Subjects, rng: np.random.Generator) -> Iterator[Question]:
     if gone and rng.random() < 0.5:
         words, color = s.words(gone[0])
         yield Question(s.query("where_is", label=gone[0].label, color=color), {"label": words}, Truth(False, "gone"))
-    for word in s.never(rng):
-        yield Question(s.query("where_is", label=word), {"label": word}, Truth(False, "never seen"))
+    yield from _never(s, rng, "where_is")
 
 
 def _moments(s: Subjects, item: ObjectItem, rng: np.random.Generator) -> Iterator[tuple[Stay, times.Said]]:
@@ -90,8 +95,7 @@ def when_last(s: Subjects, rng: np.random.Generator) -> Iterator[Question]:
 
 def when_last_not(s: Subjects, rng: np.random.Generator) -> Iterator[Question]:
     """Of what was never seen."""
-    for word in s.never(rng):
-        yield Question(s.query("when_last", label=word), {"label": word}, Truth(False, "never seen"))
+    yield from _never(s, rng, "when_last")
 
 
 def when_last_at(s: Subjects, rng: np.random.Generator) -> Iterator[Question]:
@@ -183,8 +187,7 @@ def usually(s: Subjects, rng: np.random.Generator) -> Iterator[Question]:
 
 def usually_not(s: Subjects, rng: np.random.Generator) -> Iterator[Question]:
     """Of what was never seen."""
-    for word in s.never(rng):
-        yield Question(s.query("usually", label=word), {"label": word}, Truth(False, "never seen"))
+    yield from _never(s, rng, "usually")
 
 
 def usually_at(s: Subjects, rng: np.random.Generator) -> Iterator[Question]:

@@ -299,9 +299,8 @@ class OccupancyGrid:
         if self._marked is None:  # all was looked at: not again the next time
             self._marked = np.zeros([-(-n // side) for n in self.shape], np.bool_)
             self._marked[tuple(out["tiles"].T)] = True
-        out["frame"] = np.array(
-            [self.cell_m, *self.origin, self.max_range_m, self.max_side_m, self.forget_s, self._now_s, self._expired_s, self.max_m2]
-        )
+        limits = (self.max_range_m, self.max_side_m, self.forget_s, self._now_s, self._expired_s, self.max_m2)
+        out["frame"] = np.array([self.cell_m, *self.origin, *limits])
         out["counters"] = np.array([self.updates, -1 if self._start_ns is None else self._start_ns], np.int64)
         return out
 

@@ -162,15 +162,14 @@ _PLAIN = (
     "size_weight",
     "named",
     "unnamed",
-    "lent",
-    "aloft",
 )
+_NEWER = ("lent", "aloft")  # snapshots of before have none
 
 
 def _track_json(t: Track) -> dict[str, Any]:
     books = {name: [[*cell, value] for cell, value in getattr(t.evidence, name).items()] for name in ("hits", "misses", "empties")}
     return {
-        **{name: getattr(t, name) for name in _PLAIN},
+        **{name: getattr(t, name) for name in (*_PLAIN, *_NEWER)},
         "labels": t.labels.to_json(),
         "evidence": books,
         "states": {name: belief.to_json() for name, belief in t.states.items()},
@@ -183,7 +182,7 @@ def _track_json(t: Track) -> dict[str, Any]:
 def _track_from(row: dict[str, Any], index: int, world: WorldModel, body: VoxelBody | None) -> Track:
     labels = LabelBelief(world.ontology)
     labels.load_json(row["labels"])
-    plain = {name: row[name] for name in _PLAIN if name in row}  # snapshots of before have fewer
+    plain = {name: row[name] for name in _PLAIN} | {name: row[name] for name in _NEWER if name in row}
     track = Track(row=index, labels=labels, body=body, **plain)
     books = {name: {(int(a), int(b), int(c)): float(v) for a, b, c, v in rows} for name, rows in row["evidence"].items()}
     track.states = {str(name): StateBelief.from_json(values, track.last_seen_ns) for name, values in row["states"].items()}

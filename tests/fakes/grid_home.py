@@ -393,8 +393,8 @@ class GridRobot:
 
     def _door(self, p_map: NDArray[np.float64], open_it: bool) -> SkillResult:
         self.frame(4.0)
-        at = [n for n in ("fridge", "dresser") if np.hypot(*(np.array(FURNITURE[n][1]) - p_map)[:2]) < 0.4]
-        if not at or self._far(p_map, 1.1):
+        at = next((n for n in ("fridge", "dresser") if np.hypot(*(np.array(FURNITURE[n][1]) - p_map)[:2]) < 0.4), None)
+        if at is None or self._far(p_map, 1.1):
             return SkillResult(False, "nothing to open", 4.0)
-        (self.home.open.add if open_it else self.home.open.discard)(at[0])
+        (self.home.open.add if open_it else self.home.open.discard)(at)
         return SkillResult(True, "", 4.0)
