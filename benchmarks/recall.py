@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.week import rivals_emem
 from benchmarks.week.days import QUICK
 from benchmarks.week.interface import CATEGORIES, Truth
 from benchmarks.week.run import PLAIN, REWORDED, HomeResult, live
@@ -29,6 +30,8 @@ def run(args: BenchArgs) -> dict[str, Any]:
     seeds = seeds[:1] if args.quick else seeds
     folder = args.data or Path(__file__).resolve().parents[2] / "shared" / "data" / "routines"
     embedder = MiniLmEmbedder()
+    if not rivals_emem.installed():
+        args.say("without emem: `pip install -c requirements.lock -e '.[rivals]'` lets it enter")
     homes, start = [], time.monotonic()
     for seed in seeds:
         homes.append(live(seed, folder if folder.is_dir() else None, QUICK if args.quick else None, embedder=embedder))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,11 @@ class EmemSetting:
 
 DEFAULT = EmemSetting("emem 0.3.0, default")
 BEST = EmemSetting("emem 0.3.0, best", results=3, recency=1.0, halflife_s=86400.0)  # of those tried by `benchmarks.week.tune`
+
+
+def installed() -> bool:
+    """emem comes with the extra `rivals`; without it the benchmark runs, and says that it is left out."""
+    return find_spec("emem") is not None
 
 
 class Emem(Rival):

@@ -95,7 +95,7 @@ def _others(week: HomeWeek, embedder: Embedder | None, folder: Path) -> Iterator
         yield make(floor)
     if embedder is not None:
         yield rivals.captions(floor, embedder)
-        for k, setting in enumerate((rivals_emem.DEFAULT, rivals_emem.BEST)):
+        for k, setting in enumerate((rivals_emem.DEFAULT, rivals_emem.BEST) if rivals_emem.installed() else ()):
             (folder / f"emem{k}").mkdir()
             yield rivals_emem.Emem(floor, embedder, folder / f"emem{k}", setting)
 

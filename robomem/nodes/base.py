@@ -19,8 +19,10 @@ import rclpy  # noqa: E402  the environment comes first
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue  # noqa: E402
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor  # noqa: E402
 from rclpy.clock import Clock, ClockType  # noqa: E402
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor, SingleThreadedExecutor  # noqa: E402
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor  # noqa: E402
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn  # noqa: E402
+
+from robomem.nodes.steady_executor import SteadyExecutor  # noqa: E402
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 DIAGNOSTICS_S = 1.0
@@ -148,7 +150,7 @@ def _executor(node: RobomemNode) -> tuple[Any, Callable[[], None]]:
 
         executor = EventsExecutor()
         return executor, lambda: executor.spin_once(timeout_sec=TURN_S)
-    executor = SingleThreadedExecutor() if node.threads == 1 else MultiThreadedExecutor(node.threads)
+    executor = SingleThreadedExecutor() if node.threads == 1 else SteadyExecutor(node.threads)
     return executor, executor.spin
 
 

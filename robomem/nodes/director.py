@@ -16,7 +16,7 @@ prepare_ros_environment()
 
 import rclpy  # noqa: E402  the environment comes first
 from rclpy.callback_groups import ReentrantCallbackGroup  # noqa: E402
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor  # noqa: E402
+from rclpy.executors import ExternalShutdownException  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from rclpy.signals import SignalHandlerOptions  # noqa: E402
 from robomem_msgs.action import ExecuteTask  # noqa: E402
@@ -26,6 +26,7 @@ from robomem.errors import RobomemError  # noqa: E402
 from robomem.nodes.actions import ActionCaller  # noqa: E402
 from robomem.nodes.remote_memory import Caller, RemoteMemory  # noqa: E402
 from robomem.nodes.ros_body import ActionBase, ActionHand, ActionHead, RosBody  # noqa: E402
+from robomem.nodes.steady_executor import SteadyExecutor  # noqa: E402
 from robomem.nodes.tf_listener import listen  # noqa: E402
 from robomem.planning.report import TaskReport  # noqa: E402
 
@@ -46,7 +47,7 @@ class Director:
         rclpy.init(context=self._context, signal_handler_options=SignalHandlerOptions.NO)
         self.node = Node(name, context=self._context)
         group = ReentrantCallbackGroup()
-        self._executor = MultiThreadedExecutor(4, context=self._context)
+        self._executor = SteadyExecutor(4, context=self._context)
         self._executor.add_node(self.node)
         self._caller = Caller(self.node, group)
         self._tf = listen(self.node, lambda _r, _m: None)

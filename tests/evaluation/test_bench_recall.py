@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks import recall
-from benchmarks.week import times, wordings
+from benchmarks.week import rivals_emem, times, wordings
 from benchmarks.week.asking import questions
 from benchmarks.week.days import EPOCH_NS, Ask, HomeWeek, Settings
 from benchmarks.week.interface import ABSTAINED, CATEGORIES, Place, Query, Question, Reply, Truth
@@ -135,6 +135,9 @@ def test_the_benchmark_runs_and_reports(tmp_path: Path, monkeypatch: pytest.Monk
         "by_category", "rivals", "paraphrased", "n", "seeds",
     }  # fmt: skip
     assert set(figures["rivals"]) >= {"last-sighting log", "last-seen map", "graph without history", "captions in a vector index"}
+    assert {n for n in figures["rivals"] if "emem" in n} == (
+        {"emem 0.3.0, default", "emem 0.3.0, best"} if rivals_emem.installed() else set()
+    )
     assert (tmp_path / "recall.png").stat().st_size > 5000
 
 

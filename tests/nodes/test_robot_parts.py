@@ -24,7 +24,6 @@ prepare_ros_environment(local_only=True)
 robot_interfaces.use()
 
 import rclpy  # noqa: E402
-from rclpy.executors import MultiThreadedExecutor  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from std_msgs.msg import Float64MultiArray  # noqa: E402
 
@@ -33,6 +32,7 @@ from robomem.nodes.hands import NEEDS_ARM, ArmPoses, Fingers, GripperHand  # noq
 from robomem.nodes.joints import JointMover  # noqa: E402
 from robomem.nodes.nav2_base import Nav2Base  # noqa: E402
 from robomem.nodes.ros_body import RosBody  # noqa: E402
+from robomem.nodes.steady_executor import SteadyExecutor  # noqa: E402
 from robomem.nodes.tf import TransformError  # noqa: E402
 from robomem.nodes.tf_listener import TfListener  # noqa: E402
 from robomem.nodes.where import Where  # noqa: E402
@@ -55,7 +55,7 @@ class Rig:
     def __init__(self) -> None:
         ros_up()
         self.node = Node("test_parts")
-        self.executor = MultiThreadedExecutor(6)
+        self.executor = SteadyExecutor(6)
         self.executor.add_node(self.node)
         self.tf = TfListener(self.node, lambda *_: None, lambda: None)
         self.where = Where(self.tf, ("map", "base_link"))
@@ -63,19 +63,18 @@ class Rig:
         self.scene, self.parts = 0, []
         self.thread = threading.Thread(target=self.spin, daemon=True)
         self.thread.start()
-        self.server = self.up()
+        self.up()
 
     def spin(self) -> None:
         with contextlib.suppress(rclpy.executors.ExternalShutdownException):
             self.executor.spin()
 
-    def up(self) -> subprocess.Popen[bytes]:
-        server = subprocess.Popen([sys.executable, "-m", "tests.fakes.robot_servers"], cwd=ROOT, start_new_session=True)
+    def up(self) -> None:
+        self.server = subprocess.Popen([sys.executable, "-m", "tests.fakes.robot_servers"], cwd=ROOT, start_new_session=True)
         end = time.monotonic() + 30
         while time.monotonic() < end and not self.node.count_publishers("joint_states"):
             time.sleep(0.05)
         self.stage()
-        return server
 
     def stage(self, thing_m: float = 0.0, x: float = 0.0, y: float = 0.0, yaw: float = 0.0) -> None:
         """Stand here, with a thing of this width before the fingers."""
@@ -88,7 +87,7 @@ class Rig:
                 fresh = self.tf.latest("map", "base_link")[0] > began_ns  # not what a robot said that is gone
                 if fresh and np.allclose(self.where.base(), (x, y, yaw), atol=1e-3):
                     return
-        raise AssertionError("the robot did not come up")
+        raise AssertionError(f"the robot did not come up: its exit status {self.server.poll()}, listening {self.thread.is_alive()}")
 
     def base(self, temper: str, stall_s: float | None = None) -> Nav2Base:
         self.parts.append(Nav2Base(self.node, self.where, f"{temper}/navigate_to_pose", stall_s or patience(temper)))
@@ -358,7 +357,7 @@ def test_a_server_that_is_killed_is_noticed_and_its_successor_used(rig: Rig) -> 
     result = base.follow(np.array([(1.0, 0.0)]), None)
     assert not result.ok and "server died" in result.reason and time.monotonic() - began < 12.0
     assert rig.server.wait(5) == -9
-    rig.server = rig.up()
+    rig.up()
     base, results = rig.base("good", 5.0), []
     while len(results) < 3 and not (results and results[-1].ok):  # a server that is not yet matched loses its first answer (Fast DDS)
         results.append(base.follow(np.array([(0.5 + 0.2 * len(results), 0.0)]), None))
