@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from robomem.ontology import default_ontology
+from robomem.perception.frame import RgbdFrame
 from robomem.scene_graph.occupancy import OccupancyGrid
-from robomem.scene_graph.rooms import name_room, segment_rooms
+from robomem.scene_graph.rooms import _islands, name_room, segment_rooms
 from tests.fakes.explored_home import explore, explored_home
 from tests.fakes.plane_world import PlaneRobot, PlaneWorld, block, home_2x2, table, wall
 
@@ -121,3 +124,46 @@ def test_names(furniture: list[str], name: str) -> None:
 def test_more_evidence_is_surer() -> None:
     sure = [name_room(f, default_ontology())[1] for f in (["counter"], ["counter", "fridge"], ["counter", "fridge", "oven"])]
     assert sure == sorted(sure) and sure[0] < 0.75 < sure[-1]
+
+
+def test_what_a_lost_robot_saw_far_off_changes_nothing_and_costs_little() -> None:
+    """Islands of known floor are cut each on its own: the home as without them, and nothing is asked of the emptiness between."""
+    home = explored_home().grid
+    alone = segment_rooms(home)
+    grid = OccupancyGrid.restore(home.snapshot())
+
+    class Astray:
+        def update(self, frame: RgbdFrame) -> None:
+            pose = frame.T_map_camera.copy()
+            pose[:2, 3] += (40.0, 33.0)
+            grid.update(replace(frame, T_map_camera=pose))
+
+    for k in range(3):
+        PlaneRobot(home_2x2(), Astray(), 2.0, 2.0, yaw=2.0 * k, stamp_ns=10**13 + k * 10**10).look_around()
+    assert grid.shape[0] > 2 * home.shape[0]
+    both = segment_rooms(grid)
+    assert len(both.ids) > 4 and [both.area_m2(i) for i in both.ids] == sorted((both.area_m2(i) for i in both.ids), reverse=True)
+    matched = both.match(alone)
+    for i in alone.ids:  # but for what the grid itself forgets in between
+        assert matched.area_m2(i) == pytest.approx(alone.area_m2(i), abs=0.1)
+        assert matched.extent(i) == pytest.approx(alone.extent(i), abs=0.11) and matched.center(i) == pytest.approx(
+            alone.center(i), abs=0.02
+        )
+    assert matched.next_id == len(both.ids) + 1
+    for _, _, xy in alone.doors:
+        assert min(np.linalg.norm(there - xy) for _, _, there in both.doors) < 0.1
+    windows = _islands(grid.free | grid.occupied | grid.tall, 22)
+    assert len(windows) == 2 and sum((a.stop - a.start) * (b.stop - b.start) for a, b in windows) < 0.5 * grid.free.size
+
+
+def test_islands_have_nothing_in_common_and_miss_nothing() -> None:
+    """A scrap inside a ring belongs to the ring: its windows would overlap."""
+    rng = np.random.default_rng(4)
+    for _ in range(30):
+        known = rng.random((90, 130)) < 0.002
+        known[10:60, 20] = known[10:60, 70] = known[10, 20:70] = known[59, 20:70] = True
+        count = np.zeros(known.shape, int)
+        for window in _islands(known, 4):
+            count[window] += 1
+        assert count.max() == 1 and (count[known] == 1).all() and (count[10:60, 20:71] == 1).all()
+    assert _islands(np.zeros((9, 9), bool), 4) == []
