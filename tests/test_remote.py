@@ -12,6 +12,7 @@ from robomem.remote import ChatClient, CircuitBreaker, RemoteError, RemoteLimits
 from tests.fakes.chat_server import chat_server, completion
 
 FAST = RemoteLimits(timeout_s=0.3, attempts=2, backoff_s=0.01)
+CALM = RemoteLimits(timeout_s=10.0, attempts=2, backoff_s=0.01)  # for what is no matter of time: a busy machine is slow
 SAY = [{"role": "user", "content": "hello"}]
 
 
@@ -43,11 +44,11 @@ def test_a_good_reply_comes_back_and_the_request_is_bounded() -> None:
 )
 def test_misbehaviour_is_an_error_with_its_reason(reply, reason: str) -> None:
     with chat_server(reply) as server:
-        began = time.monotonic()
+        began, late = time.monotonic(), "Timeout" in reason or "within" in reason
         with pytest.raises(RemoteError, match=reason):
-            ChatClient(server.url, "m", FAST).chat(SAY)
+            ChatClient(server.url, "m", FAST if late else CALM).chat(SAY)
         assert len(server.requests) == 2
-    assert time.monotonic() - began < 3.0
+    assert not late or time.monotonic() - began < 3.0
 
 
 def test_one_failure_is_retried_with_backoff() -> None:

@@ -97,9 +97,13 @@ def cost_matrix(tracks: list[Track], table: TrackTable, obs: Observations, kinds
     cost[inside] += unlike + named
     cost[cost >= COST_LIMIT] = np.inf
     extended = [i for i, t in enumerate(tracks) if t.kind == "furniture"]
-    for j in (j for j, kind in enumerate(kinds) if kind == "furniture"):
-        for i in extended:
-            cost[i, j] = _furniture_cost(tracks[i], table, obs, j)
+    seen = [j for j, kind in enumerate(kinds) if kind == "furniture"]
+    if extended and seen:
+        own = rows[extended]
+        reach = 1.2 + (np.linalg.norm(obs.sizes[seen], axis=1) + np.linalg.norm(table.size[own], axis=1)[:, None]) / 2
+        close = np.linalg.norm(table.mean[own][:, None] - obs.positions[seen], axis=2) < reach
+        for a, b in np.argwhere(close).tolist():
+            cost[extended[a], seen[b]] = _furniture_cost(tracks[extended[a]], table, obs, seen[b])
     return cost
 
 
@@ -117,9 +121,6 @@ def _similarities(tracks: list[Track], obs: Observations, i: NDArray[np.intp], j
 
 
 def _furniture_cost(track: Track, table: TrackTable, obs: Observations, j: int) -> float:
-    size, reach = table.size[track.row], 1.2 + float(np.linalg.norm(obs.sizes[j])) / 2
-    if float(np.linalg.norm(table.mean[track.row] - obs.positions[j])) >= reach + float(np.linalg.norm(size)) / 2:
-        return math.inf
     total = _extended_cost(track, table, obs, j)
     total -= 1.6 * math.log(track.labels.predictive(obs.labels[j], float(obs.scores[j])))
     return total if total < COST_LIMIT else math.inf

@@ -108,10 +108,16 @@ class VoxelBody:
         _, patch, size = np.unique((ijk[:, 0] << 42) | (ijk[:, 1] << 21) | ijk[:, 2], return_inverse=True, return_counts=True)
         return np.asarray(transform(self.T_map_voxels, points[often | (size[patch.ravel()] >= PATCH)]), np.float64)
 
-    def box(self, on_floor: bool, home_yaw: float | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-        """Centre Float64[3] (m), size Float64[3] (m), yaw (rad) of the body; `on_floor` extends it down to z = 0."""
+    def box(
+        self, on_floor: bool, home_yaw: float | None = None, points: NDArray[np.float64] | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+        """Centre Float64[3] (m), size Float64[3] (m), yaw (rad) of the body; `on_floor` extends it down to z = 0.
+
+        Args:
+            points: `points()`, for whoever has them already.
+        """
         self._fitted = self.frames
-        p = self.points()
+        p = self.points() if points is None else points
         yaw = best_yaw(p[:, :2], home_yaw)
         c, s = np.cos(yaw), np.sin(yaw)
         local = np.stack([p[:, 0] * c + p[:, 1] * s, -p[:, 0] * s + p[:, 1] * c, p[:, 2]], axis=1)

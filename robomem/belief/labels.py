@@ -59,8 +59,8 @@ class LabelBelief:
 
     def best(self) -> str:
         """The most likely label, "" if none was ever heard."""
-        probs = self.probabilities()
-        return next(iter(probs), "")
+        heard = self._log if len(self._log) == 1 else self.probabilities()
+        return next(iter(heard), "")
 
     def predictive(self, observed: str, score: float) -> float:
         """P(detector says `observed` next), from the whole distribution."""

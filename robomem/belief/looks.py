@@ -66,11 +66,20 @@ class Doubt:
     colors: dict[str, float] = field(default_factory=dict)
 
 
-def _score(tracker: Tracker, track: Track, obs: Observations, j: int) -> float:
-    """Nats for "another thing" by one sighting: by appearance vector and, where both have one, by colour name."""
-    score = deviation = 0.0
-    if track.embedding.size and track.embedding.shape == obs.embeddings[j].shape:
-        deviation = 1.0 - float(track.embedding @ obs.embeddings[j])
+def _deviations(tracks: list[Track], picked: list[int], obs: Observations) -> list[float]:
+    """1 - cosine of each track's look and that of its sighting; negative where one of them has none."""
+    out, dim = np.full(len(tracks), -1.0), obs.embeddings.shape[1]
+    has = [k for k, track in enumerate(tracks) if track.embedding.size == dim > 0]
+    if has:
+        known = np.array([tracks[k].embedding for k in has])
+        out[has] = np.maximum(1.0 - np.einsum("kd,kd->k", known, obs.embeddings[[picked[k] for k in has]], dtype=np.float64), 0.0)
+    return out.tolist()
+
+
+def _score(tracker: Tracker, track: Track, obs: Observations, j: int, deviation: float) -> float:
+    """Nats for "another thing" by one sighting: by look (`deviation`, negative: none) and, where both have one, by colour name."""
+    score = 0.0
+    if deviation >= 0.0:
         score = tracker.spread.evidence(deviation)
         tracker.spread.learn(deviation)
     ours, theirs = track.color(), obs.colors[j]
@@ -84,11 +93,11 @@ def _score(tracker: Tracker, track: Track, obs: Observations, j: int) -> float:
 
 def strangers(tracker: Tracker, pairs: list[tuple[Track, int]], obs: Observations) -> dict[int, float]:
     """Nats for "another thing" by track id, of the sightings whose look can be judged; empty where the light changed for all."""
-    scores = {
-        track.id: _score(tracker, track, obs, j)
-        for track, j in pairs
-        if track.kind != "agent" and max(track.embedding_weight, sum(track.colors.values())) >= ESTABLISHED
-    }
+    judged = [
+        pair for pair in pairs if pair[0].kind != "agent" and max(pair[0].embedding_weight, sum(pair[0].colors.values())) >= ESTABLISHED
+    ]
+    apart = _deviations([track for track, _ in judged], [j for _, j in judged], obs)
+    scores = {track.id: _score(tracker, track, obs, j, d) for (track, j), d in zip(judged, apart, strict=True)}
     odd = sum(s > 0.0 for s in scores.values())
     if odd >= LIGHT_LEAST and odd > LIGHT_SHARE * len(scores):
         return {}

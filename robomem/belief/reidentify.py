@@ -60,7 +60,7 @@ def best_old_track(
     threshold = CONVINCING + 0.25 * max(0.0, math.log(interval / 48.0))
     best: tuple[float, Track] | None = None
     for other in tracker.tracks.values():
-        if other is track or other.id == without or other.status not in among or not other.confirmed_once:
+        if other.status not in among or not other.confirmed_once or other is track or other.id == without:
             continue
         if born_after is not None and other.first_seen_ns <= born_after:
             continue

@@ -65,8 +65,11 @@ class Track:
 
     def color(self) -> str:
         """The colour name most sightings agree on, "" if they do not."""
-        total = sum(self.colors.values())
-        name, weight = max(self.colors.items(), key=lambda kv: kv[1], default=("", 0.0))
+        name, weight, total = "", 0.0, 0.0
+        for color, times in self.colors.items():
+            total += times
+            if times > weight:
+                name, weight = color, times
         return name if total and weight >= 0.5 * total else ""
 
     def table_box(self, table: TrackTable) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:

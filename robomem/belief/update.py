@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from robomem.belief.tracker import Tracker
 
 VIEW_BIAS_M = 0.02  # one viewpoint's error of the centre does not average out over its own frames
+VIEW_BIAS = np.eye(3) * VIEW_BIAS_M**2
 SPREAD_M2 = 0.05  # trace of a position covariance from which a cloud is wide
 RECALL_PIXELS = 130.0
 MAX_SILENCES = 40.0  # what is learned of a detector's habits stays open to change
@@ -181,7 +182,7 @@ def _hit_positions(tracker: Tracker, tracks: list[Track], picked: NDArray[np.int
     """Fold the observed centres of small things into their clouds, and take over the surface that was seen."""
     table = tracker.table
     z = obs.positions[picked].astype(np.float64)
-    cov = obs.covariances[picked].astype(np.float64) + np.eye(3) * VIEW_BIAS_M**2
+    cov = obs.covariances[picked].astype(np.float64) + VIEW_BIAS
     rows = np.array([t.row for t in tracks], np.int64)
     lost = np.array([t.status in ("missing", "removed") for t in tracks])
     for k in np.flatnonzero(lost).tolist():  # wherever its particles were scattered, here it is
@@ -204,7 +205,7 @@ def resize(tracker: Tracker, track: Track, obs: Observations, j: int) -> None:
     """Take place, size and shape from one sighting alone: what was believed of them was of two things."""
     table, r = tracker.table, track.row
     track.size_weight = 0.0
-    _cloud(tracker, r, obs.positions[j].astype(float), obs.covariances[j].astype(np.float64) + np.eye(3) * VIEW_BIAS_M**2)
+    _cloud(tracker, r, obs.positions[j].astype(float), obs.covariances[j].astype(np.float64) + VIEW_BIAS)
     table.mean[r], table.cov[r] = weighted_mean_cov(table.positions[r], table.log_weights[r])
     table.size[r], table.yaw[r] = np.maximum(obs.sizes[j], 0.01), obs.yaws[j]
     table.shape[r] = surface_samples(obs.points[j], obs.positions[j], obs.sizes[j])
@@ -230,18 +231,19 @@ def _hit_extended(tracker: Tracker, track: Track, obs: Observations, j: int) -> 
     track.body.add(obs.points[j])
     if len(track.body.keys) < 8 or not track.body.grown():
         return
-    table.mean[r], table.size[r], table.yaw[r] = track.body.box(_stands_on_floor(tracker, track), tracker.home_yaw)
+    points = track.body.points()
+    table.mean[r], table.size[r], table.yaw[r] = track.body.box(_stands_on_floor(tracker, track, points), tracker.home_yaw, points)
     table.cov[r] = np.eye(3) * 0.03**2
     _cloud(tracker, r, table.mean[r], table.cov[r])
-    table.shape[r] = surface_samples(track.body.points(), table.mean[r], table.size[r])
+    table.shape[r] = surface_samples(points, table.mean[r], table.size[r])
 
 
-def _stands_on_floor(tracker: Tracker, track: Track) -> bool:
+def _stands_on_floor(tracker: Tracker, track: Track, points: NDArray[np.float64]) -> bool:
     """Tables and cupboards reach the floor even if only their top was seen; of a chair's height only what was seen is claimed."""
     label = track.labels.best()
     if not tracker.ontology.known(label):
         return False
-    lowest = float(track.body.points()[:, 2].min(initial=9.0)) if track.body is not None else 9.0
+    lowest = float(points[:, 2].min(initial=9.0))
     return lowest < 0.35 or tracker.ontology.prior(label).size_m >= 1.0
 
 

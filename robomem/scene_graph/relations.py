@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from robomem.geometry import distance_to_box, yaw_matrix
+from robomem.geometry import distance_to_box
 from robomem.ontology import Ontology
 from robomem.types import ObjectView
 
@@ -17,6 +18,7 @@ ABOVE_TOP_M = 0.16  # the bottom of a thing on a table may be estimated this far
 HIDDEN_M = 0.4  # how much of a surface may be unseen behind its front
 SAME_HEIGHT_M = 0.12
 FLOOR_GAP_M = 0.10
+INSIDE_M = 0.04  # so far below the top a centre is inside
 
 
 @dataclass(frozen=True)
@@ -40,30 +42,45 @@ def supports(
         particles: Float32[P, 3] centres, map frame, m.  weights: Float64[P], sum one.  height_m: of the thing.
     """
     out = []
-    low, high = particles[:, :2].min(axis=0), particles[:, :2].max(axis=0)
     for f in furniture:
-        reach = math.hypot(f.size[0], f.size[1]) / 2 + 2 * FOOTPRINT_SLACK_M
-        if (f.position[:2] + reach < low).any() or (f.position[:2] - reach > high).any():
-            continue  # the other side of the room
-        local = (particles - f.position) @ yaw_matrix(f.yaw_rad)
-        over = (np.abs(local[:, :2]) <= f.size[:2] / 2 + FOOTPRINT_SLACK_M).all(axis=1)
-        bottom, top = particles[:, 2] - height_m / 2, f.position[2] + f.size[2] / 2
-        fits = over & (bottom < top + ABOVE_TOP_M) & (bottom > FLOOR_GAP_M)
-        p = float(weights @ fits)
+        p, below = _shares(particles, weights, height_m, f.position, f.size, f.yaw_rad)
         if p < 0.05:
             continue
         prior = ontology.prior(f.label)
         # What is seen while the door is shut stands on top, however high the box was estimated.
         if prior.container and (not prior.openable or f.states.get("open", ("false", 1.0))[0] == "true"):
-            p_in = float(weights @ (fits & (particles[:, 2] < top - 0.04)))
-            if p_in > 0.05:
-                out.append(Support(f.id, "inside", p_in))
-            p -= p_in
+            if below > 0.05:
+                out.append(Support(f.id, "inside", below))
+            p -= below
         if p > 0.05:
             out.append(Support(f.id, "on", p))
     if not any(s.probability >= 0.5 for s in out):
         out += _beside(particles, weights, height_m, furniture, ontology)
     return sorted(out, key=lambda s: (-s.probability, s.holder))
+
+
+@njit(cache=True)
+def _shares(
+    particles: NDArray[np.float32],
+    weights: NDArray[np.float64],
+    height_m: float,
+    center: NDArray[np.float64],
+    size: NDArray[np.float64],
+    yaw_rad: float,
+) -> tuple[float, float]:  # pragma: no cover - compiled
+    """Weight of the particles over a footprint and not too high above its top, and of those of them that lie below the top."""
+    c, s = math.cos(yaw_rad), math.sin(yaw_rad)
+    top, fits, below = center[2] + size[2] / 2, 0.0, 0.0
+    for k in range(particles.shape[0]):
+        x, y = particles[k, 0] - center[0], particles[k, 1] - center[1]
+        if abs(x * c + y * s) > size[0] / 2 + FOOTPRINT_SLACK_M or abs(y * c - x * s) > size[1] / 2 + FOOTPRINT_SLACK_M:
+            continue
+        bottom = particles[k, 2] - height_m / 2
+        if FLOOR_GAP_M < bottom < top + ABOVE_TOP_M:
+            fits += weights[k]
+            if particles[k, 2] < top - INSIDE_M:
+                below += weights[k]
+    return fits, below
 
 
 def _beside(
