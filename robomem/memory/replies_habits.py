@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from robomem.clock import NS_PER_S
@@ -16,6 +18,7 @@ from robomem.types import PlaceProbability
 
 SIGHTINGS = 20_000  # newest ones looked at
 SHOWN = 3
+ONE_PLACE_M = 1.2  # two things seen on the same piece of furniture are this near, or are at two ends that one name covers
 
 
 def usually(q: Asked) -> Answer:
@@ -48,14 +51,32 @@ def _shares(q: Asked, ids: Sequence[int]) -> tuple[list[PlaceProbability], int]:
             stay = next((s for s in reversed(stays) if s.from_ns <= o.stamp_ns), None)
             if stay is None or not _within(at.hour + at.minute / 60, q.reading.hours):
                 continue
-            key = stay.place.place_id or stay.place.room_id or 0
+            key = memory.store.resolve(stay.place.place_id or stay.place.room_id or 0)
             days[at.toordinal()][key] += 1
             places[key] = (stay.place, stay.position.tolist())
     share: dict[int, float] = defaultdict(float)
     for row in days.values():
         for key, n in row.items():
             share[key] += n / sum(row.values()) / len(days)
-    return [_row(key, *places[key], p) for key, p in sorted(share.items(), key=lambda r: (-r[1], r[0]))], len(days)
+    rows = [_row(key, *places[key], p) for key, p in sorted(share.items(), key=lambda r: (-r[1], r[0]))]
+    return joined(rows), len(days)
+
+
+def joined(rows: Sequence[PlaceProbability]) -> list[PlaceProbability]:
+    """Places of one name in one room within an arm's reach of each other count together, likeliest first: nobody tells them apart."""
+    out: list[PlaceProbability] = []
+    for row in rows:
+        near = (k for k, o in enumerate(out) if (o.label, o.room) == (row.label, row.room) and _apart_m(o, row) < ONE_PLACE_M)
+        k = next(near, None)
+        if k is None:
+            out.append(row)
+        else:
+            out[k] = replace(out[k], probability=out[k].probability + row.probability)
+    return sorted(out, key=lambda row: -row.probability)
+
+
+def _apart_m(a: PlaceProbability, b: PlaceProbability) -> float:
+    return math.dist(a.position.tolist(), b.position.tolist())
 
 
 def _within(hour: float, hours: tuple[int, int] | None) -> bool:
@@ -80,7 +101,7 @@ def will_be(q: Asked) -> Answer:
     """Where it is expected to be at a time to come; common sense alone is said to be that."""
     recall = q.memory.find(q.reading.what)
     at = q.now_ns if q.when is None else (q.when.from_ns + q.when.to_ns) // 2
-    rows = q.memory.predict(recall.id if recall.found and recall.id is not None else q.reading.what, at)
+    rows = joined(q.memory.predict(recall.id if recall.found and recall.id is not None else q.reading.what, at))
     said = q.when.said if q.when is not None else "then"
     listed = ", ".join(f"{_named(p)} ({p.probability:.0%})" for p in rows[:SHOWN])
     if recall.verdict == "ambiguous" and not recall.question.startswith("I have never seen"):

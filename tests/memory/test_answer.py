@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from robomem.clock import ManualClock
 from robomem.memory import wording
 from robomem.memory.answer import ask
+from robomem.memory.replies_habits import joined
 from robomem.memory.robot_memory import RobotMemory
 from robomem.scene_graph.graph import Node
-from robomem.types import Episode, Event
+from robomem.types import Episode, Event, PlaceProbability
 from tests.memory.hand_home import HandHome, S
 
 
@@ -266,3 +267,13 @@ def test_every_kind_of_change_has_words():
     assert say("state_changed", {"open": "false"}, {"open": "true"}) == "the mug (#7) changed: open false -> true (60 s ago)"
     assert say("appeared", {"again": True}, {"position": [1, 2, 3]}) == "the mug (#7) was seen again at x 1.0 m, y 2.0 m (60 s ago)"
     assert say("merged", {}, {}) == "the mug (#7): merged (60 s ago)"
+
+
+def test_places_that_nobody_tells_apart_count_together() -> None:
+    """Two halves of one counter, and a counter of the same name at the other end of the room."""
+
+    def row(i: int, x: float, p: float, label: str = "counter") -> PlaceProbability:
+        return PlaceProbability(i, label, "kitchen", np.array([x, 0.0, 0.9]), p)
+
+    rows = joined([row(1, 0.0, 0.3), row(2, 0.2, 0.35, "table"), row(3, 0.8, 0.25), row(4, 4.0, 0.1)])
+    assert [(r.place_id, round(r.probability, 2)) for r in rows] == [(1, 0.55), (2, 0.35), (4, 0.1)]
