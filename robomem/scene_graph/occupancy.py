@@ -62,15 +62,13 @@ class OccupancyGrid:
     ) -> None:
         if not 0.01 <= cell_m <= 0.5:
             raise InvalidInputError(f"occupancy grid: cell_m must be in 0.01..0.5 m, got {cell_m}")
-        self.cell_m = float(cell_m)
-        self.max_range_m = float(max_range_m)
-        self.max_side_m = float(max_side_m)
-        self.forget_s = float(forget_s)
-        self.max_m2 = float(max_m2)
+        self.cell_m, self.max_range_m, self.forget_s = float(cell_m), float(max_range_m), float(forget_s)
+        self.max_side_m, self.max_m2 = float(max_side_m), float(max_m2)
         self.refused: Counter[str] = Counter()
         self._refused_in_row = 0
         self.origin: tuple[float, float] = (0.0, 0.0)
         self.updates = 0
+        self.version = 0  # rises with whatever changes a cell or its place: what was made of one version holds for it
         self._start_ns: int | None = None
         self._now_s = 0.0
         self._expired_s = 0.0
@@ -281,6 +279,7 @@ class OccupancyGrid:
         """Replace every layer by `moved(layer, value of an unseen cell)` under a new origin (m)."""
         self._layers = {name: moved(layer, _FILL.get(name, 0)) for name, layer in self._layers.items()}
         self.origin, self._marked = origin, None
+        self.version += 1
 
     def set_clock(self, stamp_ns: int) -> None:
         """The clock was set: the grid's own seconds go on from where they are."""
@@ -340,6 +339,7 @@ class OccupancyGrid:
         self._now_s = max(self._now_s, (int(stamp_ns) - self._start_ns) * 1e-9)
 
     def _mark(self, window: tuple[slice, slice]) -> None:
+        self.version += 1
         if self._marked is not None:
             side = round(1.0 / self.cell_m)
             rows, cols = (slice(max(s.start, 0) // side, -(-s.stop // side)) for s in window)

@@ -44,15 +44,19 @@ class RoomLayer:
         self.map: RoomMap | None = None
         self.node_of: dict[int, int] = {}  # label in the room map -> graph node
         self._places: list[int] = []
+        self._cut_of: tuple[OccupancyGrid, int] | None = None  # what the rooms, and what the places, were made of
+        self._placed_of: tuple[OccupancyGrid, int] | None = None
 
     def update(self, stamp_ns: int) -> None:
         """Segment the free space anew, keep the ids of rooms that are still there, name them, attach what stands in them."""
         if not self.grid.free.any():
             return
-        fresh = segment_rooms(self.grid, self.config.room_door_m)
-        if self.map is not None:
-            fresh = fresh.match(self.map)
-        self.map = fresh
+        fresh = self.map
+        if fresh is None or not self._is_of(self._cut_of):
+            fresh = segment_rooms(self.grid, self.config.room_door_m)
+            if self.map is not None:
+                fresh = fresh.match(self.map)
+        self.map, self._cut_of = fresh, (self.grid, self.grid.version)
         for label in fresh.ids:
             self._room(label, stamp_ns)
         for label in [known for known in self.node_of if known not in fresh.ids]:
@@ -60,6 +64,10 @@ class RoomLayer:
         self._attach(stamp_ns)
         self._name(stamp_ns)
         self._connect(stamp_ns)
+
+    def _is_of(self, made: tuple[OccupancyGrid, int] | None) -> bool:
+        """True if nothing was written to the grid since: whoever asks again and again does not make the cut again and again."""
+        return made is not None and made[0] is self.grid and made[1] == self.grid.version
 
     def adopt_nodes(self) -> None:
         """After a restore: segment the restored grid and hand each room the node that stood there before."""
@@ -159,8 +167,9 @@ class RoomLayer:
 
         Places carry no history: they are where one can stand now. Their number is bounded by the map's area.
         """
-        if self.map is None:
+        if self.map is None or self._is_of(self._placed_of):
             return
+        self._placed_of = self._cut_of
         was = [n for i in self._places if (n := self.graph.node(i)) is not None]
         before = np.array([n.position[:2] for n in was], float).reshape(-1, 2)
         none = np.zeros(len(was))
@@ -181,11 +190,12 @@ class RoomLayer:
     def _same(self, nodes: NDArray[np.float64], before: NDArray[np.float64], ids: list[int]) -> list[int]:
         """An id for each place: that of the earlier one in (nearly) the same spot, else a new one."""
         out: list[int] = []
-        free = set(range(len(ids)))
+        x, y = before[:, 0].copy(), before[:, 1]
         for xy in nodes:
-            k = min(free, key=lambda j: float(np.hypot(*(before[j] - xy))), default=None)
-            if k is not None and float(np.hypot(*(before[k] - xy))) <= SAME_PLACE_M:
-                free.remove(k)
+            apart = np.hypot(x - xy[0], y - xy[1])
+            k = int(np.argmin(apart)) if len(apart) else -1
+            if k >= 0 and apart[k] <= SAME_PLACE_M:
+                x[k] = np.inf  # taken
                 out.append(ids[k])
             else:
                 out.append(self._ids.next())

@@ -9,9 +9,11 @@ from robomem.config import RobomemConfig
 from robomem.ids import IdAllocator
 from robomem.ontology import default_ontology
 from robomem.scene_graph import grid_kernels as kernels
+from robomem.scene_graph import room_layer
 from robomem.scene_graph.graph import Node, SceneGraph
 from robomem.scene_graph.occupancy import OccupancyGrid
 from robomem.scene_graph.room_layer import Cloud, RoomLayer
+from robomem.scene_graph.rooms import segment_rooms
 from tests.fakes.explored_home import explored_home
 
 THING = 900
@@ -74,6 +76,7 @@ def test_a_door_that_is_walled_up_connects_no_longer(home: Home) -> None:
     layers = home.grid._layers
     layers["log"][:, i - 14 : i + 15, j - 14 : j + 15] = kernels.LOG_MAX
     layers["state"][i - 14 : i + 15, j - 14 : j + 15] = kernels.OCCUPIED
+    home.grid.version += 1
     home.update(7)
     (row,) = [r for r in home.graph.all_relations() if {r.subject, r.object} == pair and r.predicate == "connects"]
     assert row.to_ns == 7 and row.holds_at(3) and not row.holds_at(8)
@@ -92,3 +95,17 @@ def test_a_thing_between_two_rooms_is_part_of_one_by_its_share(home: Home) -> No
     home.update(9)
     (row,) = home.graph.relations(THING, "part_of")
     assert row.object == home.layer.node_of[a] and row.probability == pytest.approx(which.mean(), abs=0.02)
+
+
+def test_who_asks_again_of_an_unchanged_map_costs_no_new_cut(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    cuts: list[int] = []
+    monkeypatch.setattr(room_layer, "segment_rooms", lambda *args: cuts.append(1) or segment_rooms(*args))
+    home.update(20)
+    cuts.clear()
+    before = home.layer.map
+    home.update(21)
+    home.layer.update_places(21)
+    assert not cuts and home.layer.map is before
+    home.grid.mark_free(before.center(before.ids[0]), 0.3)  # type: ignore[union-attr]
+    home.update(22)
+    assert cuts == [1] and home.layer.map is not before
