@@ -14,10 +14,12 @@ from robomem.memory.answering import Answer, Asked
 from robomem.memory.records import PlaceWords
 from robomem.memory.replies_where import alike, newest
 from robomem.memory.timewords import zone
-from robomem.types import PlaceProbability
+from robomem.types import PlaceProbability, Recall
 
 SIGHTINGS = 20_000  # newest ones looked at
 SHOWN = 3
+LEAST_DAYS = 2  # of a habit
+CLEARLY = 1.15  # so much likelier than the next is the place that is named; chosen on the tuning homes
 ONE_PLACE_M = 1.2  # two things seen on the same piece of furniture are this near, or are at two ends that one name covers
 
 
@@ -27,6 +29,8 @@ def usually(q: Asked) -> Answer:
     if not recall.found or recall.id is None:
         return Answer(wording.whereabouts(recall, "", q.now_ns, ()), recall, known=False)
     rows, days = _shares(q, alike(q, recall))
+    if rows and (days < LEAST_DAYS or _close(rows)):
+        return _unsure(q, recall, rows, days)
     who, hours = wording.name(recall, q.color(recall)), q.reading.hours
     said = f" between {hours[0] % 24}:00 and {hours[1] % 24}:00" if hours else ""
     if not rows:
@@ -34,6 +38,14 @@ def usually(q: Asked) -> Answer:
     listed = ", ".join(f"{_named(p)} ({p.probability:.0%})" for p in rows[:SHOWN])
     text = f"{who[:1].upper()}{who[1:]} usually is {listed}{said}, by {days} {'day' if days == 1 else 'days'} on which I saw it."
     return Answer(text + wording.evidence(recall.evidence), recall, recall.evidence, places=tuple(rows), confidence=rows[0].probability)
+
+
+def _unsure(q: Asked, recall: Recall, rows: Sequence[PlaceProbability], days: int) -> Answer:
+    """What was seen on one day only is no habit, and of what is as often elsewhere no place is the usual one; said with what is known."""
+    who = wording.name(recall, q.color(recall))
+    listed = ", ".join(f"{_named(p)} ({p.probability:.0%})" for p in rows[:SHOWN])
+    text = f"I am not sure: by {days} {'day' if days == 1 else 'days'} on which I saw {who} it was {listed}."
+    return Answer(text + wording.evidence(recall.evidence), recall, recall.evidence, places=tuple(rows), known=False)
 
 
 def _shares(q: Asked, ids: Sequence[int]) -> tuple[list[PlaceProbability], int]:
@@ -63,16 +75,29 @@ def _shares(q: Asked, ids: Sequence[int]) -> tuple[list[PlaceProbability], int]:
 
 
 def joined(rows: Sequence[PlaceProbability]) -> list[PlaceProbability]:
-    """Places of one name in one room within an arm's reach of each other count together, likeliest first: nobody tells them apart."""
+    """Places of one name in one room within an arm's reach of each other count together, likeliest first: nobody tells them apart.
+
+    What was seen in that room on nothing that was known then, as near to such a place, counts to it too.
+    """
     out: list[PlaceProbability] = []
     for row in rows:
-        near = (k for k, o in enumerate(out) if (o.label, o.room) == (row.label, row.room) and _apart_m(o, row) < ONE_PLACE_M)
+        near = (k for k, o in enumerate(out) if _alike(o, row) and _apart_m(o, row) < ONE_PLACE_M)
         k = next(near, None)
         if k is None:
             out.append(row)
         else:
-            out[k] = replace(out[k], probability=out[k].probability + row.probability)
+            named = row if out[k].label == out[k].room else out[k]
+            out[k] = replace(named, probability=out[k].probability + row.probability)
     return sorted(out, key=lambda row: -row.probability)
+
+
+def _close(rows: Sequence[PlaceProbability]) -> bool:
+    """True if the likeliest of the rows is hardly likelier than the next."""
+    return len(rows) > 1 and rows[0].probability < CLEARLY * rows[1].probability
+
+
+def _alike(a: PlaceProbability, b: PlaceProbability) -> bool:
+    return a.room == b.room and (a.label == b.label or a.room in (a.label, b.label))
 
 
 def _apart_m(a: PlaceProbability, b: PlaceProbability) -> float:
@@ -112,5 +137,8 @@ def will_be(q: Asked) -> Answer:
     who = wording.name(recall, q.color(recall))
     if not rows:
         return Answer(f"I do not know where {who} will be {said}.", recall, known=False)
+    if _close(rows):
+        text = f"I am not sure: {said} {who} may be {listed}.{wording.evidence(recall.evidence)}"
+        return Answer(text, recall, recall.evidence, places=tuple(rows), known=False)
     text = f"{said[:1].upper()}{said[1:]} {who} probably will be {listed}.{wording.evidence(recall.evidence)}"
     return Answer(text, recall, recall.evidence, places=tuple(rows), confidence=rows[0].probability)

@@ -277,3 +277,21 @@ def test_places_that_nobody_tells_apart_count_together() -> None:
 
     rows = joined([row(1, 0.0, 0.3), row(2, 0.2, 0.35, "table"), row(3, 0.8, 0.25), row(4, 4.0, 0.1)])
     assert [(r.place_id, round(r.probability, 2)) for r in rows] == [(1, 0.55), (2, 0.35), (4, 0.1)]
+    rows = joined([row(9, 0.1, 0.6, "kitchen"), row(1, 0.0, 0.4)])  # seen in the kitchen on nothing known then, and on the counter there
+    assert [(r.place_id, r.label, r.probability) for r in rows] == [(1, "counter", 1.0)]
+
+
+def test_one_day_or_two_like_places_are_no_habit(home: HandHome, clock: ManualClock) -> None:
+    day = 86_400
+    home.put(1, "mug", "counter", 8 * 3600 * S)
+    home.see_again(1, 9 * 3600 * S)
+    clock.set(10 * 3600 * S)
+    once = ask(home.memory, "where is the mug usually")
+    assert not once.known and "I am not sure" in once.text and "by 1 day" in once.text and "counter" in once.text
+    home.put(1, "mug", "desk", (day + 8 * 3600) * S, moved=True)
+    clock.set((day + 10 * 3600) * S)
+    either = ask(home.memory, "where is the mug usually")
+    assert not either.known and "counter in the kitchen (50%)" in either.text and len(either.places) == 2
+    home.see_again(1, (2 * day + 8 * 3600) * S)
+    clock.set((2 * day + 10 * 3600) * S)
+    assert ask(home.memory, "where is the mug usually").places[0].label == "desk"
