@@ -44,4 +44,5 @@ def test_a_foreign_file_is_not_a_memory(tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_bench_list_names_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "list"]) == 0
-    assert {"demo", "frame", "map", "replay"} <= set(capsys.readouterr().out.split())
+    told = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert {"demo", "frame", "map", "replay"} <= told.keys() and "CPU of one frame" in told["frame"]  # each says what it measures

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -53,6 +54,12 @@ def available() -> list[str]:
     return sorted(p.stem for p in benchmarks_folder().glob("*.py") if not p.stem.startswith("_"))
 
 
+def about(name: str) -> str:
+    """What a benchmark measures: the first line of its docstring, without the command; nothing is imported for it."""
+    text = ast.get_docstring(ast.parse((benchmarks_folder() / f"{name}.py").read_text(encoding="utf-8"))) or ""
+    return text.splitlines()[0].partition("`: ")[2] if text else ""
+
+
 def run_named(
     command: str, name: str, seeds: str, data: Path | None, out: Path | None, quick: bool, say: Say, test: Path | None = None
 ) -> int:
@@ -63,7 +70,7 @@ def run_named(
     """
     names = available()
     if name == "list":
-        say("\n".join(names))
+        say("\n".join(f"{each:<13} {about(each)}" for each in names))
         return 0
     if name not in names:
         raise InvalidInputError(f"{command}: no benchmark '{name}'; there are {', '.join(names)}")
