@@ -10,6 +10,7 @@ from robomem.nodes.base import Parameter, RobomemNode, spin  # isort: skip  sets
 from robomem_msgs import srv
 
 from robomem.errors import RobomemError, StoreError, StoreLockedError
+from robomem.memory.background import Background
 from robomem.memory.hub import MemoryHub
 from robomem.memory.tools import what_to_forget
 from robomem.nodes import asked
@@ -25,6 +26,7 @@ PARAMETERS = (
     Parameter("backup_folder", "backups", "where the backup service may write"),
     Parameter("frame", "map", "frame of every position"),
     Parameter("seed", 0, "of the random generator", 0, 2**31 - 1),
+    Parameter("consolidate_every_s", 3600.0, "what happened becomes episodes, facts and day summaries so often, s; 0: never", 0.0, 86400.0),
 )
 VERBS = ("Find", "WhereWas", "WhatIsIn", "Changes", "Predict", "Episodes", "AddEpisode", "Forget", "Correct", "Backup", "WriteBatch")
 INNER = ("WriteWorld", "ReadWorld")
@@ -42,6 +44,7 @@ class MemoryNode(RobomemNode):
         self.hub: MemoryHub | None = None
         self._offered: list[Any] = []
         self._desk = BatchDesk()
+        self._nights: tuple[Any, Background] | None = None  # what consolidates, and the timer that asks it to
 
     def open(self) -> None:
         """Open the database and offer the services."""
@@ -52,6 +55,9 @@ class MemoryNode(RobomemNode):
         self.hub = hub
         self._warming = self.every(1.0, self._warm_up)  # soon, but not before a restarted node answers
         self._desk.mirror = GraphMirror()
+        if every_s := self.param("consolidate_every_s"):
+            work = Background(hub.consolidate, lambda why: self.reject("not_consolidated", f"memory: {why}"))
+            self._nights = self.every(every_s, work.run), work
         for name in (*VERBS, *INNER):
             snake = "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
             self._offered.append(
@@ -63,6 +69,10 @@ class MemoryNode(RobomemNode):
         for service in self._offered:
             self.destroy_service(service)
         self._offered = []
+        if self._nights is not None:
+            self.destroy_timer(self._nights[0])
+            self._nights[1].close()
+            self._nights = None
         if self.hub is not None:
             self.hub.close()
             self.hub = None
