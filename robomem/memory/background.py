@@ -7,17 +7,18 @@ from collections.abc import Callable
 
 from robomem.errors import RobomemError
 
-END_S = 30.0  # how long closing waits for a run
+END_S = 2.0  # how long closing waits for a run; a supervisor has little patience
 
 
 class Background:
     """Runs `work` when asked to; who asks while it runs is not heard, there is nothing new to do yet.
 
     Args:
-        work: what is done.  failed: told of its error; the next run tries again.
+        work: what is done.  failed: told of its error, in that thread; the next run tries again. What is no error of ours ends the thread
+            with its traceback all the same.
     """
 
-    def __init__(self, work: Callable[[], object], failed: Callable[[str], None]) -> None:
+    def __init__(self, work: Callable[[], object], failed: Callable[[Exception], None]) -> None:
         self._work, self._failed = work, failed
         self._thread: threading.Thread | None = None
 
@@ -34,7 +35,7 @@ class Background:
         self._thread.start()
 
     def close(self) -> None:
-        """Wait for what runs."""
+        """Wait a little for what runs; what has not ended by then meets a closed store, and says so."""
         if self._thread is not None:
             self._thread.join(END_S)
             self._thread = None
@@ -43,4 +44,7 @@ class Background:
         try:
             self._work()
         except RobomemError as error:
-            self._failed(str(error))
+            self._failed(error)
+        except Exception as error:
+            self._failed(error)
+            raise

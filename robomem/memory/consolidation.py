@@ -6,8 +6,9 @@ one transaction, so a crash leaves it done or not begun, and doing it again chan
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
@@ -27,6 +28,7 @@ MAX_CHANGES = 12  # told of one episode or day
 BURST_NS = 600 * NS_PER_S  # moves nearer in time than this belong together
 MAX_BURST = 12  # a burst of more things is a clean-up or a move: it says nothing about pairs
 MIN_SUPPORT, MIN_SHARE = 3, 0.5
+SLICE_NS, TURN_S = 86_400 * NS_PER_S, 0.001  # of events read at once, and the pause after it
 HISTORY_DAYS = 60  # looked back for facts; day summaries older than this go
 
 
@@ -97,13 +99,22 @@ class Consolidator:
         oldest = today - timedelta(days=HISTORY_DAYS)
         drafts = []
         done = {lesson.source for lesson in self._store.lesson_versions()}
-        for room, name in sorted(self._store.room_names().items()):
-            events = self._store.events(_ns(oldest), _ns(today) - 1, room=name) if name else []
-            for day, part in _by_day((e for e in events if e.kind in TOLD), self._zone).items():
+        rooms = [(room, name) for room, name in sorted(self._store.room_names().items()) if name]
+        for k in range(HISTORY_DAYS, 0, -1):
+            begin, end = today - timedelta(days=k), today - timedelta(days=k - 1)
+            day = f"{begin:%Y-%m-%d}"
+            for room, name in rooms:
                 source = f"{SOURCE} day {day} room #{room}"
-                if source not in done:
+                part = [e for e in self._events(_ns(begin), _ns(end) - 1, name) if e.kind in TOLD] if source not in done else []
+                if part:
                     drafts.append(Draft(source, f"On {day} in the {name} {len(part)} changes: {_told(part)}"[:2000], len(part)))
         return self._write(drafts, now_ns, lambda source: source.startswith(f"{SOURCE} day") and source < f"{SOURCE} day {oldest:%Y-%m-%d}")
+
+    def _events(self, from_ns: int, to_ns: int, room: str = "") -> Iterator[Event]:
+        """In time order, a day's at a time: reading holds the store, and between two days others have their turn."""
+        for at in range(from_ns, to_ns + 1, SLICE_NS):
+            yield from self._store.events(at, min(at + SLICE_NS - 1, to_ns), room=room)
+            time.sleep(TURN_S)
 
     def _usual_places(self, since_ns: int) -> Iterator[Draft]:
         labels = {i: view.label for i, (view, _) in self._store.objects().items() if view.kind == "object"}
@@ -123,7 +134,7 @@ class Consolidator:
         labels: dict[int, str] = {}
         alone: Counter[int] = Counter()
         pairs: Counter[tuple[int, int]] = Counter()
-        for burst in _bursts(e for e in self._store.events(since_ns, now_ns) if e.kind == "moved"):
+        for burst in _bursts(e for e in self._events(since_ns, now_ns) if e.kind == "moved"):
             things = {self._store.resolve(e.object_id): e.label for e in burst}
             labels |= things
             alone.update(things.keys())
@@ -180,13 +191,6 @@ def _bursts(events: Iterable[Event]) -> Iterator[list[Event]]:
         burst.append(event)
     if burst:
         yield burst
-
-
-def _by_day(events: Iterable[Event], zone: tzinfo) -> Mapping[str, list[Event]]:
-    days: dict[str, list[Event]] = defaultdict(list)
-    for event in events:
-        days[f"{datetime.fromtimestamp(event.stamp_ns / NS_PER_S, zone):%Y-%m-%d}"].append(event)
-    return days
 
 
 def _told(events: Sequence[Event]) -> str:

@@ -197,7 +197,7 @@ class Questions:
         here = 0.0 if recall.verdict == "moved_since_seen" and gone else recall.p_still_there
         if not gone and weight:
             here = (1 - weight) * here + weight * usual.pop(last.place.place_id or 0, 0.0)
-        counts = Counter(stay.place.place_id for stay in stays[:-1] if stay.place.place_id is not None)
+        counts = Counter(stay.place.place_id for stay in stays[:-1] if stay.place.place_id is not None and not stay.place.carried)
         total = sum(counts.values()) + 1  # one stay's worth stays with places never seen: the rest is "elsewhere"
         rest, mass = (weight if usual else 0.0), sum(usual.values()) or 1.0
         rows = [_place_row(last.place, last.position, here, "last seen there")] if here > 0 else []

@@ -24,6 +24,11 @@ class PlaceWords:
     room: str = ""
 
     @property
+    def carried(self) -> bool:
+        """In the robot's gripper or with somebody: on its way, and at no place where one would look for it."""
+        return self.holder.startswith(("in the robot's gripper", "with the "))
+
+    @property
     def words(self) -> str:
         """ "on the counter in the kitchen"."""
         return " ".join(part for part in (self.holder, f"in the {self.room}" if self.room else "") if part)

@@ -29,10 +29,10 @@ def usually(q: Asked) -> Answer:
     if not recall.found or recall.id is None:
         return Answer(wording.whereabouts(recall, "", q.now_ns, ()), recall, known=False)
     rows, days = _shares(q, alike(q, recall))
-    if rows and (days < LEAST_DAYS or _close(rows)):
-        return _unsure(q, recall, rows, days)
     who, hours = wording.name(recall, q.color(recall)), q.reading.hours
     said = f" between {hours[0] % 24}:00 and {hours[1] % 24}:00" if hours else ""
+    if rows and (days < LEAST_DAYS or _close(rows)):
+        return _unsure(recall, rows, f"by {days} {'day' if days == 1 else 'days'} on which I saw {who}{said}")
     if not rows:
         return Answer(f"I have not seen {who}{said} often enough to say.", recall, recall.evidence, known=False)
     listed = ", ".join(f"{_named(p)} ({p.probability:.0%})" for p in rows[:SHOWN])
@@ -40,11 +40,10 @@ def usually(q: Asked) -> Answer:
     return Answer(text + wording.evidence(recall.evidence), recall, recall.evidence, places=tuple(rows), confidence=rows[0].probability)
 
 
-def _unsure(q: Asked, recall: Recall, rows: Sequence[PlaceProbability], days: int) -> Answer:
+def _unsure(recall: Recall, rows: Sequence[PlaceProbability], so_far: str) -> Answer:
     """What was seen on one day only is no habit, and of what is as often elsewhere no place is the usual one; said with what is known."""
-    who = wording.name(recall, q.color(recall))
     listed = ", ".join(f"{_named(p)} ({p.probability:.0%})" for p in rows[:SHOWN])
-    text = f"I am not sure: by {days} {'day' if days == 1 else 'days'} on which I saw {who} it was {listed}."
+    text = f"I am not sure: {so_far} it was {listed}."
     return Answer(text + wording.evidence(recall.evidence), recall, recall.evidence, places=tuple(rows), known=False)
 
 
@@ -61,7 +60,7 @@ def _shares(q: Asked, ids: Sequence[int]) -> tuple[list[PlaceProbability], int]:
         for o in memory.store.observations_of(object_id, 0, q.now_ns, SIGHTINGS):
             at = datetime.fromtimestamp(o.stamp_ns / NS_PER_S, there)
             stay = next((s for s in reversed(stays) if s.from_ns <= o.stamp_ns), None)
-            if stay is None or not _within(at.hour + at.minute / 60, q.reading.hours):
+            if stay is None or stay.place.carried or not _within(at.hour + at.minute / 60, q.reading.hours):
                 continue
             key = memory.store.resolve(stay.place.place_id or stay.place.room_id or 0)
             days[at.toordinal()][key] += 1
@@ -75,10 +74,7 @@ def _shares(q: Asked, ids: Sequence[int]) -> tuple[list[PlaceProbability], int]:
 
 
 def joined(rows: Sequence[PlaceProbability]) -> list[PlaceProbability]:
-    """Places of one name in one room within an arm's reach of each other count together, likeliest first: nobody tells them apart.
-
-    What was seen in that room on nothing that was known then, as near to such a place, counts to it too.
-    """
+    """Places of one name in one room within an arm's reach of each other count together, likeliest first: nobody tells them apart."""
     out: list[PlaceProbability] = []
     for row in rows:
         near = (k for k, o in enumerate(out) if _alike(o, row) and _apart_m(o, row) < ONE_PLACE_M)
@@ -86,8 +82,7 @@ def joined(rows: Sequence[PlaceProbability]) -> list[PlaceProbability]:
         if k is None:
             out.append(row)
         else:
-            named = row if out[k].label == out[k].room else out[k]
-            out[k] = replace(named, probability=out[k].probability + row.probability)
+            out[k] = replace(out[k], probability=out[k].probability + row.probability)
     return sorted(out, key=lambda row: -row.probability)
 
 
@@ -97,7 +92,7 @@ def _close(rows: Sequence[PlaceProbability]) -> bool:
 
 
 def _alike(a: PlaceProbability, b: PlaceProbability) -> bool:
-    return a.room == b.room and (a.label == b.label or a.room in (a.label, b.label))
+    return (a.label, a.room, a.relation) == (b.label, b.room, b.relation)
 
 
 def _apart_m(a: PlaceProbability, b: PlaceProbability) -> float:

@@ -187,9 +187,11 @@ def _of_day(found: re.Match[str], day: datetime) -> Interval | None:
 
 
 def _part(found: re.Match[str], now: datetime) -> Interval:
-    """this morning; last night (from the evening before)."""
+    """this morning (a little after midnight it is the one of the day that has just ended); last night (from the evening before)."""
     low, high = PARTS[found["part"]]
     day = _midnight(now, 1 if found["which"] == "last" else 0)
+    if now.hour < PARTS["morning"][0] and day + timedelta(hours=low) > now:
+        day -= timedelta(days=1)
     return day + timedelta(hours=low), day + timedelta(hours=high)
 
 

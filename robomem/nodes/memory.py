@@ -56,7 +56,7 @@ class MemoryNode(RobomemNode):
         self._warming = self.every(1.0, self._warm_up)  # soon, but not before a restarted node answers
         self._desk.mirror = GraphMirror()
         if every_s := self.param("consolidate_every_s"):
-            work = Background(hub.consolidate, lambda why: self.reject("not_consolidated", f"memory: {why}"))
+            work = Background(hub.consolidate, self._not_consolidated)
             self._nights = self.every(every_s, work.run), work
         for name in (*VERBS, *INNER):
             snake = "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
@@ -69,18 +69,25 @@ class MemoryNode(RobomemNode):
         for service in self._offered:
             self.destroy_service(service)
         self._offered = []
-        if self._nights is not None:
-            self.destroy_timer(self._nights[0])
-            self._nights[1].close()
-            self._nights = None
-        if self.hub is not None:
-            self.hub.close()
-            self.hub = None
+        nights, hub, self._nights, self.hub = self._nights, self.hub, None, None
+        try:
+            if nights is not None:
+                self.destroy_timer(nights[0])
+                nights[1].close()
+        finally:
+            if hub is not None:
+                hub.close()
 
     def _warm_up(self) -> None:
         self.destroy_timer(self._warming)
         if self.hub is not None:
             self.hub.warm_up()
+
+    def _not_consolidated(self, error: Exception) -> None:
+        """From its thread. A fault of the disk that this meets first is told as one that a service meets."""
+        self.reject("not_consolidated", f"memory: consolidation: {error!r}")
+        if isinstance(error, StoreError) and not isinstance(error, StoreLockedError) and self.hub is not None:
+            self.notice(f"DEGRADED: {error}")
 
     def _guarded(self, verb: Callable[[MemoryHub, Any, Any], None]) -> Callable[[Any, Any], Any]:
         """An asker's mistake becomes ok = false with the reason."""

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from rclpy.exceptions import InvalidHandle
 from rclpy.executors import MultiThreadedExecutor, TimeoutException
 from rclpy.impl.implementation_singleton import rclpy_implementation
 
-MOST_IN_A_ROW = 100  # what fails that often is no race
+GIVE_UP_S = 5.0  # what fails for so long is no race
+PAUSE_S = 0.001  # whoever is giving something back is let finish
 
 
 class SteadyExecutor(MultiThreadedExecutor):
     """Spins on when something was destroyed between being collected and being waited for.
 
     rclpy (9.1.2) collects a node's entities first and adds them to the wait set after; one that another thread destroys between the two
-    raises, and ends the thread that spins, and with it the node: rarely on an idle machine, often on a busy one. Here it is collected anew.
+    raises, and ends the thread that spins, and with it the node: rarely on an idle machine, often on a busy one. Here it is collected anew,
+    and what is destroyed once it is ready, before its data is taken, counts as not ready.
     """
 
-    _failed = 0
+    _failing_s: float | None = None  # since when
 
     def wait_for_ready_callbacks(self, *args: Any, **kwargs: Any) -> Any:
         """As rclpy's; a destroyed entity counts as a turn in which nothing was ready."""
@@ -26,9 +29,20 @@ class SteadyExecutor(MultiThreadedExecutor):
             found = super().wait_for_ready_callbacks(*args, **kwargs)
         except (InvalidHandle, rclpy_implementation.RCLError) as error:
             self._cb_iter = None  # it ended with the error
-            self._failed += 1
-            if self._failed >= MOST_IN_A_ROW:
+            now = time.monotonic()
+            self._failing_s = now if self._failing_s is None else self._failing_s
+            if now - self._failing_s > GIVE_UP_S:
                 raise
+            time.sleep(PAUSE_S)
             raise TimeoutException from error
-        self._failed = 0
+        self._failing_s = None
         return found
+
+    def _take_waitable(self, waitable: Any) -> Any:
+        """As rclpy's; None, which its handlers take for nothing to do, for what its node does not list any more."""
+        try:
+            return super()._take_waitable(waitable)
+        except (InvalidHandle, rclpy_implementation.RCLError):
+            if any(waitable in node.waitables for node in self.get_nodes()):
+                raise
+            return None

@@ -240,6 +240,7 @@ class OccupancyGrid:
         gone = (state[i, j] == kernels.OCCUPIED) & empty
         i, j = i[gone], j[gone]
         state[i, j] = np.where(self._layers["seen"][i, j] >= kernels.SEEN_FREE, kernels.FREE, kernels.UNKNOWN)
+        self.version += 1
         return len(i)
 
     # -- what a corrected map needs

@@ -73,10 +73,9 @@ def _shares(
     top, fits, below = center[2] + size[2] / 2, 0.0, 0.0
     for k in range(particles.shape[0]):
         x, y = particles[k, 0] - center[0], particles[k, 1] - center[1]
-        if abs(x * c + y * s) > size[0] / 2 + FOOTPRINT_SLACK_M or abs(y * c - x * s) > size[1] / 2 + FOOTPRINT_SLACK_M:
-            continue
+        over = abs(x * c + y * s) <= size[0] / 2 + FOOTPRINT_SLACK_M and abs(y * c - x * s) <= size[1] / 2 + FOOTPRINT_SLACK_M
         bottom = particles[k, 2] - height_m / 2
-        if FLOOR_GAP_M < bottom < top + ABOVE_TOP_M:
+        if over and FLOOR_GAP_M < bottom < top + ABOVE_TOP_M:
             fits += weights[k]
             if particles[k, 2] < top - INSIDE_M:
                 below += weights[k]

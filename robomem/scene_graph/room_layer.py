@@ -169,7 +169,6 @@ class RoomLayer:
         """
         if self.map is None or self._is_of(self._placed_of):
             return
-        self._placed_of = self._cut_of
         was = [n for i in self._places if (n := self.graph.node(i)) is not None]
         before = np.array([n.position[:2] for n in was], float).reshape(-1, 2)
         none = np.zeros(len(was))
@@ -186,6 +185,7 @@ class RoomLayer:
             self.attach(node_id, position, stamp_ns)
         pairs = {(ids[int(a)], ids[int(b)]) for a, b in found.edges}
         self._connected(ids, {(min(p), max(p)) for p in pairs}, stamp_ns)
+        self._placed_of = self._cut_of
 
     def _same(self, nodes: NDArray[np.float64], before: NDArray[np.float64], ids: list[int]) -> list[int]:
         """An id for each place: that of the earlier one in (nearly) the same spot, else a new one."""

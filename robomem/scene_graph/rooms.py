@@ -49,7 +49,7 @@ class RoomMap:
     @cached_property
     def _windows(self) -> list[tuple[slice, slice] | None]:
         """The rectangle around each room, by id - 1."""
-        return find_objects(self.labels)
+        return find_objects(self.labels) if self.labels.size else []
 
     @property
     def ids(self) -> list[int]:

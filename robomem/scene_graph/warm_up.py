@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from robomem.belief.association import mean_gap
 from robomem.clock import NS_PER_S
 from robomem.config import RobomemConfig
 from robomem.ids import IdAllocator
 from robomem.perception.frame import Intrinsics, RgbdFrame
+from robomem.scene_graph.relations import supports
 from robomem.scene_graph.world_model import WorldModel
-from robomem.types import Detections
+from robomem.types import Detections, ObjectView
 
 
 def warm_up() -> None:
@@ -25,6 +27,10 @@ def warm_up() -> None:
         world.step(RgbdFrame(k * NS_PER_S // 2, np.zeros((120, 160, 3), np.uint8), depth, camera, pose), found)
     world.refresh_rooms()
     world.location_belief("mug", NS_PER_S)
+    middle, size = np.zeros(3), np.ones(3)  # that room has no furniture: what is asked of pieces of it is asked here
+    table = ObjectView(1, "table", {"table": 1.0}, middle, size, 0.0, 1.0, "confirmed", {}, 0, 0, 1)
+    supports(np.ones((2, 3), np.float32), np.full(2, 0.5), 0.1, [table], world.ontology)
+    mean_gap(np.zeros((1, 3), np.float32), 1, middle, size, 0.0)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Questions in English, answered in English, with evidence; tables of what is said."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from robomem.clock import ManualClock
 from robomem.memory import wording
 from robomem.memory.answer import ask
+from robomem.memory.records import PlaceWords
 from robomem.memory.replies_habits import joined
 from robomem.memory.robot_memory import RobotMemory
 from robomem.scene_graph.graph import Node
@@ -277,8 +279,8 @@ def test_places_that_nobody_tells_apart_count_together() -> None:
 
     rows = joined([row(1, 0.0, 0.3), row(2, 0.2, 0.35, "table"), row(3, 0.8, 0.25), row(4, 4.0, 0.1)])
     assert [(r.place_id, round(r.probability, 2)) for r in rows] == [(1, 0.55), (2, 0.35), (4, 0.1)]
-    rows = joined([row(9, 0.1, 0.6, "kitchen"), row(1, 0.0, 0.4)])  # seen in the kitchen on nothing known then, and on the counter there
-    assert [(r.place_id, r.label, r.probability) for r in rows] == [(1, "counter", 1.0)]
+    apart = [row(9, 0.1, 0.6, "kitchen"), row(1, 0.0, 0.3), replace(row(1, 0.0, 0.1), relation="inside")]
+    assert joined(apart) == apart  # on the floor beside it, on it and in it are three places
 
 
 def test_one_day_or_two_like_places_are_no_habit(home: HandHome, clock: ManualClock) -> None:
@@ -288,6 +290,10 @@ def test_one_day_or_two_like_places_are_no_habit(home: HandHome, clock: ManualCl
     clock.set(10 * 3600 * S)
     once = ask(home.memory, "where is the mug usually")
     assert not once.known and "I am not sure" in once.text and "by 1 day" in once.text and "counter" in once.text
+    assert (
+        "by 1 day on which I saw the mug (#1) between 5:00 and 12:00 it was"
+        in ask(home.memory, "where is the mug usually in the morning").text
+    )
     home.put(1, "mug", "desk", (day + 8 * 3600) * S, moved=True)
     clock.set((day + 10 * 3600) * S)
     either = ask(home.memory, "where is the mug usually")
@@ -295,3 +301,21 @@ def test_one_day_or_two_like_places_are_no_habit(home: HandHome, clock: ManualCl
     home.see_again(1, (2 * day + 8 * 3600) * S)
     clock.set((2 * day + 10 * 3600) * S)
     assert ask(home.memory, "where is the mug usually").places[0].label == "desk"
+
+
+def test_what_was_carried_is_no_place_to_look_for_it(home: HandHome, clock: ManualClock) -> None:
+    """A stay in the gripper is on record, but neither a habit nor a forecast."""
+    day = 86_400
+    for k in range(3):
+        home.put(1, "mug", "counter", (k * day + 8 * 3600) * S, moved=k > 0)
+        home.put(1, "mug", "desk", (k * day + 9 * 3600) * S, moved=True)
+    store = home.memory.store
+    store.put_stays(
+        replace(s, place=PlaceWords(99, "in the robot's gripper", s.place.room_id, s.place.room))
+        for s in store.stays(1)
+        if "counter" in s.place.holder
+    )
+    clock.set((2 * day + 10 * 3600) * S)
+    for question in ("where is the mug usually", "where will the mug be tomorrow"):
+        answer = ask(home.memory, question)
+        assert "gripper" not in answer.text and "desk" in answer.text and all("gripper" not in p.label for p in answer.places)

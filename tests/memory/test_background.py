@@ -30,7 +30,7 @@ def test_one_run_at_a_time_and_nobody_waits() -> None:
 
 
 def test_an_error_is_told_and_the_next_run_tries_again() -> None:
-    told: list[str] = []
+    told: list[Exception] = []
     tries = iter((StoreError("the disk is full"), None))
 
     def work() -> None:
@@ -41,4 +41,4 @@ def test_an_error_is_told_and_the_next_run_tries_again() -> None:
     for _ in range(2):
         runner.run()
         runner.close()
-    assert told == ["the disk is full"]
+    assert [str(error) for error in told] == ["the disk is full"]

@@ -122,3 +122,14 @@ def test_a_part_of_any_day(text: str, hours: tuple[int, int]):
     found = any_day(f"where is it {text}")
     assert found is not None and found[1:] == (hours, "where is it")
     assert any_day("where is it this morning") is None
+
+
+def test_after_midnight_this_morning_is_the_one_that_was() -> None:
+    late = int(datetime(2026, 3, 11, 0, 15, tzinfo=timezone.utc).timestamp()) * 10**9
+    for part, low, high in (("morning", 5, 12), ("evening", 18, 24)):
+        when = resolve(f"where was it this {part}", late)
+        assert when is not None
+        day = int(datetime(2026, 3, 10, tzinfo=timezone.utc).timestamp())
+        assert (when.from_ns, when.to_ns) == ((day + low * 3600) * 10**9, (day + high * 3600) * 10**9)
+    since = resolve("what changed since this morning", late)
+    assert since is not None and since.from_ns < since.to_ns == late
