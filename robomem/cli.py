@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from robomem.errors import RobomemError
+
+DEMO_DB = "out/demo/memory.db"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -20,7 +23,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--seed", type=int, default=0, help="which home, which person, which noise (default 0)")
     demo.add_argument("--quick", action="store_true", help="a shorter story: one round before the change, no twins")
     demo.add_argument("--in-process", action="store_true", help="everything in one process, without ROS 2")
-    demo.add_argument("--out", type=Path, default=Path("out/demo"), help="folder for summary.json, memory.db, recording.rrd, map.png")
+    demo.add_argument("--out", type=Path, default=Path(DEMO_DB).parent, help="folder for summary.json, memory.db, recording.rrd, map.png")
 
     replay = commands.add_parser("replay", help="build a memory from a recorded RGB-D folder or a bag (.mcap)")
     replay.add_argument(
@@ -65,10 +68,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_read_db(command: argparse.ArgumentParser) -> None:
+    """`--db` of what only reads: without it the file named by ROBOMEM_DB, else the one that `make demo` leaves."""
+    named = os.environ.get("ROBOMEM_DB") or (DEMO_DB if Path(DEMO_DB).is_file() else "")
+    default = Path(named) if named else None
+    text = f"a robomem database (default: $ROBOMEM_DB, else {DEMO_DB} where there is one)"
+    command.add_argument("--db", type=Path, default=default, required=default is None, help=text)
+
+
 def _add_talking(commands: Any) -> None:
     ask = commands.add_parser("ask", help='ask a memory: robomem ask "where is the mug?" --db out/demo/memory.db')
     ask.add_argument("question")
-    ask.add_argument("--db", type=Path, required=True, help="a robomem database")
+    _add_read_db(ask)
     ask.add_argument("--json", action="store_true", help="the whole answer as one line of JSON: verdict, position, evidence, ...")
 
     tell = commands.add_parser("tell", help='correct a memory: robomem tell "the mug is in the drawer" --db home.db')
@@ -94,7 +105,10 @@ def _add_memory_command(commands: Any) -> None:
         ("export", "one Parquet or JSON-lines file per kind of record"),
     ):
         verb = verbs.add_parser(name, help=text)
-        verb.add_argument("--db", type=Path, required=True, help="a robomem database")
+        if name in ("stats", "verify"):
+            _add_read_db(verb)
+        else:
+            verb.add_argument("--db", type=Path, required=True, help="a robomem database")
         if name == "stats":
             verb.add_argument("--json", action="store_true", help="one line of JSON")
         if name == "verify":

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from robomem.cli import main
+from robomem.cli import DEMO_DB, main
+from robomem.memory.robot_memory import RobotMemory
 
 
 def test_no_command_prints_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,3 +47,21 @@ def test_bench_list_names_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "list"]) == 0
     told = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
     assert {"demo", "frame", "map", "replay"} <= told.keys() and "CPU of one frame" in told["frame"]  # each says what it measures
+
+
+def test_what_only_reads_knows_where_the_demos_memory_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ROBOMEM_DB", raising=False)
+    with pytest.raises(SystemExit):
+        main(["ask", "where is the mug?"])
+    assert "--db" in capsys.readouterr().err
+    (tmp_path / DEMO_DB).parent.mkdir(parents=True)
+    RobotMemory.open(tmp_path / DEMO_DB).close()
+    assert main(["memory", "stats"]) == 0 and main(["ask", "where is the mug?"]) == 0
+    assert "I do not know" in capsys.readouterr().out
+    monkeypatch.setenv("ROBOMEM_DB", str(tmp_path / "other.db"))
+    assert main(["memory", "verify"]) == 2 and "other.db" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["tell", "the mug is on the desk"])  # what writes is told where
