@@ -61,6 +61,16 @@ class _Witness:
             self.recording.frame(frame, detections, result, world)
 
 
+ONE_HOME = """
+One home says little: in some, a twin's first look happens to be the right one. Ten homes: robomem bench demo --seeds 0-9 (results/demo.png).
+"""
+LAST_WORDS = """{one}
+What it remembers can be asked:
+    robomem ask "where is the mug?" --db {database}
+    robomem ask "what changed today?" --db {database}
+    robomem ask "did the mug move?" --db {database}"""
+
+
 def run_demo(seed: int, quick: bool, out: Path, say: Say, in_process: bool = False) -> int:
     """Run the demo and write its files to `out` (see the module). Exit status 0 if the mug was brought.
 
@@ -92,8 +102,9 @@ def run_demo(seed: int, quick: bool, out: Path, say: Say, in_process: bool = Fal
         say(table(rows))
         draw_comparison(out / "twins.png", rows)
         summary = _summary(told, seed, answers, teller)
-        say(write_json(summary, out / "summary.json"))
+        write_json(summary, out / "summary.json")
         teller.head(f"see {out}/map.png, twins.png, recording.rrd, memory.db, summary.json")
+        say(LAST_WORDS.format(database=out / "memory.db", one="" if quick else ONE_HOME))
         return 0 if arm.ok else 1
     finally:
         if recording is not None:
