@@ -62,7 +62,7 @@ class _Witness:
 
 
 ONE_HOME = """
-One home says little: in some, a twin's first look happens to be the right one. Ten homes: robomem bench demo --seeds 0-9 (results/demo.png).
+One home says little: in some a twin's first look is by chance the right one. Ten homes: robomem bench demo --seeds 0-9 (results/demo.png).
 """
 LAST_WORDS = """{one}
 What it remembers can be asked:
