@@ -18,6 +18,7 @@ ABOVE_TOP_M = 0.16  # the bottom of a thing on a table may be estimated this far
 HIDDEN_M = 0.4  # how much of a surface may be unseen behind its front
 SAME_HEIGHT_M = 0.12
 FLOOR_GAP_M = 0.10
+ABOUT = 0.1  # holders whose probabilities differ by less are as likely
 INSIDE_M = 0.04  # so far below the top a centre is inside
 
 
@@ -36,13 +37,16 @@ def supports(
     """How likely each piece of furniture holds a thing.
 
     P(on) = weighted share of position particles over the footprint and no higher above the top than things on it can be; for what
-    has an inside, particles whose centre lies below the top are inside.
+    has an inside, particles whose centre lies below the top are inside. Of holders that are about as likely, the one whose top is
+    nearest to the thing's bottom comes first: what lies on a table is over the seat of the chair that is pushed under it, too.
 
     Args:
         particles: Float32[P, 3] centres, map frame, m.  weights: Float64[P], sum one.  height_m: of the thing.
     """
-    out = []
+    out, gaps = [], dict[int, float]()
+    bottom = float(weights @ particles[:, 2]) - height_m / 2
     for f in furniture:
+        gaps[f.id] = abs(bottom - float(f.position[2] + f.size[2] / 2))
         p, below = _shares(particles, weights, height_m, f.position, f.size, f.yaw_rad)
         if p < 0.05:
             continue
@@ -56,7 +60,9 @@ def supports(
             out.append(Support(f.id, "on", p))
     if not any(s.probability >= 0.5 for s in out):
         out += _beside(particles, weights, height_m, furniture, ontology)
-    return sorted(out, key=lambda s: (-s.probability, s.holder))
+    likely = max((s.probability for s in out), default=0.0) - ABOUT
+    gap = {(s.holder, s.predicate): gaps[s.holder] if s.predicate == "on" else SAME_HEIGHT_M for s in out if s.probability >= likely}
+    return sorted(out, key=lambda s: (s.probability < likely, gap.get((s.holder, s.predicate), 0.0), -s.probability, s.holder))
 
 
 @njit(cache=True)
