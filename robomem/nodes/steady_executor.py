@@ -9,7 +9,8 @@ from rclpy.exceptions import InvalidHandle
 from rclpy.executors import MultiThreadedExecutor, TimeoutException
 from rclpy.impl.implementation_singleton import rclpy_implementation
 
-GIVE_UP_S = 5.0  # what fails for so long is no race
+GIVE_UP_S = 5.0  # what fails for so long, one time after the other, is no race
+ANEW_S = 1.0  # a failure this long after the last one is another one
 PAUSE_S = 0.001  # whoever is giving something back is let finish
 
 
@@ -21,7 +22,7 @@ class SteadyExecutor(MultiThreadedExecutor):
     and what is destroyed once it is ready, before its data is taken, counts as not ready.
     """
 
-    _failing_s: float | None = None  # since when
+    _began_s = _last_s = float("-inf")  # of a row of failures
 
     def wait_for_ready_callbacks(self, *args: Any, **kwargs: Any) -> Any:
         """As rclpy's; a destroyed entity counts as a turn in which nothing was ready."""
@@ -30,12 +31,13 @@ class SteadyExecutor(MultiThreadedExecutor):
         except (InvalidHandle, rclpy_implementation.RCLError) as error:
             self._cb_iter = None  # it ended with the error
             now = time.monotonic()
-            self._failing_s = now if self._failing_s is None else self._failing_s
-            if now - self._failing_s > GIVE_UP_S:
+            self._began_s = now if now - self._last_s > ANEW_S else self._began_s
+            self._last_s = now
+            if now - self._began_s > GIVE_UP_S:
                 raise
             time.sleep(PAUSE_S)
             raise TimeoutException from error
-        self._failing_s = None
+        self._last_s = float("-inf")
         return found
 
     def _take_waitable(self, waitable: Any) -> Any:
@@ -43,6 +45,9 @@ class SteadyExecutor(MultiThreadedExecutor):
         try:
             return super()._take_waitable(waitable)
         except (InvalidHandle, rclpy_implementation.RCLError):
-            if any(waitable in node.waitables for node in self.get_nodes()):
-                raise
+            end = time.monotonic() + ANEW_S  # it is destroyed a moment before its node forgets it
+            while any(waitable in node.waitables for node in self.get_nodes()):
+                if time.monotonic() > end:
+                    raise
+                time.sleep(PAUSE_S)
             return None

@@ -68,8 +68,21 @@ def test_what_is_destroyed_before_its_data_is_taken_is_nothing_to_do() -> None:
         setattr(client, f"_is_{kind}_ready", kind == "status")  # as `is_ready` has left it
     with pytest.raises((RCLError, InvalidHandle)):  # still listed: something is wrong
         executor._take_waitable(client)
-    node.remove_waitable(client)
+    threading.Timer(0.2, node.remove_waitable, (client,)).start()  # a moment later
     assert executor._take_waitable(client) is None
+    executor.shutdown()
+    node.destroy_node()
+
+
+def test_two_races_far_apart_are_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    ros_up()
+    monkeypatch.setattr(steady_executor, "GIVE_UP_S", 0.05)
+    monkeypatch.setattr(steady_executor, "ANEW_S", 0.02)
+    executor = SteadyExecutor(2)
+    node, _ = with_a_dead_client(executor)
+    for _ in range(3):
+        executor.spin_once(timeout_sec=1.0)
+        time.sleep(0.1)
     executor.shutdown()
     node.destroy_node()
 
