@@ -21,6 +21,7 @@ CHI2_90 = 4.605  # of two degrees of freedom: a Gaussian holds 90 % of its mass 
 GONE = ("missing", "removed")
 MARGIN_M = 0.4
 MAX_WIDTH_IN, MIN_WIDTH_IN, MAX_HEIGHT_IN = 12.0, 7.0, 9.0  # of the home in the picture
+SAME_STATION_M = 0.35  # visits nearer than this are drawn as one station
 STATION_PX = 13.0  # half side of a numbered station
 
 
@@ -239,7 +240,7 @@ def _draw_object(axes: Any, view: ObjectView, focus: bool, has_history: bool) ->
 
 
 def _draw_history(axes: Any, history: Sequence[tuple[int, ArrayLike]], placer: LabelPlacer) -> None:
-    """Numbered stations joined by arrows, each with the time since the first."""
+    """Numbered stations joined by arrows, each with the times since the first of its visits."""
     from matplotlib.patches import FancyArrowPatch
 
     points = [np.asarray(p, float)[:2] for _, p in history]
@@ -260,23 +261,33 @@ def _draw_history(axes: Any, history: Sequence[tuple[int, ArrayLike]], placer: L
                     zorder=8,
                 )
             )
-    for number, ((stamp_ns, _), point) in enumerate(zip(history, points, strict=True), start=1):
-        last = number == len(points)
-        axes.scatter([point[0]], [point[1]], s=190, color=FOCUS if last else "white", edgecolors=FOCUS, linewidths=1.8, zorder=9)
+    for first, same in _stations(points).items():
+        point, last = points[first], len(points) - 1 in same
         axes.text(
             point[0],
             point[1],
-            str(number),
+            " ".join(str(k + 1) for k in same),
             ha="center",
             va="center",
             fontsize=8,
             fontweight="bold",
             color="white" if last else FOCUS,
+            bbox={"boxstyle": "round,pad=0.35", "facecolor": FOCUS if last else "white", "edgecolor": FOCUS, "linewidth": 1.8},
             zorder=10,
         )
         if len(points) > 1:
-            since = timedelta(seconds=round((stamp_ns - history[0][0]) / 1e9))
-            placer.place(point, f"+{since}" if number > 1 else "first seen", color=FOCUS, size=7, away_px=STATION_PX)
+            since = [timedelta(seconds=round((history[k][0] - history[0][0]) / 1e9)) for k in same]
+            words = ", ".join(f"+{t}" if k else "first seen" for k, t in zip(same, since, strict=True))
+            placer.place(point, words, color=FOCUS, size=7, away_px=STATION_PX)
+
+
+def _stations(points: Sequence[NDArray[np.floating]]) -> dict[int, list[int]]:
+    """Where it was more than once is one station: index of the first visit -> indices of all."""
+    out: dict[int, list[int]] = {}
+    for k, p in enumerate(points):
+        near = next((f for f in out if float(np.linalg.norm(points[f] - p)) < SAME_STATION_M), k)
+        out.setdefault(near, []).append(k)
+    return out
 
 
 def _scale_bar(axes: Any, bounds: tuple[float, float, float, float]) -> None:
