@@ -105,7 +105,7 @@ def _add_memory_command(commands: Any) -> None:
         ("export", "one Parquet or JSON-lines file per kind of record"),
     ):
         verb = verbs.add_parser(name, help=text)
-        if name in ("stats", "verify"):
+        if name == "stats":
             _add_read_db(verb)
         else:
             verb.add_argument("--db", type=Path, required=True, help="a robomem database")

@@ -62,6 +62,7 @@ def test_what_only_reads_knows_where_the_demos_memory_is(
     assert main(["memory", "stats"]) == 0 and main(["ask", "where is the mug?"]) == 0
     assert "I do not know" in capsys.readouterr().out
     monkeypatch.setenv("ROBOMEM_DB", str(tmp_path / "other.db"))
-    assert main(["memory", "verify"]) == 2 and "other.db" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        main(["tell", "the mug is on the desk"])  # what writes is told where
+    assert main(["memory", "stats"]) == 2 and "other.db" in capsys.readouterr().err
+    for writes in (["tell", "the mug is on the desk"], ["memory", "verify", "--repair"]):
+        with pytest.raises(SystemExit):
+            main(writes)  # what may write is told where

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robomem.memory.database import Row
+from robomem.scene_graph.graph import IN_GRIPPER, WITH
 from robomem.types import Episode, Event, ObjectView, Observations
 
 
@@ -26,7 +27,7 @@ class PlaceWords:
     @property
     def carried(self) -> bool:
         """In the robot's gripper or with somebody: on its way, and at no place where one would look for it."""
-        return self.holder.startswith(("in the robot's gripper", "with the "))
+        return self.holder.startswith((IN_GRIPPER, WITH))
 
     @property
     def words(self) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LAYERS = ("building", "room", "place", "furniture", "object", "agent")
+IN_GRIPPER, WITH = "in the robot's gripper", "with the "  # how the words of a place begin for what is carried
 HOLDS = ("on", "inside", "held_by", "part_of")  # predicates that say where something is
 
 
@@ -177,7 +178,7 @@ class SceneGraph:
             if holder is not None and holder.layer in ("furniture", "object"):
                 words.append(f"{'in' if up[1] == 'inside' else 'on'} the {holder.label}")
             elif up[1] == "held_by":
-                words.append("in the robot's gripper" if holder is None or holder.label == "robot" else f"with the {holder.label}")
+                words.append(IN_GRIPPER if holder is None or holder.label == "robot" else f"{WITH}{holder.label}")
         place = self.node(room) if room is not None else None
         if place is not None:
             words.append(f"in the {place.label}")

@@ -13,7 +13,7 @@ from PIL import Image
 from robomem.errors import InvalidInputError, MissingDependencyError
 from robomem.viewer import figures
 from robomem.viewer.colors import FOCUS, ROOMS, STATUS, WALL, rgb
-from robomem.viewer.figures import draw_comparison, draw_map
+from robomem.viewer.figures import _stations, draw_comparison, draw_map
 from robomem.viewer.labels import LabelPlacer, _shared
 from tests.viewer.scene import FURNITURE, HISTORY, OBJECTS, HandGraph, HandGrid
 
@@ -140,3 +140,8 @@ def test_curves_show_every_name_in_its_colour(tmp_path) -> None:
         assert (pixels == [int(color[k : k + 2], 16) for k in (1, 3, 5)]).all(axis=1).sum() > 100
     with pytest.raises(InvalidInputError, match="at least one panel"):
         draw_curves(tmp_path / "d.png", {}, "x", "y", "t")
+
+
+def test_where_it_was_more_than_once_is_one_station() -> None:
+    shelf, desk = np.array([0.0, 0.0]), np.array([3.0, 1.0])
+    assert _stations([shelf, desk, shelf + 0.1, desk, shelf + 1.0]) == {0: [0, 2], 1: [1, 3], 4: [4]}
