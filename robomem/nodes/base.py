@@ -91,7 +91,7 @@ class RobomemNode(LifecycleNode):
             status.level, status.message = DiagnosticStatus.WARN, "some input was rejected or dropped; see the counters"
         if self._trouble:
             status.level, status.message = DiagnosticStatus.STALE, self._trouble
-        values = {**{k: str(v) for k, v in sorted(self.counts.items())}, **self.told}
+        values = {**{k: str(v) for k, v in sorted(self.counts.copy().items())}, **self.told}  # other threads count too
         status.values = [KeyValue(key=k, value=v) for k, v in values.items()]
         msg = DiagnosticArray(status=[status])
         msg.header.stamp = self.get_clock().now().to_msg()
