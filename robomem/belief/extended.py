@@ -15,9 +15,14 @@ _OFFSET = 1 << 20
 
 
 def _pack(points: NDArray[np.floating]) -> NDArray[np.int64]:
-    """One int64 per occupied voxel of Float[k, 3] points (m)."""
+    """One int64 per occupied voxel of Float[k, 3] points (m), ascending."""
+    return np.unique(_voxels(points))
+
+
+def _voxels(points: NDArray[np.floating]) -> NDArray[np.int64]:
+    """The voxel Int64[k] of each of Float[k, 3] points (m)."""
     ijk = np.floor(np.asarray(points, np.float64) / VOXEL_M).astype(np.int64) + _OFFSET
-    return np.unique((ijk[:, 0] << 42) | (ijk[:, 1] << 21) | ijk[:, 2])
+    return np.asarray((ijk[:, 0] << 42) | (ijk[:, 1] << 21) | ijk[:, 2])
 
 
 def _unpack(keys: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -81,17 +86,32 @@ class VoxelBody:
         if len(points) == 0:
             return
         seen = _pack(transform(inverse(self.T_map_voxels), points))
+        self._count(seen, np.ones(len(seen), np.int32))
+        self.frames += 1
+
+    def merge(self, other: VoxelBody) -> None:
+        """Take over what the frames of another body saw: they were frames of the same thing."""
+        keys, counts = other.keys, other.counts
+        if len(keys) and not np.array_equal(self.T_map_voxels, other.T_map_voxels):
+            centres = transform(inverse(self.T_map_voxels) @ other.T_map_voxels, _unpack(keys))
+            keys, back = np.unique(_voxels(centres), return_inverse=True)
+            counts = np.zeros(len(keys), np.int32)
+            np.maximum.at(counts, back.ravel(), other.counts)
+        self._count(keys, counts)
+        self.frames += other.frames
+
+    def _count(self, seen: NDArray[np.int64], times: NDArray[np.int32]) -> None:
+        """Add to the counts of voxels, Int64[k] sorted and each once."""
         place = np.searchsorted(self.keys, seen)
         known = self.keys[np.minimum(place, len(self.keys) - 1)] == seen if len(self.keys) else np.zeros(len(seen), np.bool_)
         counts = self.counts.copy()
-        counts[place[known]] += 1
+        counts[place[known]] += times[known]
         keys = np.insert(self.keys, place[~known], seen[~known])
-        counts = np.insert(counts, place[~known], 1)
+        counts = np.insert(counts, place[~known], times[~known])
         if len(keys) > MAX_VOXELS:
             keep = np.sort(np.argsort(-counts, kind="stable")[:MAX_VOXELS])
             keys, counts = keys[keep], counts[keep]
         self.keys, self.counts = keys, counts
-        self.frames += 1
 
     def grown(self) -> bool:
         """True if enough was added since the last `box` that it is worth fitting again."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from robomem.belief import update
 from robomem.belief.association import similarity
 from robomem.belief.split import undecided
 from robomem.belief.track import Track, TrackTable
@@ -79,7 +80,9 @@ def absorb(tracker: Tracker, keep: Track, twin: Track, take_place: bool) -> None
         keep.aloft, keep.lent = twin.aloft, 0.0
         keep.states.update(twin.states)
     elif keep.body is not None and twin.body is not None:
-        keep.body.add(twin.body.points())
+        keep.body.merge(twin.body)
+        if len(keep.body.keys) >= 8:
+            update.fit_body(tracker, keep)
     elif twin.support > keep.support:
         table.copy_row(twin.row, keep.row)
     table.odds[keep.row] = max(table.odds[keep.row], table.odds[twin.row])

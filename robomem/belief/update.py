@@ -225,12 +225,17 @@ def _hit_sizes(table: TrackTable, tracks: list[Track], picked: NDArray[np.int64]
 
 
 def _hit_extended(tracker: Tracker, track: Track, obs: Observations, j: int) -> None:
-    table, r = tracker.table, track.row
     if track.body is None:
         track.body = VoxelBody()
     track.body.add(obs.points[j])
-    if len(track.body.keys) < 8 or not track.body.grown():
-        return
+    if len(track.body.keys) >= 8 and track.body.grown():
+        fit_body(tracker, track)
+
+
+def fit_body(tracker: Tracker, track: Track) -> None:
+    """Take place, box and shape of an extended thing from its voxels."""
+    assert track.body is not None
+    table, r = tracker.table, track.row
     points = track.body.points()
     table.mean[r], table.size[r], table.yaw[r] = track.body.box(_stands_on_floor(tracker, track, points), tracker.home_yaw, points)
     table.cov[r] = np.eye(3) * 0.03**2

@@ -71,7 +71,12 @@ def observe(
             continue
         center = (np.array(box.low) + np.array(box.high)) / 2
         rows.append(
-            (box.label, center + rng.normal(0, 0.01, 3), np.array(box.high) - np.array(box.low), cloud[own][:400].astype(np.float32))
+            (
+                box.label,
+                center + rng.normal(0, 0.01, 3),
+                np.array(box.high) - np.array(box.low),
+                cloud[own][:: 1 + np.count_nonzero(own) // 400].astype(np.float32),
+            )
         )
         if looks:
             vectors.append(look_of(looks.get(box, np.eye(d, dtype=np.float32)[-1]), rng))
