@@ -151,7 +151,8 @@ def end_unseen(tracker: Tracker, changes: Changes) -> None:
             track.walker = None
             changes.touched.add(track.id)
             if not config.keep_people:
-                track.embedding, track.colors = np.zeros(0, np.float32), {}
+                track.embedding = np.zeros(0, np.float32)
+                track.take_colors({}, anew=True)
     if config.keep_people:
         ended = sorted((t for t in tracker.tracks.values() if t.kind == "agent" and t.status == "removed"), key=lambda t: t.last_seen_ns)
         tracker.forget([t.id for t in ended[:-KEPT]])

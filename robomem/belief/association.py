@@ -14,6 +14,7 @@ from robomem.types import Observations
 COST_LIMIT = 9.0  # nats: a match dearer than this is less likely than a new thing
 AGENT_GATE_M, AGENT_REACH_M = 1.0, 2.5  # around where a person is expected: at least, and at most after a while unseen
 KINDS = {"object": 0, "furniture": 1, "agent": 2}
+FURNITURE, AGENT = KINDS["furniture"], KINDS["agent"]
 SAYS_NOTHING = 0.8  # similarity where an appearance vector is missing
 POSITION_FLOOR_M = 0.03  # two views of one thing differ by this much, whatever the sensor claims
 
@@ -36,18 +37,54 @@ def _point_costs(
     """Position and size cost Float64[len(tracks), len(obs)] of small things and agents; inf outside the gate and for furniture."""
     kind = np.array([KINDS[t.kind] for t in tracks])
     seen = np.array([KINDS[k] for k in kinds])
-    positions = obs.positions.astype(np.float64)
-    d2 = sum((table.mean[rows, a][:, None] - positions[:, a]) ** 2 for a in range(3))
     largest, largest_seen = table.size[rows].max(axis=1), obs.sizes.max(axis=1).astype(np.float64)
-    gate = np.minimum(gate_m, 0.10 + 0.75 * np.maximum(largest[:, None], largest_seen))  # gate_radius, for all pairs
-    doubt = np.trace(table.cov[rows], axis1=1, axis2=2)[:, None]
-    walks = kind == KINDS["agent"]
-    gate[walks] = np.minimum(AGENT_GATE_M + np.sqrt(doubt[walks]), AGENT_REACH_M)
-    spread = doubt + np.trace(obs.covariances, axis1=1, axis2=2)
-    ratio = np.abs(np.log(np.maximum(largest, 0.01))[:, None] - np.log(np.maximum(largest_seen, 0.01)))
-    cost = 0.5 * np.minimum(d2 / (spread / 3 + POSITION_FLOOR_M**2), 16.0) + ratio
-    fits = (d2 <= gate * gate) & (kind[:, None] == seen) & (kind != KINDS["furniture"])[:, None]
-    return np.where(fits, cost, np.inf)
+    doubt = np.trace(table.cov[rows], axis1=1, axis2=2)
+    cost = np.full((len(rows), len(obs)), np.inf)
+    gated_costs(
+        *(table.mean[rows], doubt, largest, np.log(np.maximum(largest, 0.01)), kind),
+        *(obs.positions.astype(np.float64), np.trace(obs.covariances, axis1=1, axis2=2).astype(np.float64)),
+        *(largest_seen, np.log(np.maximum(largest_seen, 0.01)), seen, gate_m, cost),
+    )
+    return cost
+
+
+@njit(cache=True)
+def gated_costs(
+    mean: NDArray[np.float64],
+    doubt: NDArray[np.float64],
+    largest: NDArray[np.float64],
+    log_largest: NDArray[np.float64],
+    kind: NDArray[np.int64],
+    seen_at: NDArray[np.float64],
+    seen_doubt: NDArray[np.float64],
+    largest_seen: NDArray[np.float64],
+    log_seen: NDArray[np.float64],
+    seen_kind: NDArray[np.int64],
+    gate_m: float,
+    cost: NDArray[np.float64],
+) -> None:  # pragma: no cover - compiled
+    """Write the cost of each pair of track and sighting inside the gate to Float64[n, m] `cost`; nearly all pairs are outside it.
+
+    Args:
+        mean, seen_at: Float64[n, 3] and Float64[m, 3] centres, m.  doubt, seen_doubt: traces of their covariances, m^2.
+        largest, largest_seen: their greatest extents, m, and the logarithms of these.  kind, seen_kind: codes of `KINDS`.
+    """
+    for i in range(mean.shape[0]):
+        if kind[i] == FURNITURE:
+            continue
+        for j in range(seen_at.shape[0]):
+            if kind[i] != seen_kind[j]:
+                continue
+            dx, dy, dz = mean[i, 0] - seen_at[j, 0], mean[i, 1] - seen_at[j, 1], mean[i, 2] - seen_at[j, 2]
+            d2 = dx * dx + dy * dy + dz * dz
+            if kind[i] == AGENT:
+                gate = min(AGENT_GATE_M + math.sqrt(doubt[i]), AGENT_REACH_M)
+            else:
+                gate = min(gate_m, 0.10 + 0.75 * max(largest[i], largest_seen[j]))  # gate_radius
+            if d2 <= gate * gate:
+                spread = doubt[i] + seen_doubt[j]
+                nats = 0.5 * min(d2 / (spread / 3 + POSITION_FLOOR_M**2), 16.0)
+                cost[i, j] = nats + abs(log_largest[i] - log_seen[j])
 
 
 def _extended_cost(track: Track, table: TrackTable, obs: Observations, j: int) -> float:
@@ -91,7 +128,7 @@ def cost_matrix(tracks: list[Track], table: TrackTable, obs: Observations, kinds
     rows = np.array([t.row for t in tracks])
     cost = _point_costs(tracks, rows, table, obs, kinds, gate_m)
     inside = np.nonzero(cost < COST_LIMIT)
-    unlike = 4.0 * np.maximum(0.0, 1.0 - _similarities(tracks, obs, *inside))
+    unlike = 4.0 * np.maximum(0.0, 1.0 - _similarities(tracks, table, obs, *inside))
     scores, labels = obs.scores.tolist(), [t.labels for t in tracks]
     named = [-math.log(labels[i].predictive(obs.labels[j], scores[j])) for i, j in zip(*(x.tolist() for x in inside), strict=True)]
     cost[inside] += unlike + named
@@ -107,14 +144,13 @@ def cost_matrix(tracks: list[Track], table: TrackTable, obs: Observations, kinds
     return cost
 
 
-def _similarities(tracks: list[Track], obs: Observations, i: NDArray[np.intp], j: NDArray[np.intp]) -> NDArray[np.float64]:
+def _similarities(
+    tracks: list[Track], table: TrackTable, obs: Observations, i: NDArray[np.intp], j: NDArray[np.intp]
+) -> NDArray[np.float64]:
     """`similarity` of pairs (i, j), Float64[len(i)]."""
-    dim = obs.embeddings.shape[1]
     out = np.full(len(i), SAYS_NOTHING)
-    has = np.array([t.embedding.size == dim > 0 for t in tracks])
+    known, has = table.gallery.look_up(tracks, obs.embeddings.shape[1])
     if has.any():
-        known = np.zeros((len(tracks), dim), np.float32)
-        known[has] = [t.embedding for t, yes in zip(tracks, has.tolist(), strict=True) if yes]
         both = has[i]
         out[both] = np.einsum("kd,kd->k", known[i[both]], obs.embeddings[j[both]])
     return out

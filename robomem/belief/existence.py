@@ -85,12 +85,17 @@ class Evidence:
 
     def hit(self, cell: ViewCell, weight: float) -> float:
         """Log-odds that one more detection from `cell` adds; it also clears what the same viewpoint's misses had used up."""
-        used = self.hits.get(cell, 0.0)
-        add = min(weight if cell not in self.hits else weight * REPEAT_DISCOUNT, CELL_HIT_CAP - used)
-        add = max(add, 0.0)
-        self._put(self.hits, cell, used + add)
-        self.misses.pop(cell, None)
-        self.empties.pop(cell, None)
+        used = self.hits.get(cell)
+        if used is None:
+            add = min(weight, CELL_HIT_CAP)
+            self._put(self.hits, cell, add)
+        else:
+            add = max(min(weight * REPEAT_DISCOUNT, CELL_HIT_CAP - used), 0.0)
+            self.hits[cell] = used + add
+        if self.misses:
+            self.misses.pop(cell, None)
+        if self.empties:
+            self.empties.pop(cell, None)
         return add
 
     def miss(self, cell: ViewCell, p_detect: float, cap: float = CELL_MISS_CAP) -> float:
@@ -127,6 +132,9 @@ class Evidence:
         book[cell] = value
 
 
+_NOTHING_SEEN = (0.0, 0.0)
+
+
 class MoveRates:
     """Moves per hour of each class: Gamma(a, b) with the prior mean of the ontology and the weight of one prior move.
 
@@ -139,17 +147,20 @@ class MoveRates:
     def watched(self, label: str, hours: float, moves: int = 0) -> None:
         """Book `hours` of an object of this class being followed, with `moves` of it; -1 takes back one that was none."""
         row = self._seen.setdefault(label, [0.0, 0.0])
-        row[0] += max(hours, 0.0)
-        row[1] = max(row[1] + moves, 0.0)
+        if hours > 0.0:
+            row[0] += hours
+        if moves:
+            row[1] = max(row[1] + moves, 0.0)
 
     def rate_per_h(self, label: str, prior_interval_h: float) -> float:
         """Posterior mean rate, 1/h."""
-        hours, moves = self._seen.get(label, (0.0, 0.0))
+        hours, moves = self._seen.get(label, _NOTHING_SEEN)
         return (1.0 + moves) / (prior_interval_h + hours)
 
     def survival(self, label: str, prior_interval_h: float, dt_ns: int) -> float:
         """Probability that an object of this class was not moved within `dt_ns`."""
-        return math.exp(-self.rate_per_h(label, prior_interval_h) * max(dt_ns, 0) / NS_PER_S / 3600.0)
+        hours, moves = self._seen.get(label, _NOTHING_SEEN)  # `rate_per_h`, without the call: asked of all that is in view in every frame
+        return math.exp(-((1.0 + moves) / (prior_interval_h + hours)) * max(dt_ns, 0) / NS_PER_S / 3600.0)
 
     def to_json(self) -> dict[str, list[float]]:
         """Plain values, for a snapshot."""

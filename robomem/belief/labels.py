@@ -35,8 +35,9 @@ class LabelBelief:
         if not observed:
             return
         if len(self._log) == 1 and observed in self._log:  # nothing else was ever heard: only strangers become less likely
-            gain = math.log(likelihood(observed, observed, score, self._ontology))
-            self._stranger = max(self._stranger + weight * (math.log(P_OTHER) - gain), -12.0)
+            if self._stranger > -12.0:
+                gain = math.log(likelihood(observed, observed, score, self._ontology))
+                self._stranger = max(self._stranger + weight * (math.log(P_OTHER) - gain), -12.0)
             return
         self._log.setdefault(observed, self._stranger)
         for k in self._log:
@@ -59,8 +60,9 @@ class LabelBelief:
 
     def best(self) -> str:
         """The most likely label, "" if none was ever heard."""
-        heard = self._log if len(self._log) == 1 else self.probabilities()
-        return next(iter(heard), "")
+        for label in self._log if len(self._log) == 1 else self.probabilities():
+            return label
+        return ""
 
     def predictive(self, observed: str, score: float) -> float:
         """P(detector says `observed` next), from the whole distribution."""

@@ -66,43 +66,46 @@ class Doubt:
     colors: dict[str, float] = field(default_factory=dict)
 
 
-def _deviations(tracks: list[Track], picked: list[int], obs: Observations) -> list[float]:
+def _deviations(tracker: Tracker, pairs: list[tuple[Track, int]], obs: Observations) -> list[float]:
     """1 - cosine of each track's look and that of its sighting; negative where one of them has none."""
-    out, dim = np.full(len(tracks), -1.0), obs.embeddings.shape[1]
-    has = [k for k, track in enumerate(tracks) if track.embedding.size == dim > 0]
-    if has:
-        known = np.array([tracks[k].embedding for k in has])
-        out[has] = np.maximum(1.0 - np.einsum("kd,kd->k", known, obs.embeddings[[picked[k] for k in has]], dtype=np.float64), 0.0)
+    out = np.full(len(pairs), -1.0)
+    known, has = tracker.table.gallery.look_up([track for track, _ in pairs], obs.embeddings.shape[1])
+    if has.any():
+        seen = obs.embeddings[[j for _, j in pairs]]
+        out[has] = np.maximum(1.0 - np.einsum("kd,kd->k", known[has], seen[has], dtype=np.float64), 0.0)
     return out.tolist()
 
 
-def _score(tracker: Tracker, track: Track, obs: Observations, j: int, deviation: float) -> float:
-    """Nats for "another thing" by one sighting: by look (`deviation`, negative: none) and, where both have one, by colour name."""
-    score = 0.0
-    if deviation >= 0.0:
-        score = tracker.spread.evidence(deviation)
-        tracker.spread.learn(deviation)
-    ours, theirs = track.color(), obs.colors[j]
+def _score(score: float, ours: str, theirs: str, deviation: float) -> float:
+    """Nats for "another thing" by one sighting: by look (`score` of `deviation`, negative: none) and, where both have one, by colour."""
     if ours and theirs:
-        alike = colors_agree(ours, theirs)
+        alike = ours == theirs or colors_agree(ours, theirs)
         score += -0.8 if ours == theirs else -0.4 if alike else 0.8
         if alike and deviation < OTHER_PATTERN:
             score = min(score, 0.0)  # another side of it, or more shade
     return min(max(score, -STEP_CAP), STEP_CAP)
 
 
+def _established(track: Track) -> bool:
+    """True if a track's look can be contradicted."""
+    return track.kind != "agent" and (track.embedding_weight >= ESTABLISHED or sum(track.colors.values()) >= ESTABLISHED)
+
+
 def strangers(tracker: Tracker, pairs: list[tuple[Track, int]], obs: Observations) -> dict[int, float]:
     """Nats for "another thing" by track id, of the sightings whose look can be judged; empty where the light changed for all."""
-    judged = [
-        pair for pair in pairs if pair[0].kind != "agent" and max(pair[0].embedding_weight, sum(pair[0].colors.values())) >= ESTABLISHED
-    ]
-    apart = _deviations([track for track, _ in judged], [j for _, j in judged], obs)
-    scores = {track.id: _score(tracker, track, obs, j, d) for (track, j), d in zip(judged, apart, strict=True)}
-    odd = sum(s > 0.0 for s in scores.values())
+    judged = [pair for pair in pairs if _established(pair[0])]
+    colors, whole = obs.colors, (~obs.truncated).tolist()
+    scores: list[float] = []
+    for (track, j), deviation in zip(judged, _deviations(tracker, judged, obs), strict=True):
+        by_look = 0.0
+        if deviation >= 0.0:
+            by_look = tracker.spread.evidence(deviation)
+            tracker.spread.learn(deviation)
+        scores.append(_score(by_look, track.color(), colors[j], deviation))
+    odd = sum([s > 0.0 for s in scores])
     if odd >= LIGHT_LEAST and odd > LIGHT_SHARE * len(scores):
         return {}
-    kinds = {track.id: (track, j) for track, j in pairs}
-    return {i: s for i, s in scores.items() if kinds[i][0].kind == "object" and not obs.truncated[kinds[i][1]]}
+    return {track.id: s for (track, j), s in zip(judged, scores, strict=True) if track.kind == "object" and whole[j]}
 
 
 def doubts(tracker: Tracker, pairs: list[tuple[Track, int]], obs: Observations, camera: NDArray[np.float64]) -> set[int]:
@@ -173,6 +176,7 @@ def _tenant(tracker: Tracker, old: Track, d: Doubt) -> Track:
     tracker.table.copy_row(old.row, new.row)
     new.status, new.confirmed_once, new.evidence = "confirmed", True, old.evidence
     new.support, new.hits = len(d.cells), d.sightings
-    new.embedding, new.embedding_weight, new.colors = d.embedding, float(d.sightings), d.colors
+    new.embedding, new.embedding_weight = d.embedding, float(d.sightings)
+    new.take_colors(d.colors, anew=True)
     new.size_weight, new.anchor, new.last_camera = old.size_weight, tracker.table.mean[new.row].copy(), old.last_camera
     return new

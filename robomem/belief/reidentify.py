@@ -86,8 +86,7 @@ def absorb(tracker: Tracker, keep: Track, twin: Track, take_place: bool) -> None
     elif twin.support > keep.support:
         table.copy_row(twin.row, keep.row)
     table.odds[keep.row] = max(table.odds[keep.row], table.odds[twin.row])
-    for name, weight in twin.colors.items():
-        keep.colors[name] = keep.colors.get(name, 0.0) + weight
+    keep.take_colors(twin.colors)
     if twin.embedding.size:
         keep.note_embedding(twin.embedding, twin.embedding_weight)
     keep.support += twin.support

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from robomem.belief.existence import Evidence
 from robomem.belief.extended import VoxelBody
+from robomem.belief.gallery import Gallery
 from robomem.belief.labels import LabelBelief
 from robomem.belief.states import StateBelief
 from robomem.types import Status
@@ -57,6 +59,7 @@ class Track:
     occluded: float = 0.0
     lent: float = 0.0  # log-odds that a look-alike elsewhere has taken; a sighting where it stood gives them back
     aloft: bool = False  # last seen beside a person with nothing under it: in a hand, for all one can see
+    _color: str | None = field(default=None, repr=False)  # what `color` said last, None if it must be counted anew
     against: float = 0.0  # log-odds that silences and looks through its place have taken since the last sighting
 
     def recall(self) -> float:
@@ -65,6 +68,11 @@ class Track:
 
     def color(self) -> str:
         """The colour name most sightings agree on, "" if they do not."""
+        if self._color is None:
+            self._color = self._counted_color()
+        return self._color
+
+    def _counted_color(self) -> str:
         name, weight, total = "", 0.0, 0.0
         for color, times in self.colors.items():
             total += times
@@ -79,6 +87,15 @@ class Track:
     def note_color(self, name: str) -> None:
         """Count one sighting's colour name."""
         self.colors[name] = self.colors.get(name, 0.0) + (1.0 if name else 0.5)
+        if not name or name != self._color:  # one more for what most agree on changes nothing
+            self._color = None
+
+    def take_colors(self, colors: Mapping[str, float], anew: bool = False) -> None:
+        """Add another track's counts of colour names to one's own, or (`anew`) put them in their place."""
+        self.colors = {} if anew else self.colors
+        for name, weight in colors.items():
+            self.colors[name] = self.colors.get(name, 0.0) + weight
+        self._color = None
 
     def note_embedding(self, vector: NDArray[np.float32], weight: float) -> None:
         """Running mean of unit appearance vectors, renormalised."""
@@ -98,12 +115,14 @@ class TrackTable:
     Attributes:
         positions: Float32[N, P, 3] map frame, m.  log_weights: Float32[N, P].  shape: Float32[N, S, 3] surface samples relative
         to the centre, m.  mean: Float64[N, 3].  cov: Float64[N, 3, 3].  size: Float64[N, 3].  yaw: Float64[N].  odds: Float64[N].
+        gallery: the looks of tracks by row.
     """
 
     def __init__(self, particles: int, capacity: int = 128) -> None:
         self.particles = particles
         self._free = list(range(capacity - 1, -1, -1))
         self.capacity = capacity
+        self.gallery = Gallery()
         self.positions = np.zeros((capacity, particles, 3), np.float32)
         self.log_weights = np.full((capacity, particles), -np.log(particles), np.float32)
         self.shape = np.zeros((capacity, SAMPLES, 3), np.float32)

@@ -130,9 +130,9 @@ class Tracker:
         near = self._near(viewer)
         self._predict(near, dt_s)
         carried.follow(self, dt_s)
-        kinds = [self._kind(obs, j) for j in range(len(obs))]
-        labels = [self.ontology.canonical(label) if label else "" for label in obs.labels]
-        obs = update.relabel(obs, labels)
+        kinds = self._kinds(obs)
+        names = {label: self.ontology.canonical(label) if label else "" for label in set(obs.labels)}
+        obs = update.relabel(obs, [names[label] for label in obs.labels])
         pairs = assign(cost_matrix(near, self.table, obs, kinds, self.config.gate_m))
         taken = {j for _, j in pairs}
         matched = {near[i].id: j for i, j in pairs}
@@ -176,11 +176,11 @@ class Tracker:
                 agents.predict(self, t, dt_s)
         update.age(self, [t for t in tracks if t.kind != "agent" and t.confirmed_once and t.status != "held"])
 
-    def _kind(self, obs: Observations, j: int) -> str:
-        label = obs.labels[j]
-        if label and self.ontology.known(label):
-            return self.ontology.prior(label).kind
-        return "furniture" if float(np.max(obs.sizes[j][:2])) > FURNITURE_M else "object"
+    def _kinds(self, obs: Observations) -> list[str]:
+        """Of each observation what its label says, else, by its width, furniture or object."""
+        told = {label: self.ontology.prior(label).kind for label in set(obs.labels) if label and self.ontology.known(label)}
+        wide = (obs.sizes[:, :2].max(axis=1).astype(np.float64) > FURNITURE_M).tolist() if len(obs) else ()
+        return [told.get(label) or ("furniture" if broad else "object") for label, broad in zip(obs.labels, wide, strict=True)]
 
     # -- evidence ----------------------------------------------------------------------------------------------------
 
@@ -191,7 +191,7 @@ class Tracker:
         before: list[tuple[Status, int]] = [(track.status, track.support) for track, _ in pairs]
         for states in update.hits(self, pairs, obs, viewer.camera, strange=strange):
             changes.states += states
-        matched = {track.id: j for track, j in pairs}
+        matched, people = {track.id: j for track, j in pairs}, bool(self.trails.paths)
         for (track, j), (was, support) in zip(pairs, before, strict=True):
             if track.id not in self.tracks:
                 continue  # adopted a moment ago by the thing that it is
@@ -199,7 +199,7 @@ class Tracker:
             changes.touched.add(track.id)
             if track.source is not None and was == "tentative":
                 split.seen_apart(self, track, j, matched, obs, track.support == support)
-            track.aloft = carried.aloft(self, track, viewer)
+            track.aloft = people and carried.aloft(self, track, viewer)
             self._after_hit(track, was, changes)
             if was == "tentative" and track.source is not None and track.id in changes.confirmed:
                 split.settle(self, track, obs, matched, changes)
@@ -215,7 +215,8 @@ class Tracker:
             return  # what is in somebody's hand has no place yet
         if track.hits == SEEN_AGAIN and track.kind == "object" and not track.confirmed_once:
             identity.doubt_elsewhere(self, track)
-        self.promote(track, changes)
+        if track.status != "confirmed":
+            self.promote(track, changes)
         if was == "missing" and track.status == "confirmed":
             changes.returned.append(track.id)
             if track.kind != "agent":

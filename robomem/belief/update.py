@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import copy
 import math
 from collections.abc import Collection
 from typing import TYPE_CHECKING
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 VIEW_BIAS_M = 0.02  # one viewpoint's error of the centre does not average out over its own frames
 VIEW_BIAS = np.eye(3) * VIEW_BIAS_M**2
+VISIT_NS = VISIT_S * NS_PER_S
 SPREAD_M2 = 0.05  # trace of a position covariance from which a cloud is wide
 RECALL_PIXELS = 130.0
 MAX_SILENCES = 40.0  # what is learned of a detector's habits stays open to change
@@ -43,7 +44,11 @@ MAX_SILENCES = 40.0  # what is learned of a detector's habits stays open to chan
 
 def relabel(obs: Observations, labels: list[str]) -> Observations:
     """The same observations under canonical labels."""
-    return obs if tuple(labels) == obs.labels else dataclasses.replace(obs, labels=tuple(labels))
+    if tuple(labels) == obs.labels:
+        return obs
+    named = copy.copy(obs)  # all but the names was checked when the frame came in
+    object.__setattr__(named, "labels", tuple(labels))
+    return named
 
 
 def in_reach(pixels: NDArray[np.float64], distance_m: NDArray[np.float64], max_range_m: float) -> NDArray[np.float64]:
@@ -98,13 +103,13 @@ def hits(
     Returns:
         State changes of each pair.
     """
-    config, table = tracker.config, tracker.table
     rows = np.array([t.row for t, _ in pairs], np.int64)
-    cells = view_cells(camera, table.mean[rows], config.view_cell_m, config.view_cell_rad)
-    repeats = [track.evidence.seen_from(cell) for (track, _), cell in zip(pairs, cells, strict=True)]
-    scores = obs.scores.tolist()
-    for (track, j), cell, repeat in zip(pairs, cells, repeats, strict=True):
-        _count_sighting(table, track, obs.labels[j], scores[j], cell, repeat, first)
+    picked = np.array([j for _, j in pairs], np.int64)
+    cells = view_cells(camera, tracker.table.mean[rows], tracker.config.view_cell_m, tracker.config.view_cell_rad)
+    repeats = np.array([cell in track.evidence.hits for (track, _), cell in zip(pairs, cells, strict=True)])
+    if not first:
+        _gain(tracker.table, pairs, rows, obs, cells)
+    changes = _count_sightings(tracker, pairs, obs, cells, repeats.tolist(), camera, first)
     points: list[int] = []
     sized: list[int] = []
     for k, (track, j) in enumerate(pairs):
@@ -118,64 +123,85 @@ def hits(
             points.append(k)
         if track.kind != "furniture" or track.body is None or len(track.body.keys) < 8:
             sized.append(k)
-    picked = np.array([j for _, j in pairs], np.int64)
     if points:
-        _hit_positions(tracker, [pairs[k][0] for k in points], picked[points], obs, np.array([repeats[k] for k in points]))
+        _hit_positions(tracker, [pairs[k][0] for k in points], picked[points], obs, repeats[points])
     weights = np.where(repeats, 0.3, 1.0)
     whole = ~obs.truncated[picked]
     if sized:
-        _hit_sizes(table, [pairs[k][0] for k in sized], picked[sized], obs, np.where(whole, weights, 0.1 * weights)[sized])
+        _hit_sizes(tracker.table, [pairs[k][0] for k in sized], picked[sized], obs, np.where(whole, weights, 0.1 * weights)[sized])
     own = np.array([k for k, (t, _) in enumerate(pairs) if t.id not in strange], np.int64)
-    _note_looks([pairs[k][0] for k in own.tolist()], picked[own], obs, weights[own], whole[own])
-    seen_from = np.array(camera, float)
-    changes: list[list[StateChange]] = []
+    _note_looks(tracker.table, [pairs[k][0] for k in own.tolist()], picked[own], obs, weights[own], whole[own])
+    return changes
+
+
+def _gain(table: TrackTable, pairs: list[tuple[Track, int]], rows: NDArray[np.int64], obs: Observations, cells: list[ViewCell]) -> None:
+    """Existence: what each sighting adds, and what a look-alike elsewhere had taken."""
+    scores, gained = obs.scores.tolist(), []
     for (track, j), cell in zip(pairs, cells, strict=True):
-        track.last_seen_ns = track.last_evidence_ns = obs.stamp_ns
+        gained.append(track.evidence.hit(cell, 0.8 + 1.2 * scores[j]) + track.lent)
+        track.lent = 0.0
+    table.odds[rows] = np.minimum(MAX_LOG_ODDS, np.maximum(table.odds[rows], MIN_LOG_ODDS) + gained)
+
+
+def _count_sightings(
+    tracker: Tracker,
+    pairs: list[tuple[Track, int]],
+    obs: Observations,
+    cells: list[ViewCell],
+    repeats: list[bool],
+    camera: NDArray[np.float64],
+    first: bool,
+) -> list[list[StateChange]]:
+    """Label, states and the tallies of sightings, each from one viewpoint. Returns state changes of each."""
+    stamp_ns, seen_from = obs.stamp_ns, np.array(camera, float)
+    scores, changes = obs.scores.tolist(), list[list[StateChange]]()
+    for (track, j), cell, repeat in zip(pairs, cells, repeats, strict=True):
+        if first:
+            track.evidence.born(cell)
+        track.hits += 1
+        if track.named < MAX_SILENCES:
+            track.named += 1.0
+        track.support += not repeat
+        track.labels.update(obs.labels[j], scores[j], 0.3 if repeat else 1.0)
+        track.last_seen_ns = track.last_evidence_ns = stamp_ns
         track.against = 0.0
         track.last_camera = seen_from
         states = obs.states[j]
-        turned = look_at_states(track.states, states, tracker.accuracy, obs.stamp_ns, cell) if states else []
+        turned = look_at_states(track.states, states, tracker.accuracy, stamp_ns, cell) if states else ()
         changes.append([(track.id, *change) for change in turned])
     return changes
 
 
-def _count_sighting(table: TrackTable, track: Track, label: str, score: float, cell: ViewCell, repeat: bool, first: bool) -> None:
-    """Existence, label and the tallies of one sighting from one viewpoint."""
-    if first:
-        track.evidence.born(cell)
-    else:
-        r = track.row
-        gained = track.evidence.hit(cell, 0.8 + 1.2 * score) + track.lent
-        table.odds[r], track.lent = min(MAX_LOG_ODDS, max(table.odds[r], MIN_LOG_ODDS) + gained), 0.0
-    track.hits += 1
-    track.named += 1.0 if track.named < MAX_SILENCES else 0.0
-    track.support += not repeat
-    track.labels.update(label, score, 0.3 if repeat else 1.0)
-
-
 def _note_looks(
-    tracks: list[Track], picked: NDArray[np.int64], obs: Observations, weights: NDArray[np.float64], whole: NDArray[np.bool_]
+    table: TrackTable,
+    tracks: list[Track],
+    picked: NDArray[np.int64],
+    obs: Observations,
+    weights: NDArray[np.float64],
+    whole: NDArray[np.bool_],
 ) -> None:
     """Colour names and the running mean of unit appearance vectors; what is cut off counts only where nothing is known yet."""
-    dim = obs.embeddings.shape[1]
     known: list[int] = []
-    for k, (track, j) in enumerate(zip(tracks, picked.tolist(), strict=True)):
-        if not whole[k] and track.embedding.size:
+    dim, colors, weight = obs.embeddings.shape[1], obs.colors, weights.tolist()
+    for k, (track, j, uncut) in enumerate(zip(tracks, picked.tolist(), whole.tolist(), strict=True)):
+        size = track.embedding.size
+        if not uncut and size:
             continue
-        track.note_color(obs.colors[j])
-        if dim and track.embedding.size == dim:
+        track.note_color(colors[j])
+        if size and size == dim:
             known.append(k)
         else:
-            track.note_embedding(obs.embeddings[j], float(weights[k]))
+            track.note_embedding(obs.embeddings[j], weight[k])
     if not known:
         return
-    old = np.array([tracks[k].embedding for k in known])
-    behind = np.array([tracks[k].embedding_weight for k in known])
+    seen = [tracks[k] for k in known]
+    old, _ = table.gallery.look_up(seen, dim)
+    behind = np.array([t.embedding_weight for t in seen])
     mean = old * behind[:, None] + obs.embeddings[picked[known]] * weights[known][:, None]
     mean = (mean / np.maximum(np.linalg.norm(mean, axis=1), 1e-9)[:, None]).astype(np.float32)
-    for row, k in enumerate(known):
-        tracks[k].embedding = mean[row].copy()
-        tracks[k].embedding_weight = min(float(behind[row] + weights[k]), MAX_EMBEDDING_WEIGHT)
+    total = np.minimum(behind + weights[known], MAX_EMBEDDING_WEIGHT).tolist()
+    for track, look, times in zip(seen, mean, total, strict=True):
+        track.embedding, track.embedding_weight = look.copy(), times
 
 
 def _hit_positions(tracker: Tracker, tracks: list[Track], picked: NDArray[np.int64], obs: Observations, repeats: NDArray[np.bool_]) -> None:
@@ -257,16 +283,19 @@ def age(tracker: Tracker, tracks: list[Track]) -> None:
     table, now, rates, ontology = tracker.table, tracker.stamp_ns, tracker.rates, tracker.ontology
     rows: list[int] = []
     factors: list[float] = []
+    intervals: dict[str, float] = {}
     for track in tracks:
         dt = now - track.last_evidence_ns
         label = track.labels.best() if dt > 0 else ""
         if label:
+            if label not in intervals:
+                intervals[label] = ontology.prior(label).moves_every_h
             if track.status != "missing":
                 rates.watched(label, dt / 3.6e12)
-            factors.append(rates.survival(label, ontology.prior(label).moves_every_h, dt))
+            factors.append(rates.survival(label, intervals[label], dt))
             rows.append(track.row)
             track.last_evidence_ns = now
-        if now - track.last_seen_ns > VISIT_S * NS_PER_S:
+        if now - track.last_seen_ns > VISIT_NS:
             track.evidence.renew()
     if rows:
         r = np.clip(np.array(factors) / (1.0 + np.exp(-table.odds[rows])), 1e-6, 1 - 1e-6)
