@@ -65,7 +65,7 @@ class Ours:
         self.store.flush()
 
     def ask(self, q: Question) -> list[int]:
-        """R*Tree, then the exact cosine."""
+        """Packs near in space and time, then the exact cosine."""
         span = (EPOCH_NS + round(q.from_s * 1e9), EPOCH_NS + round(q.to_s * 1e9))
         return [o.id for _, o in similar_observations(self.store, q.vector, q.center, RADIUS_M, *span, K)]
 

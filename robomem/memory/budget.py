@@ -140,7 +140,7 @@ class Keeper:
                 return  # max_page_count holds all the same: what does not fit is refused as a full disk is
 
     def _observations(self, want: int, may_go: tuple[str, ...], least: int = 1) -> int:
-        """Give up to `want` observations with their boxes; a later clause is used only while fewer than `least` have gone."""
+        """Give up to `want` observations; a later clause is used only while fewer than `least` have gone."""
         gone = 0
         for clause in may_go:
             if gone >= least:
@@ -148,8 +148,7 @@ class Keeper:
             n = want if clause is may_go[0] else least - gone
             sql = f"SELECT id FROM observations WHERE {clause} ORDER BY stamp_ns, id LIMIT ?"
             ids = self._store.database.execute(sql, (n,))
-            for name in ("observations", "observation_boxes"):
-                self._store.database.executemany(f"DELETE FROM {name} WHERE id = ?", ids)
+            self._store.database.executemany("DELETE FROM observations WHERE id = ?", ids)
             gone += len(ids)
         self._gone("observations", gone)
         return gone

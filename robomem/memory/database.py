@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,19 @@ class Database:
             return self._connection.execute(sql, args).fetchall()
         except UnicodeDecodeError as error:  # apsw
             raise UnreadableTextError(f"{self.path}: a row holds bytes that are no text ({error}); run verify()") from error
+        except self._faults as error:
+            raise self._translated(error) from error
+
+    def parts(self, sql: str, args: Mapping[str, Any], size: int) -> Iterator[list[Row]]:
+        """Run one SELECT and give its rows `size` at a time: what is large is never in memory whole.
+
+        Raises:
+            StoreError: as `execute`.
+        """
+        try:
+            cursor = iter(self._connection.execute(sql, args))
+            while part := list(islice(cursor, size)):
+                yield part
         except self._faults as error:
             raise self._translated(error) from error
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from robomem.errors import StoreError
 from robomem.memory import table
 from robomem.memory.database import Row, UnreadableTextError
+from robomem.memory.pack_check import wrong_blocks
 from robomem.memory.sqlite_core import SqliteCore
 from robomem.memory.table import Table
 
@@ -25,7 +24,7 @@ class Integrity:
         rows: rows looked at.
         damaged: "table key: reason" of each row that was taken out (or, read-only, left out of every answer).
         unreadable: tables with pages SQLite itself cannot read; the readable rows of them were checked.
-        problems: anything else ("index ... rebuilt", "12 boxes rebuilt").
+        problems: anything else ("index ... rebuilt", "2 blocks did not hold their rows").
     """
 
     rows: int
@@ -40,7 +39,7 @@ class Integrity:
 
 
 def verify(store: SqliteCore) -> Integrity:
-    """Check every sealed row, every R*Tree box, the word index, the notes and SQLite's own structures. O(file)."""
+    """Check every sealed row, every pack of observations, the word index, the notes and SQLite's own structures. O(file)."""
     with store.holding():
         rows, damaged, unreadable, problems = 0, [], [], []
         for t in store.sealed():
@@ -55,7 +54,7 @@ def verify(store: SqliteCore) -> Integrity:
                         store.quarantine(t, row, "checksum differs")
             except StoreError as error:
                 unreadable.append(f"{t.name}: {error}")
-        for check in (_structure, _notes, _boxes, _words):
+        for check in (_structure, _notes, _packs, _words):
             try:
                 problems += check(store)
             except StoreError as error:
@@ -92,29 +91,14 @@ def _structure(store: SqliteCore) -> list[str]:
     return found
 
 
-def _boxes(store: SqliteCore) -> list[str]:
-    """Each observation has one box that holds it; else all boxes are made again."""
-    epoch = int(store.get_meta("epoch_ns", "0") or 0)
-    boxes = {row[0]: row[1:] for row in store.query("SELECT * FROM observation_boxes")}
-    # A flipped bit may have made a text or nothing of a number, in a row so damaged that it could not be taken out.
-    rows = [r for r in store.query("SELECT id, x, y, z, stamp_ns FROM observations") if all(isinstance(v, (int, float)) for v in r)]
-    wrong = len(boxes.keys() ^ {row[0] for row in rows})
-    for ident, x, y, z, stamp in rows:
-        box = boxes.get(ident)
-        if box is not None:
-            point = np.array([x, y, z, (stamp - epoch) * 1e-9])
-            low, high = np.array(box[0::2]), np.array(box[1::2])
-            slack = 1e-6 * np.abs(point) + 1e-6
-            wrong += not bool((low <= point + slack).all() and (point - slack <= high).all() and (high - low <= 4 * slack).all())
-    if not wrong:
-        return []
-    if store.read_only:
-        return [f"observation_boxes: {wrong} do not hold their row"]
-    store.write("DELETE FROM observation_boxes")
-    for ident, x, y, z, stamp in rows:
-        t = (stamp - epoch) * 1e-9
-        store.write("INSERT INTO observation_boxes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (ident, x, x, y, y, z, z, t, t))
-    return [f"observation_boxes: {wrong} did not hold their row; all were rebuilt"]
+def _packs(store: SqliteCore) -> list[str]:
+    """Each packed observation is in one pack, whose box holds it; else all are packed again."""
+    wrong = wrong_blocks(store, int(store.get_meta("epoch_ns", "0") or 0))
+    if wrong and not store.read_only:
+        for name in ("blocks", "packs", "pack_boxes"):
+            store.write(f"DELETE FROM {name}")
+        store.arrange_anew()
+    return [f"packs: {wrong} blocks did not hold their rows" + ("" if store.read_only else "; all were packed again")] if wrong else []
 
 
 def _words(store: SqliteCore) -> list[str]:

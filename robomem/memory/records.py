@@ -14,6 +14,8 @@ from robomem.memory.database import Row
 from robomem.scene_graph.graph import IN_GRIPPER, WITH
 from robomem.types import Episode, Event, ObjectView, Observations
 
+ZERO = np.zeros(1)  # added: SQLite gives -0.0 back as 0.0, which has another checksum
+
 
 @dataclass(frozen=True)
 class PlaceWords:
@@ -276,10 +278,10 @@ def observation_rows(observations: Observations, ids: NDArray[np.int64], objects
         ids.tolist(),
         objects.tolist(),
         o.labels,
-        o.scores.tolist(),
-        o.positions.astype(np.float64).tolist(),
-        o.sizes.astype(np.float64).tolist(),
-        o.yaws.tolist(),
+        (o.scores + ZERO).tolist(),
+        (o.positions + ZERO).tolist(),
+        (o.sizes + ZERO).tolist(),
+        (o.yaws + ZERO).tolist(),
         o.colors,
         o.pixels.tolist(),
         np.asarray(o.embeddings, np.float16),

@@ -1,6 +1,6 @@
 """Remap: a corrected map moves the past. Rows on record are rewritten in one transaction; the correction itself stays as an event.
 
-Why rewritten, and not corrected when read: every reader (recall, the R*Tree, forgetting by region, a user's own SQL) would have to
+Why rewritten, and not corrected when read: every reader (recall, the index by place, forgetting by region, a user's own SQL) would have to
 compose every correction ever made, forever; a row that says where a thing was in today's map is one truth. What a row said before
 follows from the "map_corrected" event, which is never rewritten.
 """
@@ -85,14 +85,12 @@ class Remapper:
         )
 
     def _observations(self, correction: MapCorrection) -> None:
-        """Observations by their own stamps, with their boxes in the R*Tree."""
+        """Observations by their own stamps."""
         s, last = self._store, -1
         while rows := s.rows(table.OBSERVATIONS, "WHERE stamp_ns >= ? AND id > ? ORDER BY id LIMIT ?", (correction.since_ns, last, CHUNK)):
             last = int(rows[-1][0])
             moved = [_observation(row[:-1], correction) for row in rows]
             s.put(table.OBSERVATIONS, moved)
-            boxes = "UPDATE observation_boxes SET x0 = ?1, x1 = ?1, y0 = ?2, y1 = ?2, z0 = ?3, z1 = ?3 WHERE id = ?4"
-            s.database.executemany(boxes, [(*row[5:8], row[0]) for row in moved])
 
     def _events(self, own: int, correction: MapCorrection, ends: Mapping[tuple[int, int | None], int]) -> None:
         """Where things were before hangs on the stay that ended then; where they were after, on the event."""

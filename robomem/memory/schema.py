@@ -48,6 +48,27 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         place TEXT, room_id INTEGER, room TEXT, source TEXT, said TEXT, ended_ns INTEGER, ended TEXT, crc INTEGER,
         PRIMARY KEY (object_id, stamp_ns))""",
     ),
+    (
+        # Observations for questions of where and when (robomem/memory/packs.py): all with an id up to `last`, and above that of the block
+        # before, are in its packs, or in none. They are derived from the rows: packed again as soon as a writer commits.
+        "CREATE TABLE blocks (last INTEGER PRIMARY KEY, packed INTEGER NOT NULL)",
+        "CREATE INDEX blocks_to_pack ON blocks (last) WHERE packed = 0",
+        "CREATE TABLE packs (id INTEGER PRIMARY KEY, block INTEGER NOT NULL, dim INTEGER NOT NULL, data BLOB NOT NULL)",
+        "CREATE INDEX packs_of_block ON packs (block)",
+        "CREATE VIRTUAL TABLE pack_boxes USING rtree (id, x0, x1, y0, y1, z0, z1, t0, t1)",
+        # No pack outlives a change of what it holds, whoever makes it; INSERT OR REPLACE fires the first of these.
+        """CREATE TRIGGER observation_put AFTER INSERT ON observations WHEN new.id <= (SELECT max(last) FROM blocks) BEGIN
+        UPDATE blocks SET packed = 0 WHERE last = (SELECT min(last) FROM blocks WHERE last >= new.id) AND packed; END""",
+        """CREATE TRIGGER observation_changed AFTER UPDATE OF id, stamp_ns, x, y, z, embedding ON observations BEGIN
+        UPDATE blocks SET packed = 0 WHERE last IN ((SELECT min(last) FROM blocks WHERE last >= old.id),
+        (SELECT min(last) FROM blocks WHERE last >= new.id)) AND packed; END""",
+        """CREATE TRIGGER observation_gone AFTER DELETE ON observations BEGIN
+        UPDATE blocks SET packed = 0 WHERE last = (SELECT min(last) FROM blocks WHERE last >= old.id) AND packed; END""",
+        """CREATE TRIGGER block_unpacked AFTER UPDATE ON blocks WHEN old.packed AND NOT new.packed BEGIN
+        DELETE FROM pack_boxes WHERE id IN (SELECT id FROM packs WHERE block = old.last);
+        DELETE FROM packs WHERE block = old.last; END""",
+        "DROP TABLE observation_boxes",
+    ),
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from robomem.errors import InvalidInputError
 from robomem.memory import records, table
+from robomem.memory.database import Row
+from robomem.memory.packs import Ball, Found, cosines_of
 from robomem.memory.records import StoredObservation
 
 if TYPE_CHECKING:
@@ -17,13 +19,7 @@ if TYPE_CHECKING:
     from robomem.memory.sqlite_store import SqliteStore
     from robomem.types import Recall
 
-# The tree alone first (it keeps float32, so with a pad), then the row's own numbers: a row outside is not read, its vector not copied.
-CANDIDATES = """SELECT o.id, o.embedding FROM observation_boxes b CROSS JOIN observations o ON o.id = b.id
-WHERE b.x1 >= :x0 AND b.x0 <= :x1 AND b.y1 >= :y0 AND b.y0 <= :y1 AND b.z1 >= :z0 AND b.z0 <= :z1 AND b.t1 >= :t0 AND b.t0 <= :t1
-AND (b.x0 - :x) * (b.x0 - :x) + (b.y0 - :y) * (b.y0 - :y) + (b.z0 - :z) * (b.z0 - :z) <= :padded
-AND o.stamp_ns BETWEEN :from_ns AND :to_ns AND o.object_id != :but
-AND (o.x - :x) * (o.x - :x) + (o.y - :y) * (o.y - :y) + (o.z - :z) * (o.z - :z) <= :r2"""
-PAD_M = 0.01
+EMBEDDING = table.OBSERVATIONS.columns.index("embedding")
 EVERYWHERE_M = 1e5  # a radius beyond every home, still exact in the tree's float32 pre-filter
 NEAR_M = 2.0  # "near the counter", where no radius is given
 ALWAYS_NS = (1 << 62) - 1
@@ -102,8 +98,9 @@ def similar_observations(
 ) -> list[tuple[float, StoredObservation]]:
     """The `k` observations within `radius_m` of a point and within [from_ns, to_ns] whose appearance is most like a vector.
 
-    An approximate index that is searched first and filtered after loses most answers of a narrow question; here nothing is approximate: the
-    R*Tree leaves what is near and recent, and every vector of that is compared. Cost: O(what is near and recent).
+    An approximate index that is searched first and filtered after loses most answers of a narrow question; here nothing is: all
+    that is near and recent is compared, by bytes with a proven bound first, by the whole vectors where that leaves a doubt.
+    Cost: O(what is near and recent).
 
     Args:
         embedding: Float[d], need not be of unit length.
@@ -120,34 +117,38 @@ def similar_observations(
     length = float(np.linalg.norm(v))
     if not np.isfinite(length) or length == 0.0:
         raise InvalidInputError("similar: expected a finite vector that is not zero; is the embedder running?")
-    rows = store.query(CANDIDATES, {**_arguments(store, c, float(radius_m), int(from_ns), int(to_ns)), "but": but})
-    if not rows or k < 1:
+    v = v / np.float32(length)
+    with store.snapshot():
+        found = store.packs.within(Ball(c, float(radius_m), int(from_ns), int(to_ns)), v)
+        if but:
+            found = found.without(np.array(store.query("SELECT id FROM observations WHERE object_id = ?", (but,)), np.int64))
+        if found.other_dims:
+            wrong = f"those on record have {sorted(found.other_dims)}"
+            raise InvalidInputError(f"similar: the vector has {v.size} numbers, {wrong}; use the embedder that wrote them")
+        return _likest(store, found, v, k)
+
+
+def _likest(store: SqliteStore, found: Found, v: NDArray[np.float32], k: int) -> list[tuple[float, StoredObservation]]:
+    """The best `k`, exactly: whole vectors are read only of those whose bound reaches as high as what k others have for sure.
+
+    Where a row turns out to be damaged, one more is wanted.
+    """
+    if k < 1 or not len(found.ids):
         return []
-    ids, blobs = zip(*rows, strict=True)
-    if any(len(b) != 2 * v.size for b in blobs):
-        sizes = sorted({len(b) // 2 for b in blobs})
-        raise InvalidInputError(f"similar: the vector has {v.size} numbers, those on record have {sizes}; use the embedder that wrote them")
-    from robomem.memory.half import cosines  # here: only who compares vectors waits for the compiler's half second
-
-    vectors = np.frombuffer(b"".join(blobs), np.uint16).reshape(-1, v.size)
-    likeness = cosines(vectors, v / np.float32(length))
-    return _sound(store, np.array(ids, np.int64), likeness, k)
-
-
-def _arguments(store: SqliteStore, c: NDArray[np.float64], radius_m: float, from_ns: int, to_ns: int) -> dict[str, float]:
-    t0, t1 = store.seconds_around(from_ns, to_ns)
-    box = {f"{name}{side}": v + sign * radius_m for name, v in zip("xyz", c.tolist(), strict=True) for side, sign in ((0, -1.0), (1, 1.0))}
-    centre = dict(zip("xyz", c.tolist(), strict=True))
-    return box | centre | {"t0": t0, "t1": t1, "from_ns": from_ns, "to_ns": to_ns, "r2": radius_m**2, "padded": (radius_m + PAD_M) ** 2}
+    high, sure, want = found.likes + found.bounds, found.likes - found.bounds, k
+    while True:
+        least = np.partition(sure, len(sure) - want)[len(sure) - want] if want < len(sure) else -np.inf
+        among = found.ids[~(high < least)]
+        rows = [row for row in store.observation_rows(among.tolist()) if _comparable(row, v)]
+        exact = cosines_of([row[EMBEDDING] for row in rows], v)
+        out = []
+        for i in np.lexsort(([row[0] for row in rows], -exact)).tolist():
+            if len(out) < k and store.checked(table.OBSERVATIONS, rows[i]):
+                out.append((float(exact[i]), records.observation_of(rows[i])))
+        if len(out) == k or len(among) == len(found.ids):
+            return out
+        want += k
 
 
-def _sound(store: SqliteStore, ids: NDArray[np.int64], likeness: NDArray[np.float32], k: int) -> list[tuple[float, StoredObservation]]:
-    """The best `k` whole rows, checked; more are fetched only where some were damaged."""
-    order, out, at = np.argsort(-likeness, kind="stable"), list[tuple[float, StoredObservation]](), 0
-    while len(out) < k and at < len(order):
-        chunk = order[at : at + k - len(out)]
-        at += len(chunk)
-        marks = ",".join("?" * len(chunk))
-        found = {row[0]: row for row in store.rows(table.OBSERVATIONS, f"WHERE id IN ({marks})", [int(ids[i]) for i in chunk])}
-        out += [(float(likeness[i]), records.observation_of(found[int(ids[i])])) for i in chunk if int(ids[i]) in found]
-    return out
+def _comparable(row: Row, v: NDArray[np.float32]) -> bool:
+    return type(row[EMBEDDING]) is bytes and len(row[EMBEDDING]) == 2 * len(v)

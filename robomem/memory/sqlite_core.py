@@ -73,14 +73,14 @@ class SqliteCore:
 
     def _prepare(self, seed: int) -> None:
         version = check_ours(self.database)
+        run = self.database.execute
+        run("PRAGMA cache_size = -8192")
         if self.read_only:
             return
-        run = self.database.execute
         run("PRAGMA secure_delete = ON")
         run("PRAGMA journal_mode = WAL")
         run("PRAGMA synchronous = FULL")
         run("PRAGMA mmap_size = 0")
-        run("PRAGMA cache_size = -8192")
         migrate(self.database, version)
         if version == 0:
             epoch = self._clock.now_ns()
@@ -119,6 +119,7 @@ class SqliteCore:
             return
         try:
             self.drain()
+            self.arrange()
             self.database.execute("COMMIT")
         except StoreLockedError:
             raise  # the group stays open and is committed later
@@ -163,6 +164,25 @@ class SqliteCore:
 
     def drain(self) -> None:
         """Write what a subclass keeps back until the commit."""
+
+    def arrange(self) -> None:
+        """Last thing before a commit: a subclass brings what it derives from its rows up to date."""
+
+    def arrange_anew(self) -> None:
+        """What was derived from the rows is gone: a subclass derives it again."""
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All reads inside are of one moment, whatever the writer commits meanwhile."""
+        with self._guard:
+            if not self.read_only or self.database.in_transaction:  # the writer's own connection: nobody else changes anything
+                yield
+                return
+            self.database.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self.database.execute("COMMIT")
 
     def _commit_lingering(self) -> None:
         while not self._closing:
@@ -212,17 +232,29 @@ class SqliteCore:
     def rows(self, table: Table, where: str = "", args: Sequence[Any] = ()) -> list[Row]:
         """The sound rows of `table` under an SQL condition; a damaged one is quarantined and left out."""
         with self._guard:
-            try:
-                out = self.database.execute(f"{table.select} {where}", args)
-            except UnreadableTextError:
-                ids = self.database.execute(f"SELECT rowid FROM {table.name} {where}", args)
-                out = [row for (i,) in ids if (row := self.read_row(table, i)) is not None]
+            out = self.unchecked(table, where, args)
             bad = [row for row in out if not table.sound(row)]
             if not bad:
                 return out
             for row in bad:
                 self.quarantine(table, row, "checksum differs")
             return [row for row in out if table.sound(row)]
+
+    def unchecked(self, table: Table, where: str, args: Sequence[Any] = ()) -> list[Row]:
+        """The rows of `table` under an SQL condition, for a caller that looks at the checksum of those it takes (see `checked`)."""
+        with self._guard:
+            try:
+                return self.database.execute(f"{table.select} {where}", args)
+            except UnreadableTextError:
+                ids = self.database.execute(f"SELECT rowid FROM {table.name} {where}", args)
+                return [row for (i,) in ids if (row := self.read_row(table, i)) is not None]
+
+    def checked(self, table: Table, row: Row) -> bool:
+        """True if a row is sound; else it is quarantined."""
+        sound = table.sound(row)
+        if not sound:
+            self.quarantine(table, row, "checksum differs")
+        return sound
 
     def read_row(self, table: Table, rowid: int) -> Row | None:
         """One row, its checksum not looked at; None if its text cannot even be read: then it is in quarantine."""

@@ -15,6 +15,7 @@ from robomem.memory import records, table
 from robomem.memory.budget import Budget, Keeper
 from robomem.memory.database import Row
 from robomem.memory.integrity import verify
+from robomem.memory.packs import Ball, Packer, PackReader
 from robomem.memory.records import Lesson, Stay, StoredObservation
 from robomem.memory.sqlite_world import WorldRows
 from robomem.memory.store import Located, WordKind
@@ -23,6 +24,8 @@ from robomem.types import Episode, Event, ObjectView, Observations
 
 WORD_CODES: dict[WordKind, int] = {"object": 0, "episode": 1, "lesson": 2}  # rowid in `words` is id * 8 + code
 ROW_BYTES = 150  # of an observation beside its vector, about
+MAX_MARKS = 500  # ids in one statement
+PACKED_AT_ONCE = 64  # blocks of rows packed in one transaction, at most
 # "the wedding" must not find every text with a "the" in it.
 SAYS_NOTHING = frozenset(
     "a an and are at be did do does for from has have i in is it its me my "
@@ -47,12 +50,16 @@ class SqliteStore(WorldRows):
         self._group_stays: dict[int, Stay] = {}  # written, but not committed yet
         self._words_of: dict[int, str] = {}
         self._aliases: dict[int, int] = {}
+        self._packer: Packer | None = None
         super().__init__(path, clock, **options)
         if self.needs_verify and not self.read_only:
             verify(self)
         self._epoch_ns = int(self.get_meta("epoch_ns", "0") or 0)
         self.budget = budget or Budget(max_observations)
         self._keeper = None if self.read_only else Keeper(self, self.budget)
+        self.packs = PackReader(self, self._epoch_ns)
+        self._packer = None if self.read_only else Packer(self, self._epoch_ns, self._room_to_pack)
+        self._pack_all()
         self._aliases = {row[0]: row[1] for row in self.rows(table.ALIASES)}
 
     def drain(self) -> None:
@@ -86,7 +93,40 @@ class SqliteStore(WorldRows):
                     self.drain()  # the ends of stays that are spared must be on record
                     self._keeper.make_bytes(incoming)
 
+    def _pack_all(self) -> None:
+        """A file of an older schema has no packs yet: make them, a few at a time, so that what is done is kept."""
+        while self._packer is not None:
+            with self._guard:
+                self.begin()
+                done = self._packer.catch_up(PACKED_AT_ONCE)
+                self.flush()
+            if not done:
+                return
+
+    def arrange(self) -> None:
+        """Pack what has become a block, and what was unpacked by a change."""
+        if self._packer is not None:
+            self._packer.catch_up(PACKED_AT_ONCE)
+
+    def arrange_anew(self) -> None:
+        """Pack everything again."""
+        if self._packer is not None:
+            self._packer.restart()
+            self._pack_all()
+
+    def health(self) -> dict[str, Any]:
+        """Engine, versions, rows per table and what is wrong (plain JSON values)."""
+        told = super().health()
+        if self._packer is not None and self._packer.fault:
+            told["warnings"].append(f"observations are searched row by row, their index cannot be written: {self._packer.fault}")
+        return told
+
+    def _room_to_pack(self, size: int) -> bool:
+        return self._keeper is None or not self._keeper.lacks_bytes(size)
+
     def _wrote(self, t: Table, rows: int) -> None:
+        if self._packer is not None and t is table.OBSERVATIONS:
+            self._packer.wrote(rows)
         if self._keeper is not None:
             self._keeper.wrote(t.name, rows)
 
@@ -109,6 +149,8 @@ class SqliteStore(WorldRows):
         self._group_stays, self._words_of, self._world_crc, self._rooms_read = {}, {}, {}, False
         if self._keeper is not None:
             self._keeper.recount()
+        if self._packer is not None:
+            self._packer.recount()
 
     # -- objects and their history
 
@@ -178,27 +220,13 @@ class SqliteStore(WorldRows):
                 self._keeper.make_room(min(n, bound))
             rows = records.observation_rows(observations, ids, object_ids)[-bound:]
             self._make_bytes(sum(len(row[14]) + ROW_BYTES for row in rows))
-            self.database.executemany(table.OBSERVATIONS.insert, [table.OBSERVATIONS.seal(row) for row in rows])
-            t = self._seconds(observations.stamp_ns)
-            self.database.executemany(
-                "INSERT OR REPLACE INTO observation_boxes VALUES (?1, ?2, ?2, ?3, ?3, ?4, ?4, ?5, ?5)",
-                [(r[0], r[5], r[6], r[7], t) for r in rows],
-            )
+            self.database.executemany(table.OBSERVATIONS.insert, [(*row, table.OBSERVATIONS.crc(row)) for row in rows])
             self._wrote(table.OBSERVATIONS, len(rows))
 
-    def _seconds(self, stamp_ns: int) -> float:
-        return (stamp_ns - self._epoch_ns) * 1e-9
-
-    def seconds_around(self, from_ns: int, to_ns: int) -> tuple[float, float]:
-        """A span (s since the store's epoch) that surely holds [from_ns, to_ns] in the R*Tree, which keeps float32."""
-        pad = 1e-6 * (abs(self._seconds(to_ns)) + abs(self._seconds(from_ns))) + 1e-3
-        return self._seconds(from_ns) - pad, self._seconds(to_ns) + pad
-
     def delete_observations(self, ids: Sequence[int]) -> None:
-        """Delete observations and their boxes."""
+        """Delete observations; the packs they were in go with them."""
         self.begin()
         self.database.executemany("DELETE FROM observations WHERE id = ?", [(i,) for i in ids])
-        self.database.executemany("DELETE FROM observation_boxes WHERE id = ?", [(i,) for i in ids])
         self._wrote(table.OBSERVATIONS, -len(ids))
 
     def observations_of(self, object_id: int, from_ns: int, to_ns: int, k: int) -> list[StoredObservation]:
@@ -207,17 +235,23 @@ class SqliteStore(WorldRows):
         return [records.observation_of(row) for row in self.rows(table.OBSERVATIONS, where, (object_id, from_ns, to_ns, k))]
 
     def observations_near(self, center: ArrayLike, radius_m: float, from_ns: int, to_ns: int, k: int) -> list[StoredObservation]:
-        """Up to `k` observations within `radius_m` and [from_ns, to_ns], nearest first (R*Tree first, exact distance and time after)."""
-        c = np.asarray(center, np.float64)
-        bounds = [v for axis in c for v in (float(axis) - radius_m, float(axis) + radius_m)]
-        where = (
-            "WHERE id IN (SELECT id FROM observation_boxes WHERE x1 >= ? AND x0 <= ? AND y1 >= ? AND y0 <= ? AND z1 >= ? AND z0 <= ?"
-            " AND t1 >= ? AND t0 <= ?)"
-        )
-        rows = self.rows(table.OBSERVATIONS, where, (*bounds, *self.seconds_around(from_ns, to_ns)))
-        found = [records.observation_of(row) for row in rows if from_ns <= row[2] <= to_ns]
-        ranked = sorted((float(np.linalg.norm(o.position - c)), o.id, o) for o in found)
-        return [o for distance, _, o in ranked if distance <= radius_m][:k]
+        """Up to `k` observations within `radius_m` and [from_ns, to_ns], nearest first."""
+        with self.snapshot():
+            found = self.packs.within(Ball(np.asarray(center, np.float64), radius_m, from_ns, to_ns))
+            ids, out, at = found.ids[np.lexsort((found.ids, found.squares))].tolist(), list[StoredObservation](), 0
+            while len(out) < k and at < len(ids):  # more are fetched only where some were damaged
+                some = ids[at : at + k - len(out)]
+                at += len(some)
+                out += [records.observation_of(row) for row in self.observation_rows(some) if self.checked(table.OBSERVATIONS, row)]
+            return out
+
+    def observation_rows(self, ids: Sequence[int]) -> list[Row]:
+        """The rows of some observations as they lie, in the order asked for; their checksums are for the caller to look at."""
+        found: dict[int, Row] = {}
+        for at in range(0, len(ids), MAX_MARKS):
+            some = ids[at : at + MAX_MARKS]
+            found |= {row[0]: row for row in self.unchecked(table.OBSERVATIONS, f"WHERE id IN ({','.join('?' * len(some))})", some)}
+        return [found[i] for i in ids if i in found]
 
     # -- events, episodes, lessons, words
 
@@ -326,7 +360,11 @@ class SqliteStore(WorldRows):
             self.remove(table.OBJECTS, "WHERE id = ?", (absorbed,))
             self._put_words(absorbed, "object", "")
             for t in (table.OBSERVATIONS, table.EVENTS):
-                self.put(t, [self._reowned(t, row, kept) for row in self.rows(t, "WHERE object_id = ?", (absorbed,))])
+                rows = [self._reowned(t, row, kept) for row in self.rows(t, "WHERE object_id = ?", (absorbed,))]
+                # Not put anew: who it belongs to is in no pack.
+                self.database.executemany(
+                    f"UPDATE {t.name} SET object_id = ?, crc = ? WHERE id = ?", [(kept, t.crc(r), r[0]) for r in rows]
+                )
             if kept not in self.corrections():
                 self.put(table.TOLD, [(kept, *row[1:-1]) for row in self.rows(table.TOLD, "WHERE object_id = ?", (absorbed,))])
             self.remove(table.TOLD, "WHERE object_id = ?", (absorbed,))

@@ -72,9 +72,7 @@ def times(lost: Path) -> tuple[int, int]:
 def rows(memory: RobotMemory) -> dict[str, list]:
     """Everything on record that has a position."""
     tables = (table.OBJECTS, table.HISTORY, table.OBSERVATIONS, table.EVENTS)
-    return {t.name: memory.store.query(f"{t.select} ORDER BY id") for t in tables} | {
-        "boxes": memory.store.query("SELECT * FROM observation_boxes ORDER BY id")
-    }
+    return {t.name: memory.store.query(f"{t.select} ORDER BY id") for t in tables}
 
 
 def test_present_and_past_are_answered_in_the_corrected_map(lost: Path, path: Path) -> None:

@@ -1,0 +1,108 @@
+"""Packs: a few dozen observations that lie together, their vectors as bytes with a bound on the error.
+
+The idea is the vector approximation file (Weber, Schek, Blott, VLDB 1998): a small approximation of each vector is read in sequence, and
+only the vectors whose bound reaches into the best k are read whole. What is left out is proven not to be among them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+PACK_ROWS = 32  # observations of one pack, at most: about 14 KB with 384 numbers a vector
+HEAD_BYTES = 48  # id, stamp, x, y, z as 8 bytes each; scale and bound as 4
+LEVELS = 127.0
+UNIT_ROUNDOFF = 2.0**-24
+
+
+@dataclass(frozen=True)
+class Entries:
+    """Some observations as a pack holds them.
+
+    Attributes:
+        ids, stamps_ns: Int64[n].  positions: Float64[n, 3] map frame, m.
+        scales: Float32[n]; scales[i] * codes[i] is about the vector at unit length.
+        bounds: Float32[n]; the cosine with any unit vector differs from that of the approximation by no more.
+        codes: Int8[n, d].
+    """
+
+    ids: NDArray[np.int64]
+    stamps_ns: NDArray[np.int64]
+    positions: NDArray[np.float64]
+    scales: NDArray[np.float32]
+    bounds: NDArray[np.float32]
+    codes: NDArray[np.int8]
+
+    def take(self, which: NDArray[np.intp]) -> Entries:
+        """Some of them."""
+        i = which
+        return Entries(self.ids[i], self.stamps_ns[i], self.positions[i], self.scales[i], self.bounds[i], self.codes[i])
+
+
+def bytes_per_row(dim: int) -> int:
+    """Bytes of one observation in a pack; a multiple of 8, so that each pack of several begins aligned."""
+    return HEAD_BYTES + (dim + 7) // 8 * 8
+
+
+def approximate(halves: NDArray[np.float16]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int8]]:
+    """(scales, bounds, codes) of Float16[n, d]; see Entries.
+
+    For unit v:  |v.x - s v.q| = |v.(x - s q)| <= |x - s q|   (Cauchy-Schwarz), all divided by |x|.
+    """
+    x = halves.astype(np.float32)
+    usable = np.isfinite(x).all(axis=1)
+    x[~usable] = 0.0
+    length = np.sqrt(np.einsum("nd,nd->n", x, x, dtype=np.float64))
+    step = np.abs(x).max(axis=1, initial=0.0) / LEVELS
+    codes = np.rint(x / np.where(step > 0, step, 1.0)[:, None])
+    rest = x - codes * step[:, None]
+    inverse = 1.0 / np.where(length > 0, length, 1.0)
+    bounds = np.sqrt(np.einsum("nd,nd->n", rest, rest, dtype=np.float64)) * inverse + 4.0 * halves.shape[1] * UNIT_ROUNDOFF
+    bounds[~usable] = np.inf  # of what is no number nothing is known: always looked at whole
+    return (step * inverse).astype(np.float32), bounds.astype(np.float32), codes.astype(np.int8)
+
+
+def encode(e: Entries) -> bytes:
+    """The bytes of a pack, column by column: its numbers are compared where they lie."""
+    n, dim = e.codes.shape
+    head = np.column_stack((e.scales, e.bounds)).astype("<f4")
+    padding = bytes(n * (bytes_per_row(dim) - HEAD_BYTES - dim))
+    parts = (e.ids.astype("<i8"), e.stamps_ns.astype("<i8"), e.positions.astype("<f8"), head, e.codes)
+    return b"".join(part.tobytes() for part in parts) + padding
+
+
+def decode(data: bytes, dim: int) -> Entries:
+    """Inverse of `encode`.
+
+    Raises:
+        ValueError: of a length that no pack of such vectors has.
+    """
+    n, rest = divmod(len(data), bytes_per_row(dim))
+    if rest:
+        raise ValueError(f"{len(data)} bytes are no pack of vectors of {dim} numbers")
+    head = np.frombuffer(data, "<f4", 2 * n, 40 * n).reshape(n, 2)
+    return Entries(
+        np.frombuffer(data, "<i8", n),
+        np.frombuffer(data, "<i8", n, 8 * n),
+        np.frombuffer(data, "<f8", 3 * n, 16 * n).reshape(n, 3),
+        head[:, 0],
+        head[:, 1],
+        np.frombuffer(data, np.int8, dim * n, HEAD_BYTES * n).reshape(n, dim),
+    )
+
+
+def split(positions: NDArray[np.float64], size: int = PACK_ROWS) -> list[NDArray[np.intp]]:
+    """Float64[n, 3] as groups of at most `size` indices that lie together: halved along the longest side (a k-d tree), in whole packs."""
+    todo, done = [np.arange(len(positions))], []
+    while todo:
+        part = todo.pop()
+        if len(part) <= size:
+            done.append(part)
+            continue
+        axis = int(np.argmax(np.ptp(positions[part], axis=0)))
+        cut = max(size, len(part) // 2 // size * size)
+        order = np.argsort(positions[part, axis], kind="stable")
+        todo += [part[order[cut:]], part[order[:cut]]]
+    return [part for part in done if len(part)]

@@ -1,0 +1,277 @@
+"""The packs of a store: which observations lie near a point in space and time, read from a few pages, and kept true by the database.
+
+Observations lie in blocks, one after the other by id. A block that is packed has its observations in packs (robomem/memory/pack.py), each
+with its box in an R*Tree over x, y, z and time: an index of packs is a thirtieth of an index of rows. Triggers unpack a block when one
+of its rows changes or goes, in the same transaction, so that a pack never tells what is not so and keeps nothing that was forgotten. What
+is in no pack (the newest rows, an unpacked block) is read row by row. Packs are made when a group is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from robomem.errors import StoreError
+from robomem.memory.database import Row
+from robomem.memory.pack import PACK_ROWS, Entries, approximate, bytes_per_row, encode, split
+from robomem.memory.sqlite_core import SqliteCore
+
+BLOCK_ROWS = 512  # fewer, and more packs reach over each hour asked about; more, and more of the newest rows are in no pack yet
+MENDED = 4  # unpacked blocks that a commit packs again, at most: about 3 ms each
+SPARSE = 64  # a block with fewer rows left is joined to the next
+BOX_BYTES = 150  # of a pack's box and index entries, about
+PART = 256  # packs scanned at a time
+FIRST, LAST = -(1 << 63), (1 << 63) - 1
+NO_VECTOR = np.zeros(0, np.float32)
+PAD_M = 0.01  # the R*Tree keeps float32
+
+PACKED = """SELECT p.dim, p.data FROM pack_boxes b CROSS JOIN packs p ON p.id = b.id
+WHERE b.x1 >= :x0 AND b.x0 <= :x1 AND b.y1 >= :y0 AND b.y0 <= :y1 AND b.z1 >= :z0 AND b.z0 <= :z1 AND b.t1 >= :t0 AND b.t0 <= :t1"""
+LOOSE = """SELECT id, (x - :x) * (x - :x) + (y - :y) * (y - :y) + (z - :z) * (z - :z), embedding FROM observations
+WHERE id > :above AND id <= :upto AND typeof(embedding) = 'blob' AND stamp_ns BETWEEN :from_ns AND :to_ns
+AND (x - :x) * (x - :x) + (y - :y) * (y - :y) + (z - :z) * (z - :z) <= :square"""
+UNPACKED = "SELECT (SELECT max(b.last) FROM blocks b WHERE b.last < blocks.last), last FROM blocks WHERE packed = 0 ORDER BY last"
+ROWS = "SELECT id, stamp_ns, x, y, z, embedding FROM observations WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+KINDS = (int, int, float, float, float, bytes)
+
+
+@dataclass(frozen=True)
+class Ball:
+    """Where and when: within `radius_m` of Float64[3] (m, map frame) and within [from_ns, to_ns]."""
+
+    center: NDArray[np.float64]
+    radius_m: float
+    from_ns: int
+    to_ns: int
+
+
+@dataclass
+class Found:
+    """What lies in a ball.
+
+    Attributes:
+        ids: Int64[n].  squares: Float64[n] squared distances, m^2.
+        likes, bounds: Float32[n] the cosine and how far it may be off.
+        other_dims: lengths of vectors there that are not the one asked for.
+    """
+
+    ids: NDArray[np.int64]
+    squares: NDArray[np.float64]
+    likes: NDArray[np.float32]
+    bounds: NDArray[np.float32]
+    other_dims: set[int] = field(default_factory=set)
+
+    def without(self, ids: NDArray[np.int64]) -> Found:
+        """Some ids left out."""
+        kept = ~np.isin(self.ids, ids)
+        return Found(self.ids[kept], self.squares[kept], self.likes[kept], self.bounds[kept], self.other_dims if kept.any() else set())
+
+
+class PackReader:
+    """Reads packs; a file that no writer has migrated yet has none, and all its rows are read."""
+
+    def __init__(self, store: SqliteCore, epoch_ns: int) -> None:
+        self._store, self._epoch_ns, self._there = store, epoch_ns, False
+
+    def within(self, ball: Ball, v: NDArray[np.float32] = NO_VECTOR) -> Found:
+        """What lies in a ball, with its likeness to Float32[d] of unit length (d = 0: with none). O(what is near and recent)."""
+        with self._store.snapshot():
+            found: list[tuple[NDArray[Any], ...]] = []
+            dims: set[int] = set()
+            try:
+                for dim, part in self._packed(ball) if self._has_packs() else ():
+                    asked = v if dim == len(v) else v[:0]
+                    hit = _scan(part, dim, ball, asked)
+                    if len(hit[0]):
+                        dims.add(dim)
+                        found.append(hit)
+                spans = self._spans() if self._there else [(FIRST, LAST)]
+            except (StoreError, ValueError, TypeError):  # packs are derived: damage to them costs time and no answer
+                self._store.bad_rows += 1
+                found, spans = [], [(FIRST, LAST)]
+                dims.clear()
+            for span in spans:
+                found += self._loose(ball, span, v, dims)
+        columns = zip(*found, strict=True) if found else (np.empty(0, kind) for kind in (np.int64, float, np.float32, np.float32))
+        return Found(*(np.concatenate(column) if found else column for column in columns), dims - {len(v)})  # pyright: ignore
+
+    def _has_packs(self) -> bool:
+        if not self._there:
+            self._there = bool(self._store.database.execute("SELECT 1 FROM sqlite_master WHERE name = 'packs'"))
+        return self._there
+
+    def _packed(self, ball: Ball) -> Iterator[tuple[int, list[bytes]]]:
+        """Packs that may hold something of the ball, by the length of their vectors."""
+        c, r = ball.center.tolist(), ball.radius_m + PAD_M
+        t0, t1 = ((t - self._epoch_ns) * 1e-9 for t in (ball.from_ns, ball.to_ns))
+        pad = 1e-6 * (abs(t0) + abs(t1)) + 1e-3
+        t0, t1 = t0 - pad, t1 + pad
+        box = {f"{name}{side}": v + sign * r for name, v in zip("xyz", c, strict=True) for side, sign in ((0, -1.0), (1, 1.0))}
+        for part in self._store.database.parts(PACKED, {**box, "t0": t0, "t1": t1}, PART):
+            for dim in {row[0] for row in part}:
+                yield dim, [row[1] for row in part if row[0] == dim]
+
+    def _spans(self) -> list[tuple[int, int]]:
+        """Ranges of ids (above, up to) whose rows are in no pack."""
+        run = self._store.database.execute
+        spans = [(FIRST if above is None else above, last) for above, last in run(UNPACKED)]
+        newest = run("SELECT max(last) FROM blocks")[0][0]
+        spans.append((FIRST if newest is None else newest, LAST))
+        joined = spans[:1]
+        for above, last in spans[1:]:
+            if above == joined[-1][1]:
+                joined[-1] = (joined[-1][0], last)
+            else:
+                joined.append((above, last))
+        return joined
+
+    def _loose(self, ball: Ball, span: tuple[int, int], v: NDArray[np.float32], dims: set[int]) -> list[tuple[NDArray[Any], ...]]:
+        """Rows of a range of ids, one by one."""
+        where = {"above": span[0], "upto": span[1], "from_ns": ball.from_ns, "to_ns": ball.to_ns, "square": ball.radius_m**2}
+        rows = self._store.database.execute(LOOSE, {**where, **dict(zip("xyz", ball.center.tolist(), strict=True))})
+        if not rows:
+            return []
+        ids, squares, blobs = zip(*rows, strict=True)
+        likes = np.zeros(len(rows), np.float32)
+        lengths = {len(b) // 2 for b in blobs}
+        dims |= lengths
+        if len(v) and lengths == {len(v)}:
+            likes = cosines_of(blobs, v)
+        return [(np.array(ids, np.int64), np.array(squares, float), likes, np.zeros(len(rows), np.float32))]
+
+
+def cosines_of(blobs: Sequence[bytes], v: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Cosine Float32[n] of vectors as the rows keep them with Float32[d] of unit length."""
+    from robomem.memory.half import cosines  # here: only who compares vectors waits for the compiler's half second
+
+    return cosines(np.frombuffer(b"".join(blobs), np.uint16).reshape(-1, len(v)), v)
+
+
+def _scan(packs: list[bytes], dim: int, ball: Ball, v: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
+    from robomem.memory.scan import scan
+
+    rows = np.array([len(data) for data in packs]) // bytes_per_row(dim)
+    data = np.frombuffer(b"".join(packs), np.uint8)
+    if dim < 0 or rows.sum() * bytes_per_row(dim) != len(data):
+        raise ValueError("a pack is of a length that no pack of such vectors has")
+    return scan(data, rows, dim, ball.center, ball.radius_m**2, ball.from_ns, ball.to_ns, v)
+
+
+class Packer:
+    """Makes packs, for the one writer. Its calls belong inside the group's transaction.
+
+    Args:
+        store: the store.
+        epoch_ns: its epoch: the R*Tree keeps seconds since.
+        room: is there room for so many bytes more? Packs are a convenience: they take no room that rows were promised.
+    """
+
+    def __init__(self, store: SqliteCore, epoch_ns: int, room: Callable[[int], bool]) -> None:
+        self._store, self._epoch_ns, self._room = store, epoch_ns, room
+        self._loose: int | None = None  # rows in no block, at most; None: not counted
+        self.fault = ""  # why no packs are made any more; everything is still answered, row by row
+
+    def wrote(self, rows: int) -> None:
+        """Note rows that were put."""
+        if self._loose is not None:
+            self._loose += max(0, rows)
+
+    def recount(self) -> None:
+        """A group was undone, or the packs were given up."""
+        self._loose = None
+
+    def restart(self) -> None:
+        """After a repair."""
+        self.fault, self._loose = "", None
+
+    def catch_up(self, blocks: int) -> int:
+        """Pack up to `blocks` blocks of new rows and MENDED that were unpacked; how many were. A fault never costs the group's rows."""
+        if self.fault:
+            return 0
+        run = self._store.database.execute
+        if self._loose is not None and self._loose < BLOCK_ROWS and not run(f"{UNPACKED} LIMIT 1"):
+            return 0
+        run("SAVEPOINT packing")
+        try:
+            done = self._new(blocks) + self._mend()
+        except StoreError as error:
+            if not self._store.database.in_transaction:  # disk full, I/O error: the group is lost, and whoever commits it is told
+                raise
+            self.fault, done = str(error), 0
+            run("ROLLBACK TO packing")
+            self.recount()
+        run("RELEASE packing")
+        return done
+
+    def _new(self, blocks: int) -> int:
+        for done in range(blocks):
+            if self._loose is not None and self._loose < BLOCK_ROWS:
+                return done
+            newest = self._store.database.execute("SELECT max(last) FROM blocks")[0][0]
+            rows = self._store.database.execute(ROWS, (FIRST if newest is None else newest, LAST, BLOCK_ROWS))
+            if len(rows) < BLOCK_ROWS:
+                self._loose = len(rows)
+                return done
+            last = rows[-1][0]
+            if not self._pack(last, rows):
+                return done
+            self._store.database.execute("INSERT INTO blocks (last, packed) VALUES (?, 1)", (last,))
+            if self._loose is not None:
+                self._loose -= BLOCK_ROWS
+        return blocks
+
+    def _mend(self) -> int:
+        run = self._store.database.execute
+        for done in range(MENDED):
+            todo = run(f"{UNPACKED} LIMIT 1")
+            if not todo:
+                return done
+            above, last = todo[0]
+            rows = run(ROWS, (FIRST if above is None else above, last, LAST))
+            following = run("SELECT min(last) FROM blocks WHERE last > ?", (last,))[0][0]
+            if not rows or (len(rows) < SPARSE and following is not None):
+                run("DELETE FROM blocks WHERE last = ?", (last,))  # what is left of it belongs to the next
+                if rows:
+                    run("UPDATE blocks SET packed = 0 WHERE last = ?", (following,))
+                continue
+            if not self._pack(last, rows):
+                return done
+            run("UPDATE blocks SET packed = 1 WHERE last = ?", (last,))
+        return MENDED
+
+    def _pack(self, last: int, rows: Sequence[Row]) -> bool:
+        """Write the packs of one block; False if there is no room for them."""
+        packs = [(dim, entries.take(part)) for dim, entries in by_length(rows) for part in split(entries.positions, PACK_ROWS)]
+        data = [(last, dim, encode(pack)) for dim, pack in packs]
+        if not self._room(sum(len(row[2]) + BOX_BYTES for row in data)):
+            return False
+        for row, (_, pack) in zip(data, packs, strict=True):
+            self._store.database.execute("INSERT INTO packs (block, dim, data) VALUES (?, ?, ?)", row)
+            sql = "INSERT INTO pack_boxes VALUES (last_insert_rowid(), ?, ?, ?, ?, ?, ?, ?, ?)"
+            self._store.database.execute(sql, box(pack, self._epoch_ns))
+        return True
+
+
+def by_length(rows: Sequence[Row]) -> Iterator[tuple[int, Entries]]:
+    """Rows of (id, stamp_ns, x, y, z, embedding) as entries, by the length of their vectors.
+
+    A row whose values are not of their kinds is damaged: its checksum will tell, and no pack can hold it.
+    """
+    whole = [row for row in rows if tuple(map(type, row)) == KINDS and len(row[5]) % 2 == 0]
+    for dim in sorted({len(row[5]) // 2 for row in whole}):
+        some = [row for row in whole if len(row[5]) // 2 == dim]
+        ids, stamps, x, y, z, blobs = zip(*some, strict=True)
+        halves = np.frombuffer(b"".join(blobs), np.float16).reshape(-1, dim)
+        positions = np.stack([np.array(v, np.float64) for v in (x, y, z)], axis=1)
+        yield dim, Entries(np.array(ids, np.int64), np.array(stamps, np.int64), positions, *approximate(halves))
+
+
+def box(e: Entries, epoch_ns: int) -> tuple[float, ...]:
+    """(x0, x1, y0, y1, z0, z1, t0, t1) of a pack: m, and s since the epoch."""
+    low, high = e.positions.min(axis=0).tolist(), e.positions.max(axis=0).tolist()
+    t0, t1 = ((int(t) - epoch_ns) * 1e-9 for t in (e.stamps_ns.min(), e.stamps_ns.max()))
+    return (low[0], high[0], low[1], high[1], low[2], high[2], t0, t1)
