@@ -9,12 +9,14 @@ from numba import njit
 from numpy.typing import NDArray
 
 from robomem.belief.track import Track, TrackTable
+from robomem.perception.appearance import unlike
 from robomem.types import Observations
 
 COST_LIMIT = 9.0  # nats: a match dearer than this is less likely than a new thing
 AGENT_GATE_M, AGENT_REACH_M = 1.0, 2.5  # around where a person is expected: at least, and at most after a while unseen
 KINDS = {"object": 0, "furniture": 1, "agent": 2}
 FURNITURE, AGENT = KINDS["furniture"], KINDS["agent"]
+KNOWN_LOOK = 3.0  # sightings' weight from which a look is known
 SAYS_NOTHING = 0.8  # similarity where an appearance vector is missing
 POSITION_FLOOR_M = 0.03  # two views of one thing differ by this much, whatever the sensor claims
 
@@ -133,6 +135,7 @@ def cost_matrix(tracks: list[Track], table: TrackTable, obs: Observations, kinds
     named = [-math.log(labels[i].predictive(obs.labels[j], scores[j])) for i, j in zip(*(x.tolist() for x in inside), strict=True)]
     cost[inside] += unlike + named
     cost[cost >= COST_LIMIT] = np.inf
+    _keep_strangers_out(tracks, obs, cost)
     extended = [i for i, t in enumerate(tracks) if t.kind == "furniture"]
     seen = [j for j, kind in enumerate(kinds) if kind == "furniture"]
     if extended and seen:
@@ -142,6 +145,15 @@ def cost_matrix(tracks: list[Track], table: TrackTable, obs: Observations, kinds
         for a, b in np.argwhere(close).tolist():
             cost[extended[a], seen[b]] = _furniture_cost(tracks[extended[a]], table, obs, seen[b])
     return cost
+
+
+def _keep_strangers_out(tracks: list[Track], obs: Observations, cost: NDArray[np.float64]) -> None:
+    """Take out pairs of what is missing and a sighting that cannot be it: another thing was put where it stood."""
+    for i, track in enumerate(tracks):
+        if track.status == "missing" and track.kind == "object" and track.embedding_weight >= KNOWN_LOOK:
+            for j in np.flatnonzero(np.isfinite(cost[i])).tolist():
+                if unlike(track.embedding, track.color(), obs.embeddings[j], obs.colors[j]):
+                    cost[i, j] = np.inf
 
 
 def _similarities(

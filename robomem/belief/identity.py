@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from robomem.belief.association import KNOWN_LOOK
 from robomem.belief.changes import Changes
 from robomem.belief.existence import log_odds
 from robomem.belief.extended import common_yaw
 from robomem.belief.reidentify import absorb, duplicate_pairs, same_thing_score
 from robomem.belief.track import Track
 from robomem.clock import NS_PER_S
+from robomem.perception.appearance import unlike
 
 if TYPE_CHECKING:
     from robomem.belief.tracker import Tracker
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 AWAY = ("missing", "removed")
 UNSEEN_S = 60.0  # what was in view a moment ago has not been moved
 LOOK_ALIKE = 1.0  # nats of likeness from which a newcomer casts doubt on a thing out of sight
+DISPLACED_S = 3.0  # two things side by side are both seen within this
 ANOTHER = 0.2  # P(the home has another one that looks the same and was not seen before)
 
 
@@ -84,6 +87,9 @@ def merge_twins(tracker: Tracker, near: list[Track], changes: Changes) -> None:
     for keep, twin in duplicate_pairs(tracker, alive):
         if keep.id not in tracker.tracks or twin.id not in tracker.tracks:
             continue
+        if _look_unlike(keep, twin):
+            displace(tracker, keep, twin, changes)
+            continue
         absorb(tracker, keep, twin, take_place=False)
         changes.object_ids[changes.object_ids == twin.id] = keep.id
         if twin.confirmed_once:
@@ -91,6 +97,25 @@ def merge_twins(tracker: Tracker, near: list[Track], changes: Changes) -> None:
         changes.touched.discard(twin.id)
         changes.touched.add(keep.id)
         tracker.promote(keep, changes)
+
+
+def _look_unlike(a: Track, b: Track) -> bool:
+    """True for two small things that were both seen well and look too different to be one."""
+    seen = a.confirmed_once and b.confirmed_once and min(a.embedding_weight, b.embedding_weight) >= KNOWN_LOOK
+    return seen and a.kind == "object" and unlike(a.embedding, a.color(), b.embedding, b.color())
+
+
+def displace(tracker: Tracker, a: Track, b: Track, changes: Changes) -> None:
+    """Two things that are not one claim one place: the one seen there last has it, the other was taken away."""
+    old, new = (a, b) if a.last_seen_ns < b.last_seen_ns else (b, a)
+    if new.last_seen_ns - old.last_seen_ns < DISPLACED_S * NS_PER_S:
+        return
+    tracker.table.odds[old.row] = min(float(tracker.table.odds[old.row]), log_odds(0.3))
+    old.status = "missing"
+    tracker.rates.watched(old.labels.best(), 0.0, moves=1)
+    changes.gone.append(old.id)
+    changes.touched.add(old.id)
+    find_twin_elsewhere(tracker, old, changes, without=new.id)
 
 
 def learn_direction(tracker: Tracker) -> float | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from robomem.belief.existence import Evidence, ViewCell, log_odds, view_cell
 from robomem.belief.identity import AWAY, adopt, find_twin_elsewhere
 from robomem.belief.labels import LabelBelief
 from robomem.belief.track import Track
-from robomem.perception.appearance import colors_agree
+from robomem.perception.appearance import UNLIKE, colors_agree
 from robomem.types import Observations
 
 if TYPE_CHECKING:
@@ -28,11 +28,14 @@ if TYPE_CHECKING:
 ESTABLISHED = 3.0  # sightings' weight from which a look can be contradicted
 STEP_CAP = 1.6  # nats of one sighting
 CELL_CAP = 3.2  # nats of one viewpoint: a shadow or a hand is there in every frame of it
+CELL_CAP_UNLIKE = 4.6  # the same where neither explains the look: then one viewpoint is enough
+CUT_OFF = 0.5  # share of such a sighting that counts where the thing is cut off by the image's edge; other cut off looks say nothing
 OTHER_PATTERN = 0.6  # 1 - cosine from which two things of like colour are told apart
 LIMIT = 4.0  # nats from which the thing is another one
 REPEAT = 0.4
 LEAST_SIGHTINGS = 4
 LIGHT_SHARE, LIGHT_LEAST = 0.5, 3  # so much of what is in view looks other than before: it is the light that changed
+STEADY_LEAST, STEADY_SHARE, STEADY_APART = 8.0, 0.04, 0.2  # what was one colour in so many sightings is not its neighbour by chance
 FLOOR = 0.06  # mean deviation of a look that is assumed at least: another side of one thing is no other thing
 
 
@@ -76,14 +79,29 @@ def _deviations(tracker: Tracker, pairs: list[tuple[Track, int]], obs: Observati
     return out.tolist()
 
 
-def _score(score: float, ours: str, theirs: str, deviation: float) -> float:
-    """Nats for "another thing" by one sighting: by look (`score` of `deviation`, negative: none) and, where both have one, by colour."""
+class Judgement(NamedTuple):
+    """Of one sighting: nats for "another thing", and whether no light and no other side explains its look."""
+
+    nats: float
+    unlike: bool = False
+
+
+def _judge(track: Track, theirs: str, by_look: float, deviation: float) -> Judgement:
+    """By look (`by_look` nats for a deviation, which is negative where there is none) and, where both have one, by colour name."""
+    score, ours, unlike = by_look, track.color(), False
     if ours and theirs:
         alike = ours == theirs or colors_agree(ours, theirs)
         score += -0.8 if ours == theirs else -0.4 if alike else 0.8
-        if alike and deviation < OTHER_PATTERN:
+        unlike = not alike and deviation > UNLIKE
+        if alike and deviation < OTHER_PATTERN and not (ours != theirs and deviation > STEADY_APART and _steady(track, ours)):
             score = min(score, 0.0)  # another side of it, or more shade
-    return min(max(score, -STEP_CAP), STEP_CAP)
+    return Judgement(min(max(score, -STEP_CAP), STEP_CAP), unlike)
+
+
+def _steady(track: Track, color: str) -> bool:
+    """True if nearly all sightings of a thing gave it this colour name: shade does not turn it into the neighbouring one."""
+    total = sum(track.colors.values())
+    return total >= STEADY_LEAST and total - track.colors[color] <= STEADY_SHARE * total
 
 
 def _established(track: Track) -> bool:
@@ -91,36 +109,41 @@ def _established(track: Track) -> bool:
     return track.kind != "agent" and (track.embedding_weight >= ESTABLISHED or sum(track.colors.values()) >= ESTABLISHED)
 
 
-def strangers(tracker: Tracker, pairs: list[tuple[Track, int]], obs: Observations) -> dict[int, float]:
-    """Nats for "another thing" by track id, of the sightings whose look can be judged; empty where the light changed for all."""
+def strangers(tracker: Tracker, pairs: list[tuple[Track, int]], obs: Observations) -> dict[int, Judgement]:
+    """The sightings whose look can be judged, by track id; empty where the light changed for all."""
     judged = [pair for pair in pairs if _established(pair[0])]
-    colors, whole = obs.colors, (~obs.truncated).tolist()
-    scores: list[float] = []
+    colors, cut_off = obs.colors, obs.truncated.tolist()
+    said: list[Judgement] = []
     for (track, j), deviation in zip(judged, _deviations(tracker, judged, obs), strict=True):
         by_look = 0.0
         if deviation >= 0.0:
             by_look = tracker.spread.evidence(deviation)
             tracker.spread.learn(deviation)
-        scores.append(_score(by_look, track.color(), colors[j], deviation))
-    odd = sum([s > 0.0 for s in scores])
-    if odd >= LIGHT_LEAST and odd > LIGHT_SHARE * len(scores):
+        said.append(_judge(track, colors[j], by_look, deviation))
+    odd = sum([s.nats > 0.0 for s in said])
+    if odd >= LIGHT_LEAST and odd > LIGHT_SHARE * len(said):
         return {}
-    return {track.id: s for (track, j), s in zip(judged, scores, strict=True) if track.kind == "object" and whole[j]}
+    out: dict[int, Judgement] = {}
+    for (track, j), s in zip(judged, said, strict=True):
+        if track.kind == "object" and (s.unlike or not cut_off[j]):
+            out[track.id] = Judgement(CUT_OFF * s.nats, True) if cut_off[j] else s
+    return out
 
 
 def doubts(tracker: Tracker, pairs: list[tuple[Track, int]], obs: Observations, camera: NDArray[np.float64]) -> set[int]:
     """Weigh one frame's sightings; returns the ids of the tracks whose sighting looks like another thing."""
-    odd = strangers(tracker, pairs, obs)
+    odd, nothing = strangers(tracker, pairs, obs), Judgement(0.0)
     return {
         track.id
         for track, j in pairs
-        if (score := odd.get(track.id, 0.0)) > 0.0 or track.doubt is not None
-        if doubt(tracker, track, obs, j, score, camera)
+        if (said := odd.get(track.id, nothing)).nats > 0.0 or track.doubt is not None
+        if doubt(tracker, track, obs, j, said, camera)
     }
 
 
-def doubt(tracker: Tracker, track: Track, obs: Observations, j: int, score: float, camera: NDArray[np.float64]) -> bool:
-    """Add one sighting's score. Returns True if this sighting looks like another thing: its look is not learned."""
+def doubt(tracker: Tracker, track: Track, obs: Observations, j: int, said: Judgement, camera: NDArray[np.float64]) -> bool:
+    """Add what one sighting says. Returns True if it looks like another thing: its look is not learned."""
+    score = said.nats
     if track.doubt is None:
         if score <= 0.0 or track.status != "confirmed":
             return False
@@ -129,7 +152,8 @@ def doubt(tracker: Tracker, track: Track, obs: Observations, j: int, score: floa
     cell = view_cell(camera, track.anchor, config.view_cell_m, config.view_cell_rad)
     used = d.cells.get(cell, 0.0)
     step = score if cell not in d.cells else REPEAT * score
-    step = min(step, CELL_CAP - used) if step > 0 else step
+    cap = CELL_CAP_UNLIKE if said.unlike else CELL_CAP
+    step = min(step, max(cap - used, 0.0)) if step > 0 else step
     d.cells[cell] = max(used + step, 0.0)
     d.nats += step
     if d.nats <= 0.0:

@@ -112,3 +112,12 @@ NEIGHBOURS = frozenset(
 def colors_agree(a: str, b: str) -> bool:
     """True if two colour names may be the same surface seen twice; an unnamed colour agrees with all."""
     return not a or not b or a == b or frozenset((a, b)) in NEIGHBOURS
+
+
+UNLIKE = 0.5  # 1 - cosine of two appearance vectors from which, with colours that do not agree, no light explains the difference
+
+
+def unlike(a: NDArray[np.float32], color_a: str, b: NDArray[np.float32], color_b: str) -> bool:
+    """True if two looks (unit appearance vector and colour name) cannot be one thing's; False where one of them is unknown."""
+    known = a.size > 0 and a.shape == b.shape and bool(color_a) and bool(color_b)
+    return known and not colors_agree(color_a, color_b) and 1.0 - float(a @ b) > UNLIKE

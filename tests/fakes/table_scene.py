@@ -51,11 +51,13 @@ def observe(
     min_pixels: int = 30,
     skip: tuple[str, ...] = (),
     looks: Mapping[Box, NDArray[np.float32]] | None = None,
+    colors: Mapping[Box, str] | None = None,
 ) -> Observations:
     """What a detector with this recall says of the boxes that the depth image shows, centre noise 1 cm.
 
     Args:
         looks: unit appearance vectors of some boxes; without, nothing has a look.
+        colors: colour names of some boxes instead of those of their labels.
     """
     k = frame.intrinsics
     v, u = np.nonzero(frame.depth_m)
@@ -63,6 +65,7 @@ def observe(
     cloud = np.column_stack([(u - k.cx) / k.fx * z, (v - k.cy) / k.fy * z, z]) @ frame.T_map_camera[:3, :3].T + frame.T_map_camera[:3, 3]
     rows: list[tuple[str, NDArray[np.float64], NDArray[np.float64], NDArray[np.float32]]] = []
     vectors: list[NDArray[np.float32]] = []
+    names: list[str] = []
     d = len(next(iter(looks.values()))) if looks else 0
     for box in world.boxes:
         low, high = np.array(box.low) - (0.02, 0.02, -0.015), np.array(box.high) + 0.02
@@ -78,6 +81,7 @@ def observe(
                 cloud[own][:: 1 + np.count_nonzero(own) // 400].astype(np.float32),
             )
         )
+        names.append((colors or {}).get(box, COLORS.get(box.label, "")))
         if looks:
             vectors.append(look_of(looks.get(box, np.eye(d, dtype=np.float32)[-1]), rng))
     n = len(rows)
@@ -90,7 +94,7 @@ def observe(
         np.array([r[2] for r in rows]).reshape(n, 3),
         np.zeros(n),
         np.array(vectors, np.float32).reshape(n, d),
-        tuple(COLORS.get(r[0], "") for r in rows),
+        tuple(names),
         np.full(n, 200),
         np.zeros(n, bool),
         np.zeros((n, 4)),
@@ -110,6 +114,7 @@ class Watcher:
         self.t = 0.0
         self.log: list[Changes] = []
         self.looks: dict[Box, NDArray[np.float32]] = {}
+        self.colors: dict[Box, str] = {}
 
     def look(
         self,
@@ -123,7 +128,8 @@ class Watcher:
         """One frame, half a second after the last."""
         self.t += 0.5
         frame = view(world, eye, at, self.t)
-        changes = self.tracker.step(frame, observe(world, frame, self.rng, recall, skip=skip, looks=self.looks) if detector else None)
+        seen = observe(world, frame, self.rng, recall, skip=skip, looks=self.looks, colors=self.colors) if detector else None
+        changes = self.tracker.step(frame, seen)
         self.log.append(changes)
         return changes
 
