@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as npst
 
 from robomem.clock import ManualClock
 from robomem.errors import InvalidInputError
-from robomem.memory.half import cosines
+from robomem.memory.half import cosines, halve
 from robomem.memory.similar import similar_observations
 from robomem.memory.sqlite_store import SqliteStore
 from robomem.types import Observations
@@ -103,3 +103,22 @@ def test_halves_are_compared_as_they_are(halves: np.ndarray) -> None:
     norms = np.linalg.norm(wide, axis=1)
     expected = np.where(norms > 0, wide @ v / np.where(norms > 0, norms, 1), 0)
     assert np.allclose(cosines(np.ascontiguousarray(halves).view(np.uint16), v.astype(np.float32)), expected, atol=2e-6)
+
+
+@settings(max_examples=200, deadline=None)
+@given(npst.arrays(np.uint32, (4, 50)))
+def test_any_float_is_halved_as_numpy_does(bits: np.ndarray) -> None:
+    x = np.ascontiguousarray(bits).view(np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        expected = x.astype(np.float16)
+    got = halve(x).view(np.float16)
+    assert np.array_equal(got, expected, equal_nan=True) and np.array_equal(np.signbit(got), np.signbit(expected))
+
+
+def test_every_half_its_neighbours_and_its_ties_are_halved_as_numpy_does() -> None:
+    halves = np.arange(1 << 16, dtype=np.uint32).astype(np.uint16).view(np.float16).astype(np.float32)
+    halves = halves[np.isfinite(halves)]
+    ties = ((halves[:-1].astype(float) + halves[1:]) / 2).astype(np.float32)
+    x = np.concatenate([halves, ties, *(np.nextafter(part, np.float32(way)) for part in (halves, ties) for way in (-np.inf, np.inf))])
+    with np.errstate(over="ignore"):
+        assert np.array_equal(halve(x[None]), x[None].astype(np.float16).view(np.uint16))
