@@ -7,6 +7,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 SCALE = np.float32(2.0**112)  # moves a half's exponent to where a float's is
+LEVELS = 127.0  # of a byte, on either side
+UNIT_ROUNDOFF = 2.0**-24
 
 
 @njit(cache=True, fastmath={"reassoc", "nsz", "contract"})
@@ -52,3 +54,39 @@ def halve(x: NDArray[np.float32]) -> NDArray[np.uint16]:
                 h = np.uint32(0)
             out[i, j] = h | ((b >> np.uint32(16)) & np.uint32(0x8000))
     return out
+
+
+@njit(cache=True, fastmath={"reassoc", "nsz", "contract"})
+def quantise(halves: NDArray[np.uint16], scales: NDArray[np.float32], bounds: NDArray[np.float32], codes: NDArray[np.int8]) -> None:
+    """Fill Float32[n], Float32[n] and Int8[n, d] from the bits of float16 UInt16[n, d]: see `robomem.memory.pack.approximate`.
+
+    The bound holds the rounding of what is compared in single precision too.
+    """
+    n, d = halves.shape
+    wide = np.empty(d, np.uint32)
+    values = wide.view(np.float32)
+    for i in range(n):
+        largest = np.uint32(0)
+        for j in range(d):
+            bits = np.uint32(halves[i, j])
+            wide[j] = ((bits & np.uint32(0x8000)) << np.uint32(16)) | ((bits & np.uint32(0x7FFF)) << np.uint32(13))
+            largest = max(largest, bits & np.uint32(0x7FFF))
+        if largest >= np.uint32(0x7C00):  # infinite, or no number: nothing is known of it, it is always looked at whole
+            scales[i], bounds[i], codes[i] = 0.0, np.inf, 0
+            continue
+        top, squares = 0.0, 0.0
+        for j in range(d):
+            x = np.float64(values[j] * SCALE)
+            top = max(top, abs(x))
+            squares += x * x
+        length = np.sqrt(squares) if squares > 0 else 1.0
+        step = top / LEVELS
+        scales[i] = step / length
+        rest, inverse, unit = 0.0, (1.0 / step if step > 0 else 0.0), np.float64(scales[i])
+        for j in range(d):
+            x = np.float64(values[j] * SCALE)
+            code = np.floor(x * inverse + 0.5)
+            codes[i, j] = np.int8(code)
+            off = x / length - unit * code
+            rest += off * off
+        bounds[i] = np.sqrt(rest) + 4.0 * d * UNIT_ROUNDOFF

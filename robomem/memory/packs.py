@@ -34,6 +34,8 @@ WHERE b.x1 >= :x0 AND b.x0 <= :x1 AND b.y1 >= :y0 AND b.y0 <= :y1 AND b.z1 >= :z
 LOOSE = """SELECT id, (x - :x) * (x - :x) + (y - :y) * (y - :y) + (z - :z) * (z - :z), embedding FROM observations
 WHERE id > :above AND id <= :upto AND typeof(embedding) = 'blob' AND stamp_ns BETWEEN :from_ns AND :to_ns
 AND (x - :x) * (x - :x) + (y - :y) * (y - :y) + (z - :z) * (z - :z) <= :square"""
+SPANS = f"""SELECT (SELECT max(b.last) FROM blocks b WHERE b.last < blocks.last), last FROM blocks WHERE packed = 0
+UNION ALL SELECT max(last), {(1 << 63) - 1} FROM blocks ORDER BY 2"""
 UNPACKED = "SELECT (SELECT max(b.last) FROM blocks b WHERE b.last < blocks.last), last FROM blocks WHERE packed = 0 ORDER BY last"
 ROWS = "SELECT id, stamp_ns, x, y, z, embedding FROM observations WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
 KINDS = (int, int, float, float, float, bytes)
@@ -117,10 +119,7 @@ class PackReader:
 
     def _spans(self) -> list[tuple[int, int]]:
         """Ranges of ids (above, up to) whose rows are in no pack."""
-        run = self._store.database.execute
-        spans = [(FIRST if above is None else above, last) for above, last in run(UNPACKED)]
-        newest = run("SELECT max(last) FROM blocks")[0][0]
-        spans.append((FIRST if newest is None else newest, LAST))
+        spans = [(FIRST if above is None else above, last) for above, last in self._store.database.execute(SPANS)]
         joined = spans[:1]
         for above, last in spans[1:]:
             if above == joined[-1][1]:
