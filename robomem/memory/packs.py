@@ -29,8 +29,9 @@ FIRST, LAST = -(1 << 63), (1 << 63) - 1
 NO_VECTOR = np.zeros(0, np.float32)
 PAD_M = 0.01  # the R*Tree keeps float32
 
-PACKED = """SELECT p.dim, p.data FROM pack_boxes b CROSS JOIN packs p ON p.id = b.id
-WHERE b.x1 >= :x0 AND b.x0 <= :x1 AND b.y1 >= :y0 AND b.y0 <= :y1 AND b.z1 >= :z0 AND b.z0 <= :z1 AND b.t1 >= :t0 AND b.t0 <= :t1"""
+# By IN, so that they are read in the order in which they lie in the file.
+PACKED = """SELECT dim, data FROM packs WHERE id IN (SELECT id FROM pack_boxes
+WHERE x1 >= :x0 AND x0 <= :x1 AND y1 >= :y0 AND y0 <= :y1 AND z1 >= :z0 AND z0 <= :z1 AND t1 >= :t0 AND t0 <= :t1)"""
 LOOSE = """SELECT id, (x - :x) * (x - :x) + (y - :y) * (y - :y) + (z - :z) * (z - :z), embedding FROM observations
 WHERE id > :above AND id <= :upto AND typeof(embedding) = 'blob' AND stamp_ns BETWEEN :from_ns AND :to_ns
 AND (x - :x) * (x - :x) + (y - :y) * (y - :y) + (z - :z) * (z - :z) <= :square"""
