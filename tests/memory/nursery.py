@@ -17,6 +17,7 @@ import numpy as np
 
 from robomem.clock import ManualClock
 from robomem.memory import table
+from robomem.memory.half import halve
 from robomem.memory.sqlite_store import SqliteStore
 from robomem.types import Episode
 from tests.memory.test_sqlite_store import observations
@@ -82,6 +83,7 @@ def fork(job: object, *args: object) -> int:
 
 def main() -> None:
     path = sys.argv[1]
+    halve(np.zeros((1, 2), np.float32))  # compiled before anything is forked
     for line in sys.stdin:
         words = line.split()
         if words[0] == "write":
