@@ -192,23 +192,24 @@ def _reset_lightest(
     cloud: F32, logs: F32, z: NDArray[np.float64], root: NDArray[np.float64], fresh: F32, k: int
 ) -> None:  # pragma: no cover - compiled
     """Draw the k lightest particles anew from N(z, root root^T); the first of equals goes first."""
-    count = cloud.shape[0]
-    taken = np.zeros(count, np.bool_)
-    light = -math.log(count) - 1.5
+    lightest, n = np.empty(k, np.int64), 0
+    for p in range(cloud.shape[0]):  # one pass with a short sorted list: few particles are lighter than the k lightest before them
+        if n == k and logs[p] >= logs[lightest[k - 1]]:
+            continue
+        n = min(n + 1, k)
+        at = n - 1
+        while at > 0 and logs[p] < logs[lightest[at - 1]]:
+            lightest[at] = lightest[at - 1]
+            at -= 1
+        lightest[at] = p
+    light = -math.log(cloud.shape[0]) - 1.5
     for q in range(k):
-        best = -1
-        for p in range(count):
-            if not taken[p] and (best < 0 or logs[p] < logs[best]):
-                best = p
-        taken[best] = True
         for a in range(3):
             value = z[a]
             for b in range(a + 1):
                 value += root[a, b] * fresh[q, b]
-            cloud[best, a] = value
-    for p in range(count):
-        if taken[p]:
-            logs[p] = light
+            cloud[lightest[q], a] = value
+        logs[lightest[q]] = light
 
 
 @njit(cache=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from robomem.belief import update
 from robomem.belief.association import similarity
@@ -18,7 +19,9 @@ from robomem.perception.appearance import colors_agree
 if TYPE_CHECKING:
     from robomem.belief.tracker import Tracker
 
+Box = tuple[NDArray[np.float64], NDArray[np.float64], float]
 FRAGMENT = 0.35  # share of the smaller footprint inside the other from which two tracks of one label are one thing
+SHARED, SHARED_UNRELATED = 0.25, 0.6  # intersection over union from which two boxes are one thing's, of related names and of any
 SAME_SPOT_M = 0.15  # what stands this near to where the lost thing stood is asked first whether it is the lost thing under another name
 RENAMED = 0.5  # probability of one thing behind two related names, "mug" and "cup", on the same spot
 CONVINCING = 0.5  # nats in favour of "the same thing" over "another one of its kind"
@@ -108,13 +111,19 @@ def duplicate_pairs(tracker: Tracker, tracks: list[Track]) -> Iterator[tuple[Tra
             continue  # merged a moment ago, or not yet known to be one
         pa, pb = a.table_box(table), b.table_box(table)
         apart = float(np.linalg.norm(pa[0] - pb[0]))
-        related = tracker.ontology.related(a.labels.best(), b.labels.best())
-        iou = box_iou(*pa, *pb)
+        names = a.labels.best(), b.labels.best()
+        related = tracker.ontology.related(*names)
         small = a.kind == "object" and apart < 0.35 * float(max(pa[1].max(), pb[1].max()))
+        same = (related and small) or _overlap(pa, pb, SHARED if related else SHARED_UNRELATED)
         # Two things of one name do not stand inside each other: a fragment seen from one side belongs to the whole.
-        fragment = a.labels.best() == b.labels.best() and _shared_floor(pa, pb) > FRAGMENT
-        if (related and (iou > 0.25 or small)) or fragment or iou > 0.6:
+        if same or (names[0] == names[1] and _shared_floor(pa, pb) > FRAGMENT):
             yield (a, b) if (a.confirmed_once, -a.first_seen_ns, -a.id) >= (b.confirmed_once, -b.first_seen_ns, -b.id) else (b, a)
+
+
+def _overlap(a: Box, b: Box, limit: float) -> bool:
+    """True if the intersection of two boxes is more than `limit` of their union. It is never more than the smaller of the larger."""
+    volumes = float(np.prod(a[1])), float(np.prod(b[1]))
+    return min(volumes) > (limit - 1e-6) * max(volumes) and box_iou(*a, *b) > limit
 
 
 def _close_pairs(table: TrackTable, tracks: list[Track]) -> list[tuple[int, int]]:
