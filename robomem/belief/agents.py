@@ -136,7 +136,7 @@ def sighted(tracker: Tracker, track: Track, obs: Observations, j: int, first: bo
 def end_unseen(tracker: Tracker, changes: Changes) -> None:
     """End the tracks of those who are out of sight too long, before anyone new is held against them; later drop them."""
     config = tracker.config
-    for track in [t for t in tracker.tracks.values() if t.kind == "agent" and t.status != "held"]:
+    for track in [t for t in tracker.tracks.of_kind("agent") if t.status != "held"]:
         unseen_s = (tracker.stamp_ns - track.last_seen_ns) / NS_PER_S
         if track.status == "removed":
             if unseen_s > config.people_end_s + DROP_AFTER_S and not config.keep_people:
@@ -154,7 +154,7 @@ def end_unseen(tracker: Tracker, changes: Changes) -> None:
                 track.embedding = np.zeros(0, np.float32)
                 track.take_colors({}, anew=True)
     if config.keep_people:
-        ended = sorted((t for t in tracker.tracks.values() if t.kind == "agent" and t.status == "removed"), key=lambda t: t.last_seen_ns)
+        ended = sorted((t for t in tracker.tracks.of_kind("agent") if t.status == "removed"), key=lambda t: t.last_seen_ns)
         tracker.forget([t.id for t in ended[:-KEPT]])
 
 
@@ -162,9 +162,7 @@ def known_again(tracker: Tracker, track: Track) -> Track | None:
     """Who this newcomer is by the looks, among those who left; None unless people are kept apart, or if two fit about as well."""
     if not tracker.config.keep_people or track.embedding.size == 0:
         return None
-    gone = [
-        t for t in tracker.tracks.values() if t.kind == "agent" and t.status == "removed" and t.embedding.shape == track.embedding.shape
-    ]
+    gone = [t for t in tracker.tracks.of_kind("agent") if t.status == "removed" and t.embedding.shape == track.embedding.shape]
     scored = sorted(((similarity(track.embedding, t.embedding), -t.id, t) for t in gone), key=lambda row: row[:2], reverse=True)
     if not scored or scored[0][0] < SAME_LOOK or (len(scored) > 1 and scored[0][0] - scored[1][0] < (1.0 - SAME_LOOK) / 4):
         return None

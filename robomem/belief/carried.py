@@ -114,7 +114,7 @@ def follow(tracker: Tracker, dt_s: float) -> None:
 
 def step(tracker: Tracker, changes: Changes) -> None:
     """After a frame: who may have what, what rides along, what was put down."""
-    people = [t for t in tracker.tracks.values() if t.kind == "agent" and t.confirmed_once and t.status != "removed"]
+    people = [t for t in tracker.tracks.of_kind("agent") if t.confirmed_once and t.status != "removed"]
     if not people and not tracker.carried:
         return
     trails, table, now = tracker.trails, tracker.table, tracker.stamp_ns

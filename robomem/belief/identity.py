@@ -12,14 +12,13 @@ from robomem.belief.changes import Changes
 from robomem.belief.existence import log_odds
 from robomem.belief.extended import common_yaw
 from robomem.belief.reidentify import absorb, duplicate_pairs, same_thing_score
-from robomem.belief.track import Track
+from robomem.belief.track import AWAY, Track
 from robomem.clock import NS_PER_S
 from robomem.perception.appearance import unlike
 
 if TYPE_CHECKING:
     from robomem.belief.tracker import Tracker
 
-AWAY = ("missing", "removed")
 UNSEEN_S = 60.0  # what was in view a moment ago has not been moved
 LOOK_ALIKE = 1.0  # nats of likeness from which a newcomer casts doubt on a thing out of sight
 DISPLACED_S = 3.0  # two things side by side are both seen within this
@@ -120,9 +119,7 @@ def displace(tracker: Tracker, a: Track, b: Track, changes: Changes) -> None:
 
 def learn_direction(tracker: Tracker) -> float | None:
     """The direction (rad) that this home's furniture shares, None if it does not."""
-    bodies = [
-        t for t in tracker.tracks.values() if t.kind == "furniture" and t.body is not None and t.body.frames >= 6 and t.confirmed_once
-    ]
+    bodies = [t for t in tracker.tracks.of_kind("furniture") if t.body is not None and t.body.frames >= 6 and t.confirmed_once]
     yaws = np.array([tracker.table.yaw[t.row] for t in bodies])
     # Long pieces say most about direction: a square one fits at any angle about as well.
     weights = np.array([abs(float(tracker.table.size[t.row, 0] - tracker.table.size[t.row, 1])) for t in bodies])

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from robomem.belief.changes import Changes
 from robomem.belief.existence import Evidence, ViewCell, log_odds, view_cell
-from robomem.belief.identity import AWAY, adopt, find_twin_elsewhere
+from robomem.belief.identity import adopt, find_twin_elsewhere
 from robomem.belief.labels import LabelBelief
-from robomem.belief.track import Track
+from robomem.belief.track import AWAY, Track
 from robomem.perception.appearance import UNLIKE, colors_agree
 from robomem.types import Observations
 

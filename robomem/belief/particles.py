@@ -192,6 +192,8 @@ def _reset_lightest(
     cloud: F32, logs: F32, z: NDArray[np.float64], root: NDArray[np.float64], fresh: F32, k: int
 ) -> None:  # pragma: no cover - compiled
     """Draw the k lightest particles anew from N(z, root root^T); the first of equals goes first."""
+    if k == 0:
+        return
     lightest, n = np.empty(k, np.int64), 0
     for p in range(cloud.shape[0]):  # one pass with a short sorted list: few particles are lighter than the k lightest before them
         if n == k and logs[p] >= logs[lightest[k - 1]]:

@@ -63,8 +63,8 @@ def best_old_track(
     interval = tracker.ontology.prior(track.labels.best()).moves_every_h
     threshold = CONVINCING + 0.25 * max(0.0, math.log(interval / 48.0))
     best: tuple[float, Track] | None = None
-    for other in tracker.tracks.values():
-        if other.status not in among or not other.confirmed_once or other is track or other.id == without:
+    for other in tracker.tracks.with_status(among):
+        if not other.confirmed_once or other is track or other.id == without:
             continue
         if born_after is not None and other.first_seen_ns <= born_after:
             continue

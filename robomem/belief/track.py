@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from robomem.belief.looks import Doubt
 
 SAMPLES = 24  # surface samples kept per track
+AWAY = ("missing", "removed")  # statuses of what is not where it was
 MAX_EMBEDDING_WEIGHT = 20.0  # sightings; what a thing looks like stays open to change
 
 
@@ -59,6 +60,7 @@ class Track:
     occluded: float = 0.0
     lent: float = 0.0  # log-odds that a look-alike elsewhere has taken; a sighting where it stood gives them back
     aloft: bool = False  # last seen beside a person with nothing under it: in a hand, for all one can see
+    away: set[int] | None = field(default=None, repr=False, compare=False)  # the roster's book of all that went missing
     _color: str | None = field(default=None, repr=False)  # what `color` said last, None if it must be counted anew
     against: float = 0.0  # log-odds that silences and looks through its place have taken since the last sighting
 
@@ -107,6 +109,18 @@ class Track:
         mean = self.embedding * self.embedding_weight + vector * weight
         self.embedding = (mean / max(float(np.linalg.norm(mean)), 1e-9)).astype(np.float32)
         self.embedding_weight = min(self.embedding_weight + weight, MAX_EMBEDDING_WEIGHT)
+
+
+class _Status:
+    """`Track.status`: read like any attribute; whoever goes missing or is removed is noted in the roster's book, whoever writes it."""
+
+    def __set__(self, track: Track, status: Status) -> None:
+        track.__dict__["status"] = status
+        if track.away is not None and status in AWAY:
+            track.away.add(track.id)
+
+
+Track.status = _Status()  # type: ignore[assignment]  # after the class is made, so that its default stays what it is
 
 
 class TrackTable:

@@ -22,6 +22,7 @@ from robomem.belief.labels import LabelBelief
 from robomem.belief.looks import LookSpread
 from robomem.belief.particles import NoisePool
 from robomem.belief.reidentify import best_old_track
+from robomem.belief.roster import Roster
 from robomem.belief.states import Accuracy
 from robomem.belief.track import Track, TrackTable
 from robomem.belief.visibility import Viewer
@@ -32,6 +33,7 @@ from robomem.perception.frame import RgbdFrame
 from robomem.types import ObjectView, Observations, Status
 
 FURNITURE_M = 0.6  # an unnamed thing wider than this is treated as furniture
+NEAR_IMAGE_M = 0.35  # what is this far out of the image may be gated from it
 MERGE_EVERY = 8  # frames between searches for twins
 AGAINST = 1.2  # log-odds of evidence, not of age, without which nothing counts as gone: two silences, or one look through its place
 SEEN_AGAIN = 3  # sightings from which a newcomer counts as a thing that is there
@@ -56,7 +58,7 @@ class Tracker:
         self.new_id, self._rng = new_id, rng
         self.noise = NoisePool(rng)
         self.table = TrackTable(config.particles)
-        self.tracks: dict[int, Track] = {}
+        self.tracks = Roster()
         self.aliases: dict[int, int] = {}
         self.rates = MoveRates()
         self.accuracy = Accuracy()
@@ -158,14 +160,12 @@ class Tracker:
         return best_old_track(self, track, among, born_after, without)
 
     def _near(self, viewer: Viewer) -> list[Track]:
-        """Tracks that can be in the image or gated from it, by id."""
-        tracks = [self.tracks[i] for i in sorted(self.tracks)]
-        if not tracks:
-            return []
-        rows = np.array([t.row for t in tracks])
-        radii = np.linalg.norm(self.table.size[rows], axis=1) / 2 + 0.35
-        inside = viewer.in_view(self.table.mean[rows], radii, self.perception.max_range_m)
-        return [t for t, yes in zip(tracks, inside, strict=True) if (yes or t.kind == "agent") and t.status != "removed"]
+        """Tracks that can be in the image or gated from it, by id; agents wherever they are."""
+        near = self.tracks.in_rows(viewer.rows_in_view(self.table, NEAR_IMAGE_M, self.perception.max_range_m))
+        walking = self.tracks.of_kind("agent")
+        if walking:
+            near = sorted([*(t for t in near if t.kind != "agent"), *walking], key=lambda t: t.id)
+        return [t for t in near if t.status != "removed"]
 
     def _predict(self, tracks: list[Track], dt_s: float) -> None:
         still = [t.row for t in tracks if t.kind == "object" and t.status in ("tentative", "confirmed", "occluded")]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from robomem.belief.carried import TAKEN
 from robomem.belief.changes import Changes
 from robomem.belief.correction import MapCorrection
+from robomem.belief.roster import Roster
 from robomem.belief.tracker import Tracker
 from robomem.config import GraphConfig
 from robomem.ids import IdAllocator
@@ -33,6 +34,8 @@ class GraphBuilder:
         self._log = EventLog(ids)
         self._shown = Shown()
         self._ids = ids
+        self._furniture: tuple[list[int], NDArray[np.int64]] = [], np.zeros(0, np.int64)
+        self._made_of: tuple[Roster, int, int] | None = None  # which tracks and nodes that was
         self.nearness = Nearness(graph, tracker)
         self.building = ids.next()
         self.robot = ids.next()
@@ -50,15 +53,24 @@ class GraphBuilder:
 
         Cost: one view for each piece there, not for each piece of the home.
         """
-        tracks = [t for t in (self.tracker.tracks.get(n.id) for n in self.graph.nodes("furniture")) if t is not None]
-        if not tracks or len(points) == 0:
+        ids, rows = self._furniture_rows()
+        if not ids or len(points) == 0:
             return []
-        rows = [t.row for t in tracks]
         mean, half = self.tracker.table.mean[rows, :2], np.linalg.norm(self.tracker.table.size[rows, :2], axis=1) / 2 + reach_m
         low, high = np.min(points, axis=0)[:2] - half[:, None], np.max(points, axis=0)[:2] + half[:, None]
         near = ((mean >= low) & (mean <= high)).all(axis=1)
-        views = (self.tracker.view(tracks[k].id) for k in np.flatnonzero(near).tolist())
+        views = (self.tracker.view(ids[k]) for k in np.flatnonzero(near).tolist())
         return [v for v in views if v is not None]
+
+    def _furniture_rows(self) -> tuple[list[int], NDArray[np.int64]]:
+        """Ids of all confirmed furniture and their rows of the track table; looked up anew when a piece or a track came or went."""
+        tracks = self.tracker.tracks
+        made_of = (tracks, tracks.version, self.graph.layer_revision["furniture"])
+        if self._made_of is None or self._made_of[0] is not tracks or self._made_of[1:] != made_of[1:]:
+            known = [t for n in self.graph.nodes("furniture") if (t := tracks.get(n.id)) is not None]
+            self._made_of = made_of
+            self._furniture = [t.id for t in known], np.array([t.row for t in known], np.int64)
+        return self._furniture
 
     def cloud(self, object_id: int) -> tuple[NDArray[np.float32], NDArray[np.float64]] | None:
         """Position particles Float32[P, 3] (map frame, m) of a thing and their weights Float64[P], sum one; None for what has none."""

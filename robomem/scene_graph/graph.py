@@ -69,6 +69,7 @@ class SceneGraph:
         self.stays: dict[int, list[Stay]] = defaultdict(list)
         self.aliases: dict[int, int] = {}
         self.revision = 0  # grows with every change
+        self.layer_revision: dict[str, int] = defaultdict(int)  # grows with every node of a layer that comes or goes
         self._changes: dict[int, int] = {}  # node -> revision of its newest change, the newest last
 
     # -- reading -----------------------------------------------------------------------------------------------------
@@ -210,6 +211,8 @@ class SceneGraph:
         if old is None or old.layer != node.layer:
             self._drop(node.id)
             self._of_layer[node.layer].add(node.id)
+        if old is None or old.layer != node.layer or old.to_ns != node.to_ns:
+            self.layer_revision[node.layer] += 1
         self._nodes[node.id] = node
         self.touch(node.id)
 
@@ -217,6 +220,7 @@ class SceneGraph:
         node = self._nodes.pop(node_id, None)
         if node is not None:
             self._of_layer[node.layer].discard(node_id)
+            self.layer_revision[node.layer] += 1
 
     def relate(self, subject: int, predicate: str, object: int, probability: float, from_ns: int) -> None:
         """Open a relation, or refresh its probability if it already holds."""
@@ -292,6 +296,7 @@ class SceneGraph:
         n = self._nodes.get(node_id)
         if n is not None and n.to_ns != to_ns:
             self._nodes[node_id] = dataclasses.replace(n, to_ns=to_ns)
+            self.layer_revision[n.layer] += 1
             self.touch(node_id)
 
     def alias(self, absorbed: int, into: int, stamp_ns: int) -> None:

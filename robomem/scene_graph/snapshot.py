@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from robomem.belief.existence import Evidence
 from robomem.belief.extended import VoxelBody
 from robomem.belief.labels import LabelBelief
+from robomem.belief.roster import Roster
 from robomem.belief.states import StateBelief
 from robomem.belief.track import Track
 from robomem.errors import InvalidInputError
@@ -130,7 +131,7 @@ def _unpack_tracks(world: WorldModel, meta: dict[str, Any], arrays: Mapping[str,
     hot = {k[6:]: v for k, v in arrays.items() if k.startswith("track_")}
     for old in list(world.tracker.tracks.values()):
         table.release(old.row)
-    world.tracker.tracks = {}
+    world.tracker.tracks = Roster()
     for i, row in enumerate(meta["tracks"]):
         index = table.claim()
         table.load(index, hot, i)
