@@ -86,7 +86,8 @@ def gated_costs(
             if d2 <= gate * gate:
                 spread = doubt[i] + seen_doubt[j]
                 nats = 0.5 * min(d2 / (spread / 3 + POSITION_FLOOR_M**2), 16.0)
-                cost[i, j] = nats + abs(log_largest[i] - log_seen[j])
+                nats += abs(log_largest[i] - log_seen[j])
+                cost[i, j] = nats if nats < COST_LIMIT else np.inf
 
 
 def _extended_cost(track: Track, table: TrackTable, obs: Observations, j: int) -> float:
@@ -129,12 +130,12 @@ def cost_matrix(tracks: list[Track], table: TrackTable, obs: Observations, kinds
         return np.full((len(tracks), len(obs)), np.inf)
     rows = np.array([t.row for t in tracks])
     cost = _point_costs(tracks, rows, table, obs, kinds, gate_m)
-    inside = np.nonzero(cost < COST_LIMIT)
+    inside = np.nonzero(np.isfinite(cost))
     unlike = 4.0 * np.maximum(0.0, 1.0 - _similarities(tracks, table, obs, *inside))
-    scores, labels = obs.scores.tolist(), [t.labels for t in tracks]
-    named = [-math.log(labels[i].predictive(obs.labels[j], scores[j])) for i, j in zip(*(x.tolist() for x in inside), strict=True)]
-    cost[inside] += unlike + named
-    cost[cost >= COST_LIMIT] = np.inf
+    scores, names, labels = obs.scores.tolist(), obs.labels, [t.labels for t in tracks]
+    named = [-math.log(labels[i].predictive(names[j], scores[j])) for i, j in zip(*(x.tolist() for x in inside), strict=True)]
+    total = cost[inside] + (unlike + named)
+    cost[inside] = np.where(total < COST_LIMIT, total, np.inf)
     _keep_strangers_out(tracks, obs, cost)
     extended = [i for i, t in enumerate(tracks) if t.kind == "furniture"]
     seen = [j for j, kind in enumerate(kinds) if kind == "furniture"]

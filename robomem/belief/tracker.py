@@ -38,6 +38,7 @@ MERGE_EVERY = 8  # frames between searches for twins
 AGAINST = 1.2  # log-odds of evidence, not of age, without which nothing counts as gone: two silences, or one look through its place
 SEEN_AGAIN = 3  # sightings from which a newcomer counts as a thing that is there
 RECHECK_HITS = (8, 16, 32)  # sightings after which a young track is held against what is missing once more
+_EYE = np.eye(3)
 RETURN_EXISTENCE = 0.8  # existence at which a newcomer may be taken for something that is known to be gone
 
 
@@ -106,7 +107,7 @@ class Tracker:
             track.last_seen_ns,
             track.support,
             None,
-            self.table.cov[r] + np.eye(3) * motion.wander(self.stamp_ns - track.last_seen_ns),
+            self.table.cov[r] + _EYE * motion.wander(self.stamp_ns - track.last_seen_ns),
             track.color(),
             track.kind,
             track.embedding,

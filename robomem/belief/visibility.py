@@ -257,6 +257,7 @@ def sample_surfaces(
     """
     pick = np.empty(MAX_SORTED, np.int64)
     heights = np.empty(MAX_SORTED, np.float32)
+    inside = np.empty(points.shape[0], np.int64)
     for i in range(rows.shape[0]):
         half_z = max(sizes[i, 2] / 2, 1e-3)
         reach = 0.9 * math.hypot(max(sizes[i, 0] / 2, 1e-3), max(sizes[i, 1] / 2, 1e-3))
@@ -264,6 +265,7 @@ def sample_surfaces(
         x, y, foot = centers[i, 0], centers[i, 1], centers[i, 2] - 0.5 * half_z
         core = 0
         for p in range(first, last):
+            inside[core] = p  # written over by the next one if it is not
             core += abs(points[p, 0] - x) < reach and abs(points[p, 1] - y) < reach and points[p, 2] > foot
         everything = core < 6
         total = last - first if everything else core
@@ -271,13 +273,11 @@ def sample_surfaces(
             out[rows[i]] = 0.0
             continue
         step = (total + MAX_SORTED - 1) // MAX_SORTED
-        n, passed = 0, 0
-        for p in range(first, last):
-            if everything or (abs(points[p, 0] - x) < reach and abs(points[p, 1] - y) < reach and points[p, 2] > foot):
-                if passed % step == 0:
-                    pick[n], heights[n] = p, points[p, 2]
-                    n += 1
-                passed += 1
+        n = 0
+        for q in range(0, total, step):
+            p = first + q if everything else inside[q]
+            pick[n], heights[n] = p, points[p, 2]
+            n += 1
         order = _by_height(heights[:n])
         for k in range(SAMPLES):
             p = pick[order[int(k * (n - 1) / (SAMPLES - 1))]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 
 import numpy as np
@@ -92,7 +93,9 @@ class RoomLayer:
 
     def attach(self, node_id: int, position: NDArray[np.floating], stamp_ns: int) -> None:
         """Say which room a node is part of."""
-        room = self.room_at(position)
+        self._attach_to(self.room_at(position), node_id, stamp_ns)
+
+    def _attach_to(self, room: int | None, node_id: int, stamp_ns: int) -> None:
         if room is None or room == node_id:
             return
         self.graph.end(node_id, stamp_ns, ("part_of",), keep=room)
@@ -130,16 +133,21 @@ class RoomLayer:
         self.graph.relate(node_id, "part_of", self._building, 1.0, old.from_ns if old else stamp_ns)
 
     def _attach(self, stamp_ns: int) -> None:
-        for layer in ("furniture", "object"):
-            for n in self.graph.nodes(layer):
-                self.attach(n.id, n.position, stamp_ns)
+        assert self.map is not None
+        nodes = [n for layer in ("furniture", "object") for n in self.graph.nodes(layer)]
+        labels = self.map.labels_at(np.array([n.position for n in nodes]).reshape(-1, 3)).tolist()
+        for n, label in zip(
+            nodes, labels, strict=True
+        ):  # what is on the floor of a room is in it; only of the others the nearest is searched
+            self._attach_to(self.node_of.get(label) if label else self.room_at(n.position), n.id, stamp_ns)
 
     def _name(self, stamp_ns: int) -> None:
+        telling = self.graph.nodes("furniture") + [n for n in self.graph.nodes("object") if n.label in ("tv", "microwave")]
+        labels_of: dict[int | None, list[str]] = defaultdict(list)
+        for n in telling:
+            labels_of[self.graph.room_of(n.id)].append(n.label)
         for node_id in self.node_of.values():
-            labels = [n.label for n in self.graph.nodes("furniture") if self.graph.room_of(n.id) == node_id]
-            labels += [
-                n.label for n in self.graph.nodes("object") if n.label in ("tv", "microwave") and self.graph.room_of(n.id) == node_id
-            ]
+            labels = labels_of[node_id]
             name, probability = name_room(labels, self.ontology)
             old = self.graph.node(node_id)
             if old is not None and name and name != old.label:

@@ -33,7 +33,9 @@ class Shown:
         same: NDArray[np.bool_] = (self._id[rows] == ids) & (np.abs(now - self._values[rows]) <= _TOLERANCE).all(axis=1)
         out = []
         for k, (track, alike) in enumerate(zip(tracks, same.tolist(), strict=True)):
-            words = (track.status, track.labels.best(), track.color(), track.support, *_likeliest(track))
+            words: tuple[object, ...] = (track.status, track.labels.best(), track.color(), track.support)
+            if track.states:
+                words += tuple(belief.settled for belief in track.states.values())
             if not alike or self._words.get(track.id) != words:
                 out.append(track)
                 self._id[rows[k]], self._values[rows[k]], self._words[track.id] = ids[k], now[k], words
@@ -47,7 +49,3 @@ class Shown:
         if missing > 0:
             self._id = np.concatenate([self._id, np.full(missing, -1, np.int64)])
             self._values = np.concatenate([self._values, np.zeros((missing, self._values.shape[1]))])
-
-
-def _likeliest(track: Track) -> list[str]:
-    return [belief.settled for belief in track.states.values()] if track.states else []
