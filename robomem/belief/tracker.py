@@ -255,7 +255,7 @@ class Tracker:
         One that fits something known to be gone needs less: that the lost thing turns up is likelier than a first sighting.
         """
         old = None
-        if track.status == "tentative" and track.hits >= 3 and self.existence(track) >= RETURN_EXISTENCE:
+        if track.status == "tentative" and (track.hits >= 3 or track.support >= 2) and self.existence(track) >= RETURN_EXISTENCE:
             old = self.old_track(track, among=("missing", "removed"))
         seen = track.support >= self.config.confirm_support or track.hits >= 5
         if old is None and (self.existence(track) < self.config.confirm_existence or not seen):
