@@ -152,6 +152,7 @@ def end_unseen(tracker: Tracker, changes: Changes) -> None:
             changes.touched.add(track.id)
             if not config.keep_people:
                 track.embedding = np.zeros(0, np.float32)
+                tracker.table.gallery.clear(track.row)
                 track.take_colors({}, anew=True)
     if config.keep_people:
         ended = sorted((t for t in tracker.tracks.of_kind("agent") if t.status == "removed"), key=lambda t: t.last_seen_ns)

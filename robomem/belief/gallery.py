@@ -33,6 +33,11 @@ class Gallery:
                 self._copy(t.row, t.embedding)
         return self._vectors[rows], self._has[rows]
 
+    def clear(self, row: int) -> None:
+        """Forget the look of a row: its track is gone, or nothing of how it looks is to be kept."""
+        if row < len(self._copied):
+            self._vectors[row], self._has[row], self._copied[row] = 0.0, False, None
+
     def _copy(self, row: int, vector: NDArray[np.float32]) -> None:
         fits = vector.size == self._vectors.shape[1] > 0
         self._vectors[row] = vector if fits else 0.0

@@ -19,6 +19,7 @@ from robomem.perception.appearance import unlike
 if TYPE_CHECKING:
     from robomem.belief.tracker import Tracker
 
+HERE = ("confirmed", "occluded", "tentative")
 UNSEEN_S = 60.0  # what was in view a moment ago has not been moved
 LOOK_ALIKE = 1.0  # nats of likeness from which a newcomer casts doubt on a thing out of sight
 DISPLACED_S = 3.0  # two things side by side are both seen within this
@@ -82,10 +83,10 @@ def doubt_elsewhere(tracker: Tracker, new: Track) -> None:
 
 def merge_twins(tracker: Tracker, near: list[Track], changes: Changes) -> None:
     """Fold the younger of two tracks that are one thing into the older."""
-    alive = [t for t in near if t.id in tracker.tracks and t.status in ("confirmed", "occluded", "tentative")]
+    alive = [t for t in near if t.id in tracker.tracks and t.status in HERE]
     for keep, twin in duplicate_pairs(tracker, alive):
-        if keep.id not in tracker.tracks or twin.id not in tracker.tracks:
-            continue
+        if any(t.id not in tracker.tracks or t.status not in HERE for t in (keep, twin)):
+            continue  # folded into another, or displaced by one, a moment ago
         if _look_unlike(keep, twin):
             displace(tracker, keep, twin, changes)
             continue
@@ -107,7 +108,7 @@ def _look_unlike(a: Track, b: Track) -> bool:
 def displace(tracker: Tracker, a: Track, b: Track, changes: Changes) -> None:
     """Two things that are not one claim one place: the one seen there last has it, the other was taken away."""
     old, new = (a, b) if a.last_seen_ns < b.last_seen_ns else (b, a)
-    if new.last_seen_ns - old.last_seen_ns < DISPLACED_S * NS_PER_S:
+    if new.last_seen_ns - old.last_seen_ns < DISPLACED_S * NS_PER_S or old.id in tracker.carried:
         return
     tracker.table.odds[old.row] = min(float(tracker.table.odds[old.row]), log_odds(0.3))
     old.status = "missing"

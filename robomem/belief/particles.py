@@ -191,7 +191,8 @@ def observe_clouds(
 def _reset_lightest(
     cloud: F32, logs: F32, z: NDArray[np.float64], root: NDArray[np.float64], fresh: F32, k: int
 ) -> None:  # pragma: no cover - compiled
-    """Draw the k lightest particles anew from N(z, root root^T); the first of equals goes first."""
+    """Draw the k lightest particles (all, if there are no more) anew from N(z, root root^T); the first of equals goes first."""
+    k = min(k, cloud.shape[0])
     if k == 0:
         return
     lightest, n = np.empty(k, np.int64), 0

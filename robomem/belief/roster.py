@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,12 @@ class Roster(dict[int, Track]):
         if track_id in self:
             del self[track_id]
         return track
+
+    def _refuse(self, *_args: object, **_kwargs: object) -> NoReturn:
+        """Tracks come and go one by one."""
+        raise TypeError("a Roster takes tracks by roster[id] = track and gives them up by del and pop")
+
+    update = setdefault = popitem = clear = __ior__ = _refuse  # type: ignore[assignment]  # they would go past the books
 
     def of_kind(self, kind: str) -> list[Track]:
         """All agents, or all furniture, in the order in which they came."""

@@ -161,6 +161,7 @@ class TrackTable:
 
     def release(self, row: int) -> None:
         """Give a row back."""
+        self.gallery.clear(row)
         self.mean[row] = np.nan
         self._free.append(row)
 

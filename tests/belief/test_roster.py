@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -68,3 +70,24 @@ def test_the_gallery_follows_every_new_vector() -> None:
         assert has.tolist() == [dim == 4 and i <= k for i in range(5)]
         assert vectors.shape == (5, dim) and (vectors[~has] == 0).all()
         assert all((vectors[i] == tracks[i].embedding).all() for i in np.flatnonzero(has))
+
+
+@pytest.mark.parametrize("way", [lambda r: r.update({}), lambda r: r.clear(), lambda r: r.setdefault(1), lambda r: r.popitem()])
+def test_tracks_do_not_come_and_go_past_the_books(way: Callable[[Roster], object]) -> None:
+    roster = Roster()
+    roster[1] = _track(1, 0)
+    with pytest.raises(TypeError, match="del and pop"):
+        way(roster)
+    with pytest.raises(TypeError, match="del and pop"):
+        roster |= {}
+    assert list(roster) == [1]
+
+
+def test_the_look_of_a_forgotten_track_is_forgotten() -> None:
+    table = TrackTable(4)
+    track = _track(1, table.claim())
+    track.embedding = np.full(4, 0.5, np.float32)
+    known, has = table.gallery.look_up([track], 4)
+    assert has.tolist() == [True] and known.sum() == 2.0
+    table.release(track.row)
+    assert not table.gallery._vectors.any() and table.gallery._copied[track.row] is None
