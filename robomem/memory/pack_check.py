@@ -45,7 +45,7 @@ def _holds(packs: Sequence[Row], rows: Sequence[Row], epoch_ns: int) -> bool:
         facts = _facts(e)
         if len(facts) != len(e.ids) or any(told.get(i) != fact for i, fact in facts.items()) or not _inside(e, bounds, epoch_ns):
             return False
-        if not _true(e, np.frombuffer(b"".join(halves[i] for i in facts), np.float16).reshape(-1, dim)):
+        if not _true(e, np.frombuffer(b"".join(halves[i] for i in facts), np.float16).reshape(len(facts), dim)):
             return False
         seen += len(facts)
     return seen == len(told)

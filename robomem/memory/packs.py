@@ -39,6 +39,8 @@ SPANS = f"""SELECT (SELECT max(b.last) FROM blocks b WHERE b.last < blocks.last)
 UNION ALL SELECT max(last), {(1 << 63) - 1} FROM blocks ORDER BY 2"""
 UNPACKED = "SELECT (SELECT max(b.last) FROM blocks b WHERE b.last < blocks.last), last FROM blocks WHERE packed = 0 ORDER BY last"
 ROWS = "SELECT id, stamp_ns, x, y, z, embedding FROM observations WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
+# What a row or a pack that is not as it should be can raise: packs are derived, and must cost no row and no answer.
+FAULTS = (StoreError, ValueError, TypeError, ArithmeticError, LookupError)
 KINDS = (int, int, float, float, float, bytes)
 
 
@@ -93,7 +95,7 @@ class PackReader:
                         dims.add(dim)
                         found.append(hit)
                 spans = self._spans() if self._there else [(FIRST, LAST)]
-            except (StoreError, ValueError, TypeError):  # packs are derived: damage to them costs time and no answer
+            except FAULTS:  # damage to packs costs time and no answer
                 self._store.bad_rows += 1
                 found, spans = [], [(FIRST, LAST)]
                 dims.clear()
@@ -198,10 +200,10 @@ class Packer:
         run("SAVEPOINT packing")
         try:
             done = self._new(blocks) + self._mend()
-        except StoreError as error:
+        except FAULTS as error:
             if not self._store.database.in_transaction:  # disk full, I/O error: the group is lost, and whoever commits it is told
                 raise
-            self.fault, done = str(error), 0
+            self.fault, done = f"{type(error).__name__}: {error}", 0
             run("ROLLBACK TO packing")
             self.recount()
         run("RELEASE packing")
@@ -265,7 +267,7 @@ def by_length(rows: Sequence[Row]) -> Iterator[tuple[int, Entries]]:
     for dim in sorted({len(row[5]) // 2 for row in whole}):
         some = [row for row in whole if len(row[5]) // 2 == dim]
         ids, stamps, x, y, z, blobs = zip(*some, strict=True)
-        halves = np.frombuffer(b"".join(blobs), np.float16).reshape(-1, dim)
+        halves = np.frombuffer(b"".join(blobs), np.float16).reshape(len(some), dim)
         positions = np.stack([np.array(v, np.float64) for v in (x, y, z)], axis=1)
         yield dim, Entries(np.array(ids, np.int64), np.array(stamps, np.int64), positions, *approximate(halves))
 

@@ -60,6 +60,7 @@ class SqliteCore:
             self.database = Database(self.path, read_only, engine)
             try:
                 self._prepare(seed)
+                self.set_up()
             except BaseException:
                 self.database.close()
                 raise
@@ -90,6 +91,9 @@ class SqliteCore:
         self.needs_verify = not (self.get_meta("epoch_ns") and self.get_meta("next_id"))
         self.put_meta("schema_version", str(SCHEMA_VERSION))
         self.flush()
+
+    def set_up(self) -> None:
+        """Called once the file is open: what a subclass reads and mends first; if it raises, the next writer is let in."""
 
     # -- transactions
 
@@ -123,7 +127,7 @@ class SqliteCore:
             self.database.execute("COMMIT")
         except StoreLockedError:
             raise  # the group stays open and is committed later
-        except StoreError:
+        except Exception:  # whatever it is: a group left open would never be written, and nothing after it
             self._roll_back()
             raise
         self._began_s = None
@@ -195,6 +199,9 @@ class SqliteCore:
                 except StoreError as error:  # told to the next writer: a thread has nobody to raise to
                     self._fault = error
                     self._dirty.clear()
+                except Exception as error:
+                    self._fault = StoreError(f"{self.path}: {type(error).__name__}: {error}")
+                    raise
 
     def flush(self) -> None:
         """Everything put so far is on the disk when this returns.

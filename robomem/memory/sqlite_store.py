@@ -51,11 +51,14 @@ class SqliteStore(WorldRows):
         self._words_of: dict[int, str] = {}
         self._aliases: dict[int, int] = {}
         self._packer: Packer | None = None
+        self.budget = budget or Budget(max_observations)
         super().__init__(path, clock, **options)
+
+    def set_up(self) -> None:
+        """Verify what asks for it, pack what a file of an older schema holds, and read what is kept in memory."""
         if self.needs_verify and not self.read_only:
             verify(self)
         self._epoch_ns = int(self.get_meta("epoch_ns", "0") or 0)
-        self.budget = budget or Budget(max_observations)
         self._keeper = None if self.read_only else Keeper(self, self.budget)
         self.packs = PackReader(self, self._epoch_ns)
         self._packer = None if self.read_only else Packer(self, self._epoch_ns, self._room_to_pack)

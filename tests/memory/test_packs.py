@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from robomem.clock import ManualClock
+from robomem.errors import StoreError, StoreLockedError
 from robomem.memory import packs, table
 from robomem.memory.budget import Budget
 from robomem.memory.database import Database
@@ -194,21 +195,25 @@ def test_nothing_of_what_is_forgotten_is_left_in_the_file(tmp_path: Path) -> Non
     s.close()
 
 
-@pytest.mark.parametrize("engine", ["apsw", "sqlite3"])
-def test_a_file_without_packs_is_answered_by_a_reader_and_packed_by_a_writer(tmp_path: Path, engine: str) -> None:
-    path, rng = tmp_path / "home.db", np.random.default_rng(5)
-    db = Database(str(path), engine=engine)
+def old_file(path: Path, vectors: list[np.ndarray], engine: str = "apsw") -> None:
+    """A file of schema version 2, of four observations per group of Float[4, d]."""
+    rng, db = np.random.default_rng(5), Database(str(path), engine=engine)
     db.execute("PRAGMA journal_mode = WAL")
     migrate(db, 0, MIGRATIONS[:2])
-    for key, value in (("epoch_ns", str(EPOCH)), ("next_id", "1000"), ("map_id", "m"), ("embedder_id", "")):
+    for key, value in (("epoch_ns", str(EPOCH)), ("next_id", "1000000"), ("map_id", "m"), ("embedder_id", "")):
         db.execute(table.META.insert, table.META.seal((key, value)))
-    for i in range(1, 101, 4):
-        seen = observations(EPOCH + i * S, rng.uniform(0, 8, (4, 3)), rng.standard_normal((4, DIM)))
-        rows = observation_rows(seen, np.arange(i, i + 4), np.full(4, 7))
+    for i, v in zip(range(1, 4 * len(vectors), 4), vectors, strict=True):
+        rows = observation_rows(observations(EPOCH + i * S, rng.uniform(0, 8, (4, 3)), v), np.arange(i, i + 4), np.full(4, 7))
         db.executemany(table.OBSERVATIONS.insert, [table.OBSERVATIONS.seal(row) for row in rows])
         boxes = [(row[0], *np.repeat(row[5:8], 2).tolist(), i, i) for row in rows]
         db.executemany("INSERT INTO observation_boxes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", boxes)
     db.close()
+
+
+@pytest.mark.parametrize("engine", ["apsw", "sqlite3"])
+def test_a_file_without_packs_is_answered_by_a_reader_and_packed_by_a_writer(tmp_path: Path, engine: str) -> None:
+    path, rng = tmp_path / "home.db", np.random.default_rng(5)
+    old_file(path, [rng.standard_normal((4, DIM)) for _ in range(25)], engine)
     reader = store(path, read_only=True, engine=engine)
     check(reader, rng)
     s = store(path, engine=engine)
@@ -343,8 +348,6 @@ def test_replaced_rows_do_not_count_as_new_ones() -> None:
 
 
 def test_a_fault_while_packing_costs_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    from robomem.errors import StoreError
-
     s, rng = store(), np.random.default_rng(0)
 
     def broken(self: packs.Packer, last: int, rows: object) -> bool:
@@ -384,3 +387,52 @@ def test_a_frame_is_replaced_whole() -> None:
         assert [o.id for o in near] == ids.tolist()
         s.flush()
     s.close()
+
+
+@pytest.mark.parametrize("dims", [[0], [0, DIM], [0, 4, DIM]])
+def test_observations_without_appearance_are_kept_and_found_like_others(tmp_path: Path, dims: list[int]) -> None:
+    """A detector may give no appearance vectors: their length is zero."""
+    path, rng = tmp_path / "home.db", np.random.default_rng(0)
+    old_file(path, [rng.standard_normal((4, dims[i % len(dims)])) for i in range(30)])
+    s = store(path)
+    for i in range(200, 320, 4):
+        seen = observations(EPOCH + i * S, rng.uniform(0, 8, (4, 3)), rng.standard_normal((4, dims[i // 4 % len(dims)])))
+        s.put_observations(seen, np.arange(i, i + 4), np.full(4, 7))
+        s.flush()
+    assert {row[0] for row in s.query("SELECT dim FROM packs")} == set(dims) and s.health()["warnings"] == []
+    assert s.query("SELECT sum(packed) FROM blocks") == [(15,)] and wrong_blocks(s, EPOCH) == 0 and verify(s).ok
+    rows = [(float(np.linalg.norm(row[1:])), row[0]) for row in s.query("SELECT id, x, y, z FROM observations")]
+    assert len(rows) == 240
+    assert [o.id for o in s.observations_near(np.zeros(3), 7.0, 0, ALWAYS, 99)] == [i for d, i in sorted(rows) if d <= 7.0][:99]
+    s.close()
+
+
+def test_whatever_stops_the_packing_the_rows_reach_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    s, rng = store(tmp_path / "home.db"), np.random.default_rng(0)
+
+    def broken(rows: object) -> object:
+        raise ValueError("no vector of any kind")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(packs, "by_length", broken)
+        put(s, rng, np.arange(1, 41))
+        s.flush()
+    assert "no vector of any kind" in " ".join(s.health()["warnings"]) and not s.health()["uncommitted"]
+    put(s, rng, np.arange(41, 61))
+    s.close()
+    s = store(tmp_path / "home.db")
+    assert s.count(table.OBSERVATIONS) == 60 and s.query("SELECT count(*) FROM blocks") == [(3,)]
+    check(s, rng)
+    s.close()
+
+
+def test_a_file_that_cannot_be_opened_is_not_kept_from_the_next(tmp_path: Path) -> None:
+    s = filled(tmp_path / "home.db")
+    s.database.execute("DROP TABLE relations")
+    s.close()
+    faults = []
+    for _ in range(2):
+        with pytest.raises(StoreError, match="relations") as fault:
+            store(tmp_path / "home.db")
+        faults.append(fault)  # whoever keeps the fault keeps the half-open store with it
+    assert not any(isinstance(fault.value, StoreLockedError) for fault in faults)
