@@ -6,12 +6,15 @@ only the vectors whose bound reaches into the best k are read whole. What is lef
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
+from struct import Struct
 
 import numpy as np
 from numpy.typing import NDArray
 
 PACK_ROWS = 32  # observations of one pack, at most: about 14 KB with 384 numbers a vector
+_OWNER, _CRC = Struct("<qq"), Struct("<I")
 HEAD_BYTES = 48  # id, stamp, x, y, z as 8 bytes each; scale and bound as 4
 
 
@@ -65,7 +68,7 @@ def encode(e: Entries) -> bytes:
     return b"".join(part.tobytes() for part in parts) + padding
 
 
-def decode(data: bytes, dim: int) -> Entries:
+def decode(data: bytes | memoryview, dim: int) -> Entries:
     """Inverse of `encode`.
 
     Raises:
@@ -83,6 +86,25 @@ def decode(data: bytes, dim: int) -> Entries:
         head[:, 1],
         np.frombuffer(data, np.int8, dim * n, HEAD_BYTES * n).reshape(n, dim),
     )
+
+
+def seal(data: bytes, block: int, dim: int) -> bytes:
+    """A pack as it is kept: its bytes, and a CRC-32 of them, of its block and of the length of its vectors."""
+    return data + _CRC.pack(zlib.crc32(data, zlib.crc32(_OWNER.pack(block, dim))))
+
+
+def unseal(sealed: object, block: int, dim: int) -> memoryview:
+    """Inverse of `seal`, nothing copied.
+
+    Raises:
+        ValueError: not as it was written.
+    """
+    if not isinstance(sealed, bytes) or len(sealed) < _CRC.size:
+        raise ValueError("a pack is no bytes with a checksum")
+    data = memoryview(sealed)[: -_CRC.size]
+    if zlib.crc32(data, zlib.crc32(_OWNER.pack(block, dim))) != _CRC.unpack_from(sealed, len(data))[0]:
+        raise ValueError(f"the checksum of a pack of block {block} differs")
+    return data
 
 
 def split(positions: NDArray[np.float64], size: int = PACK_ROWS) -> list[NDArray[np.intp]]:

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robomem.memory.database import Row
-from robomem.memory.pack import Entries, decode
-from robomem.memory.packs import FIRST, LAST, ROWS, by_length
+from robomem.memory.pack import Entries, decode, unseal
+from robomem.memory.packs import FIRST, LAST, ROWS, UNSOUND, by_length
 from robomem.memory.sqlite_core import SqliteCore
 
 SLACK = 1e-6  # of what float32 rounds
 BOUNDARIES = "SELECT last, packed FROM blocks ORDER BY last"
-BOXED = """SELECT p.id, p.dim, p.data, b.x0, b.x1, b.y0, b.y1, b.z0, b.z1, b.t0, b.t1
+BOXED = """SELECT p.block, p.dim, p.data, b.x0, b.x1, b.y0, b.y1, b.z0, b.z1, b.t0, b.t1
 FROM packs p LEFT JOIN pack_boxes b ON b.id = p.id WHERE p.block = ?"""
 STRAYS = """SELECT (SELECT count(*) FROM packs WHERE block NOT IN (SELECT last FROM blocks WHERE packed))
 + (SELECT count(*) FROM pack_boxes WHERE id NOT IN (SELECT id FROM packs))"""
@@ -37,10 +37,10 @@ def _holds(packs: Sequence[Row], rows: Sequence[Row], epoch_ns: int) -> bool:
     halves = {row[0]: row[5] for row in rows}
     told = {e_id: fact for _, e in by_length(rows) for e_id, fact in _facts(e).items()}
     seen = 0
-    for _, dim, data, *bounds in packs:
+    for block, dim, data, *bounds in packs:
         try:
-            e = decode(data, dim)
-        except (ValueError, TypeError):
+            e = decode(unseal(data, block, dim), dim)
+        except UNSOUND:
             return False
         facts = _facts(e)
         if len(facts) != len(e.ids) or any(told.get(i) != fact for i, fact in facts.items()) or not _inside(e, bounds, epoch_ns):

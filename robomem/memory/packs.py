@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from struct import error as StructError
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from robomem.errors import StoreError
 from robomem.memory.database import Row
-from robomem.memory.pack import PACK_ROWS, Entries, approximate, bytes_per_row, encode, split
+from robomem.memory.pack import PACK_ROWS, Entries, approximate, bytes_per_row, encode, seal, split, unseal
 from robomem.memory.sqlite_core import SqliteCore
 
 BLOCK_ROWS = 512  # fewer, and more packs reach over each hour asked about; more, and more of the newest rows are in no pack yet
@@ -30,7 +31,7 @@ NO_VECTOR = np.zeros(0, np.float32)
 PAD_M = 0.01  # the R*Tree keeps float32
 
 # By IN, so that they are read in the order in which they lie in the file.
-PACKED = """SELECT dim, data FROM packs WHERE id IN (SELECT id FROM pack_boxes
+PACKED = """SELECT block, dim, data FROM packs WHERE id IN (SELECT id FROM pack_boxes
 WHERE x1 >= :x0 AND x0 <= :x1 AND y1 >= :y0 AND y0 <= :y1 AND z1 >= :z0 AND z0 <= :z1 AND t1 >= :t0 AND t0 <= :t1)"""
 LOOSE = """SELECT id, (x - :x) * (x - :x) + (y - :y) * (y - :y) + (z - :z) * (z - :z), embedding FROM observations
 WHERE id > :above AND id <= :upto AND typeof(embedding) = 'blob' AND stamp_ns BETWEEN :from_ns AND :to_ns
@@ -40,7 +41,8 @@ UNION ALL SELECT max(last), {(1 << 63) - 1} FROM blocks ORDER BY 2"""
 UNPACKED = "SELECT (SELECT max(b.last) FROM blocks b WHERE b.last < blocks.last), last FROM blocks WHERE packed = 0 ORDER BY last"
 ROWS = "SELECT id, stamp_ns, x, y, z, embedding FROM observations WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
 # What a row or a pack that is not as it should be can raise: packs are derived, and must cost no row and no answer.
-FAULTS = (StoreError, ValueError, TypeError, ArithmeticError, LookupError)
+UNSOUND = (ValueError, TypeError, ArithmeticError, LookupError, StructError)
+FAULTS = (StoreError, *UNSOUND)
 KINDS = (int, int, float, float, float, bytes)
 
 
@@ -77,10 +79,15 @@ class Found:
 
 
 class PackReader:
-    """Reads packs; a file that no writer has migrated yet has none, and all its rows are read."""
+    """Reads packs; a file that no writer has migrated yet has none, and all its rows are read.
+
+    Attributes:
+        damaged: a pack was not as it was written: the writer makes all of them anew.
+    """
 
     def __init__(self, store: SqliteCore, epoch_ns: int) -> None:
         self._store, self._epoch_ns, self._there = store, epoch_ns, False
+        self.damaged = False
 
     def within(self, ball: Ball, v: NDArray[np.float32] = NO_VECTOR) -> Found:
         """What lies in a ball, with its likeness to Float32[d] of unit length (d = 0: with none). O(what is near and recent)."""
@@ -95,7 +102,8 @@ class PackReader:
                         dims.add(dim)
                         found.append(hit)
                 spans = self._spans() if self._there else [(FIRST, LAST)]
-            except FAULTS:  # damage to packs costs time and no answer
+            except FAULTS as error:  # damage to packs costs time and no answer
+                self.damaged |= isinstance(error, UNSOUND)
                 self._store.bad_rows += 1
                 found, spans = [], [(FIRST, LAST)]
                 dims.clear()
@@ -109,16 +117,20 @@ class PackReader:
             self._there = bool(self._store.database.execute("SELECT 1 FROM sqlite_master WHERE name = 'packs'"))
         return self._there
 
-    def _packed(self, ball: Ball) -> Iterator[tuple[int, list[bytes]]]:
-        """Packs that may hold something of the ball, by the length of their vectors."""
+    def _packed(self, ball: Ball) -> Iterator[tuple[int, list[memoryview]]]:
+        """Packs that may hold something of the ball, by the length of their vectors.
+
+        Raises:
+            ValueError: one is not as it was written.
+        """
         c, r = ball.center.tolist(), ball.radius_m + PAD_M
         t0, t1 = ((t - self._epoch_ns) * 1e-9 for t in (ball.from_ns, ball.to_ns))
         pad = 1e-6 * (abs(t0) + abs(t1)) + 1e-3
         t0, t1 = t0 - pad, t1 + pad
         box = {f"{name}{side}": v + sign * r for name, v in zip("xyz", c, strict=True) for side, sign in ((0, -1.0), (1, 1.0))}
         for part in self._store.database.parts(PACKED, {**box, "t0": t0, "t1": t1}, PART):
-            for dim in {row[0] for row in part}:
-                yield dim, [row[1] for row in part if row[0] == dim]
+            for dim in {row[1] for row in part}:
+                yield dim, [unseal(data, block, dim) for block, d, data in part if d == dim]
 
     def _spans(self) -> list[tuple[int, int]]:
         """Ranges of ids (above, up to) whose rows are in no pack."""
@@ -153,7 +165,7 @@ def cosines_of(blobs: Sequence[bytes], v: NDArray[np.float32]) -> NDArray[np.flo
     return cosines(np.frombuffer(b"".join(blobs), np.uint16).reshape(-1, len(v)), v)
 
 
-def _scan(packs: list[bytes], dim: int, ball: Ball, v: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
+def _scan(packs: list[memoryview], dim: int, ball: Ball, v: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
     from robomem.memory.scan import scan
 
     rows = np.array([len(data) for data in packs]) // bytes_per_row(dim)
@@ -169,11 +181,12 @@ class Packer:
     Args:
         store: the store.
         epoch_ns: its epoch: the R*Tree keeps seconds since.
+        reader: of the same store; what it finds damaged is made anew.
         room: is there room for so many bytes more? Packs are a convenience: they take no room that rows were promised.
     """
 
-    def __init__(self, store: SqliteCore, epoch_ns: int, room: Callable[[int], bool]) -> None:
-        self._store, self._epoch_ns, self._room = store, epoch_ns, room
+    def __init__(self, store: SqliteCore, epoch_ns: int, reader: PackReader, room: Callable[[int], bool]) -> None:
+        self._store, self._epoch_ns, self._reader, self._room = store, epoch_ns, reader, room
         self._loose: int | None = None  # rows in no block, at most; None: not counted
         self.fault = ""  # why no packs are made any more; everything is still answered, row by row
 
@@ -195,10 +208,12 @@ class Packer:
         if self.fault:
             return 0
         run = self._store.database.execute
-        if self._loose is not None and self._loose < BLOCK_ROWS and not run(f"{UNPACKED} LIMIT 1"):
+        if not self._reader.damaged and self._loose is not None and self._loose < BLOCK_ROWS and not run(f"{UNPACKED} LIMIT 1"):
             return 0
         run("SAVEPOINT packing")
         try:
+            if self._reader.damaged:
+                self._give_up()
             done = self._new(blocks) + self._mend()
         except FAULTS as error:
             if not self._store.database.in_transaction:  # disk full, I/O error: the group is lost, and whoever commits it is told
@@ -208,6 +223,12 @@ class Packer:
             self.recount()
         run("RELEASE packing")
         return done
+
+    def _give_up(self) -> None:
+        """Unpack every block: whose a damaged pack was is no longer known for sure."""
+        for sql in ("UPDATE blocks SET packed = 0 WHERE packed", "DELETE FROM packs", "DELETE FROM pack_boxes"):
+            self._store.database.execute(sql)
+        self._reader.damaged = False
 
     def _new(self, blocks: int) -> int:
         for done in range(blocks):
@@ -248,7 +269,7 @@ class Packer:
     def _pack(self, last: int, rows: Sequence[Row]) -> bool:
         """Write the packs of one block; False if there is no room for them."""
         packs = [(dim, entries.take(part)) for dim, entries in by_length(rows) for part in split(entries.positions, PACK_ROWS)]
-        data = [(last, dim, encode(pack)) for dim, pack in packs]
+        data = [(last, dim, seal(encode(pack), last, dim)) for dim, pack in packs]
         if not self._room(sum(len(row[2]) + BOX_BYTES for row in data)):
             return False
         for row, (_, pack) in zip(data, packs, strict=True):

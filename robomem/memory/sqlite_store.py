@@ -61,7 +61,7 @@ class SqliteStore(WorldRows):
         self._epoch_ns = int(self.get_meta("epoch_ns", "0") or 0)
         self._keeper = None if self.read_only else Keeper(self, self.budget)
         self.packs = PackReader(self, self._epoch_ns)
-        self._packer = None if self.read_only else Packer(self, self._epoch_ns, self._room_to_pack)
+        self._packer = None if self.read_only else Packer(self, self._epoch_ns, self.packs, self._room_to_pack)
         self._pack_all()
         self._aliases = {row[0]: row[1] for row in self.rows(table.ALIASES)}
 

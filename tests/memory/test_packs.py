@@ -17,7 +17,7 @@ from robomem.memory import packs, table
 from robomem.memory.budget import Budget
 from robomem.memory.database import Database
 from robomem.memory.integrity import verify
-from robomem.memory.pack import Entries, approximate, bytes_per_row, decode, encode, split
+from robomem.memory.pack import Entries, approximate, bytes_per_row, decode, encode, split, unseal
 from robomem.memory.pack_check import wrong_blocks
 from robomem.memory.packs import Ball, PackReader
 from robomem.memory.records import observation_rows
@@ -139,11 +139,17 @@ def filled(path: Path | str = ":memory:", n: int = 100, **options) -> SqliteStor
     return s
 
 
+def packed(s: SqliteStore, only: int | None = None) -> list[np.ndarray]:
+    """The ids in each pack, of one block or of all."""
+    rows = s.query("SELECT block, dim, data FROM packs")
+    return [decode(unseal(data, block, dim), dim).ids for block, dim, data in rows if only in (None, block)]
+
+
 @pytest.mark.parametrize("engine", ["apsw", "sqlite3"])
 def test_a_commit_packs_what_has_become_a_block(engine: str) -> None:
     s = filled(engine=engine)
     assert s.query("SELECT count(*), sum(packed) FROM blocks") == [(6, 6)]
-    held = [decode(data, dim).ids for dim, data in s.query("SELECT dim, data FROM packs")]
+    held = packed(s)
     assert sorted(np.concatenate(held).tolist()) == list(range(1, 97)) and max(map(len, held)) == 5
     check(s, np.random.default_rng(0))
     s.close()
@@ -155,7 +161,7 @@ def test_a_change_unpacks_a_block_at_once_and_a_commit_packs_it_again() -> None:
     assert s.query("SELECT last FROM blocks WHERE NOT packed") == [(32,)] and not s.query("SELECT 1 FROM packs WHERE block = 32")
     check(s, np.random.default_rng(0))
     s.flush()
-    held = [decode(data, dim).ids for dim, data in s.query("SELECT dim, data FROM packs WHERE block = 32")]
+    held = packed(s, 32)
     assert sorted(np.concatenate(held).tolist()) == [i for i in range(17, 33) if i != 20]
     s.close()
 
@@ -175,7 +181,7 @@ def test_a_block_of_few_is_joined_to_the_next_and_an_empty_one_goes() -> None:
         s.put_meta("tick", "")
         s.flush()
     assert [row[0] for row in s.query("SELECT last FROM blocks WHERE packed")] == [48, 80, 96] and wrong_blocks(s, EPOCH) == 0
-    held = [decode(data, dim).ids for dim, data in s.query("SELECT dim, data FROM packs WHERE block = 48")]
+    held = packed(s, 48)
     assert sorted(np.concatenate(held).tolist()) == [31, 32, *range(33, 49)]
     check(s, np.random.default_rng(1))
     s.close()
@@ -247,18 +253,52 @@ def test_a_reader_sees_one_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 DAMAGE = [
     "UPDATE packs SET data = x'00' WHERE id = 4",
     "UPDATE packs SET dim = -3 WHERE id = 4",
+    "UPDATE packs SET dim = 12 WHERE id = 4",
+    "UPDATE packs SET dim = 'text' WHERE id = 4",
     "UPDATE packs SET data = 'text' WHERE id = 4",
+    "UPDATE packs SET block = 96 WHERE id = 4",
+    "UPDATE packs SET data = substr(data, 1, length(data) - 4)",  # as a file made before packs had a checksum
 ]
 
 
 @pytest.mark.parametrize("sql", DAMAGE)
-def test_a_damaged_pack_costs_time_and_no_answer(sql: str) -> None:
-    s = filled()
-    s.database.execute(sql)
+def test_a_damaged_pack_costs_time_and_no_answer(tmp_path: Path, sql: str) -> None:
+    s = filled(tmp_path / "home.db")
+    s.write(sql)
+    assert wrong_blocks(s, EPOCH) > 0
     for seed in range(5):
         check(s, np.random.default_rng(seed))
     assert s.bad_rows > 0
+    for _ in range(3):  # the writer makes them anew
+        s.put_meta("tick", "")
+        s.flush()
+    assert wrong_blocks(s, EPOCH) == 0 and s.query("SELECT count(*), sum(packed) FROM blocks") == [(6, 6)]
+    s.bad_rows = 0
+    check(s, np.random.default_rng(9))
+    assert s.bad_rows == 0 and verify(s).ok
+    s.close()
+
+
+@pytest.mark.parametrize("sql", DAMAGE)
+def test_verify_finds_a_damaged_pack(sql: str) -> None:
+    s = filled()
+    s.write(sql)
     assert any("did not hold" in line for line in verify(s).problems) and verify(s).ok
+    s.close()
+
+
+def test_no_flipped_bit_of_a_pack_changes_an_answer(tmp_path: Path) -> None:
+    s, everywhere = filled(tmp_path / "home.db"), Ball(np.full(3, 4.0), 99.0, 0, ALWAYS)
+    reader, rng = store(tmp_path / "home.db", read_only=True), np.random.default_rng(1)
+    ((sound,),) = s.query("SELECT data FROM packs WHERE id = 4")
+    whole = sorted(reader.packs.within(everywhere).ids.tolist())
+    for at, bit in [(i, int(rng.integers(8))) for i in range(len(sound))]:
+        s.write("UPDATE packs SET data = ? WHERE id = 4", (sound[:at] + bytes([sound[at] ^ 1 << bit]) + sound[at + 1 :],))
+        s.flush()
+        reader.bad_rows = 0
+        assert sorted(reader.packs.within(everywhere).ids.tolist()) == whole and reader.bad_rows == 1
+        check(reader, rng)
+    reader.close()
     s.close()
 
 
