@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +65,7 @@ class RgbdFrame:
     intrinsics: Intrinsics
     T_map_camera: NDArray[np.float64]
     camera: str = "camera"
+    _valid: int = field(init=False, repr=False, compare=False)  # pixels with a depth, counted while cleaning: counting anew costs as much
 
     def __post_init__(self) -> None:
         who = self.camera
@@ -96,10 +97,9 @@ class RgbdFrame:
         put(self, "rgb", rgb)
         put(self, "depth_m", clean)
         put(self, "T_map_camera", np.asarray(self.T_map_camera, np.float64))
-        put(self, "_valid", valid)  # counted while cleaning: counting anew costs as much as all else that is asked of a frame
+        put(self, "_valid", valid)
 
     @property
     def valid_share(self) -> float:
         """Share of pixels with a depth measurement, 0..1."""
-        valid: int = self.__dict__["_valid"]
-        return float(valid) / self.depth_m.size
+        return float(self._valid) / self.depth_m.size
