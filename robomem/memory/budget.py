@@ -117,6 +117,10 @@ class Keeper:
         """True if `incoming` more bytes may not fit: the reserve is a tenth, and a snapshot of a home that grew may be more."""
         return self.budget.max_bytes > 0 and self._used() > self._free_of(incoming)
 
+    def spares(self, incoming: int) -> bool:
+        """True if there is room for `incoming` bytes of what can be done without: all that a commit need not give up at once."""
+        return not self.budget.max_bytes or self._used() + OVERHEAD * incoming <= RESERVE * self.budget.max_bytes
+
     def make_bytes(self, incoming: int) -> None:
         """Before `incoming` bytes are written at once."""
         if not self._busy:
@@ -130,14 +134,23 @@ class Keeper:
         return (self._one("PRAGMA page_count") - self._one("PRAGMA freelist_count")) * self._one("PRAGMA page_size")
 
     def _keep_bytes(self, bound: float) -> None:
-        """Detail first: observations that are no end of a stay, other observations, past events, past stays."""
+        """What is derived first, then detail: observations that are no end of a stay, other observations, past events, past stays."""
         while self._used() > bound:
+            if self._unpack():
+                continue
             share = max(1, self._rows["observations"] // 20)
             gone = self._observations(share, OBSERVATIONS[:2])
             gone = gone or self._delete("events", EVENTS, "stamp_ns, id", max(1, self._rows["events"] // 20))
             gone = gone or self._delete("history", STAYS, "to_ns, id", max(1, self._rows["history"] // 20))
             if not gone:
                 return  # max_page_count holds all the same: what does not fit is refused as a full disk is
+
+    def _unpack(self) -> bool:
+        """Give up the packs of the oldest block (robomem/memory/packs.py), if there are any: its rows are read one by one then."""
+        oldest = self._one("SELECT min(last) FROM blocks WHERE packed")
+        if oldest is not None:
+            self._store.database.execute("UPDATE blocks SET packed = 0 WHERE last = ?", (oldest,))
+        return oldest is not None
 
     def _observations(self, want: int, may_go: tuple[str, ...], least: int = 1) -> int:
         """Give up to `want` observations; a later clause is used only while fewer than `least` have gone."""

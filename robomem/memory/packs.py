@@ -188,6 +188,7 @@ class Packer:
     def __init__(self, store: SqliteCore, epoch_ns: int, reader: PackReader, room: Callable[[int], bool]) -> None:
         self._store, self._epoch_ns, self._reader, self._room = store, epoch_ns, reader, room
         self._loose: int | None = None  # rows in no block, at most; None: not counted
+        self._lacking = 0  # bytes that there was no room for: nothing is read and encoded again until there is
         self.fault = ""  # why no packs are made any more; everything is still answered, row by row
 
     def wrote(self, rows: int) -> None:
@@ -201,7 +202,7 @@ class Packer:
 
     def restart(self) -> None:
         """After a repair."""
-        self.fault, self._loose = "", None
+        self.fault, self._loose, self._lacking = "", None, 0
 
     def catch_up(self, blocks: int) -> int:
         """Pack up to `blocks` blocks of new rows and MENDED that were unpacked; how many were. A fault never costs the group's rows."""
@@ -214,7 +215,7 @@ class Packer:
         try:
             if self._reader.damaged:
                 self._give_up()
-            done = self._new(blocks) + self._mend()
+            done = self._new(blocks) + self._mend() if not self._lacking or self._room(self._lacking) else 0
         except FAULTS as error:
             if not self._store.database.in_transaction:  # disk full, I/O error: the group is lost, and whoever commits it is told
                 raise
@@ -270,7 +271,9 @@ class Packer:
         """Write the packs of one block; False if there is no room for them."""
         packs = [(dim, entries.take(part)) for dim, entries in by_length(rows) for part in split(entries.positions, PACK_ROWS)]
         data = [(last, dim, seal(encode(pack), last, dim)) for dim, pack in packs]
-        if not self._room(sum(len(row[2]) + BOX_BYTES for row in data)):
+        size = sum(len(row[2]) + BOX_BYTES for row in data)
+        self._lacking = 0 if self._room(size) else size
+        if self._lacking:
             return False
         for row, (_, pack) in zip(data, packs, strict=True):
             self._store.database.execute("INSERT INTO packs (block, dim, data) VALUES (?, ?, ?)", row)

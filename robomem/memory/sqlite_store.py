@@ -125,7 +125,7 @@ class SqliteStore(WorldRows):
         return told
 
     def _room_to_pack(self, size: int) -> bool:
-        return self._keeper is None or not self._keeper.lacks_bytes(size)
+        return self._keeper is None or self._keeper.spares(size)
 
     def _wrote(self, t: Table, rows: int) -> None:
         if self._packer is not None and t is table.OBSERVATIONS:

@@ -302,14 +302,38 @@ def test_no_flipped_bit_of_a_pack_changes_an_answer(tmp_path: Path) -> None:
     s.close()
 
 
-def test_packs_take_no_room_that_rows_were_promised() -> None:
-    s, rng = store(budget=Budget(max_bytes=1 << 20)), np.random.default_rng(0)
-    for i in range(1, 9001, 10):
-        put(s, rng, np.arange(i, i + 10))
-    s.flush()
-    usage = s.usage()["bytes"]
-    assert usage["file"] <= 1 << 20 and s.count(table.OBSERVATIONS) > 1000
-    check(s, rng)
+@pytest.mark.parametrize("dim", [DIM, 200])
+def test_packs_take_no_room_from_rows(dim: int) -> None:
+    """A store at its bound of bytes keeps as many observations as one that packs none."""
+    kept = []
+    for packs_any in (True, False):
+        s, rng = store(budget=Budget(max_bytes=1 << 20)), np.random.default_rng(0)
+        if not packs_any:
+            s._packer = None
+        for i in range(1, 6001, 10):
+            seen = observations(EPOCH + i * S, rng.uniform(0, 8, (10, 3)), rng.standard_normal((10, dim)))
+            s.put_observations(seen, np.arange(i, i + 10), np.full(10, 7))
+            if i % 100 == 1:
+                s.flush()
+        s.flush()
+        usage = s.usage()["bytes"]
+        assert usage["file"] <= 1 << 20 and wrong_blocks(s, EPOCH) == 0
+        kept.append(s.count(table.OBSERVATIONS))
+        if dim == DIM:
+            check(s, rng)
+        s.close()
+    assert kept[0] >= 0.95 * kept[1] > 500  # a twentieth goes at a time
+
+
+def test_a_file_at_its_bound_loses_no_row_to_packs(tmp_path: Path) -> None:
+    path, rng = tmp_path / "home.db", np.random.default_rng(0)
+    old_file(path, [rng.standard_normal((4, 100)) for _ in range(600)])
+    s = store(path, budget=Budget(max_bytes=int(path.stat().st_size / 0.895)))
+    assert s.count(table.OBSERVATIONS) == 2400
+    for i in range(12):
+        s.put_meta("tick", str(i))
+        s.flush()
+    assert s.count(table.OBSERVATIONS) == 2400 and s.query("SELECT sum(packed) FROM blocks")[0][0] > 0
     s.close()
 
 
