@@ -9,7 +9,7 @@ is in no pack (the newest rows, an unpacked block) is read row by row. Packs are
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from struct import error as StructError
 from typing import Any
 
@@ -63,19 +63,25 @@ class Found:
     Attributes:
         ids: Int64[n].  squares: Float64[n] squared distances, m^2.
         likes, bounds: Float32[n] the cosine and how far it may be off.
-        other_dims: lengths of vectors there that are not the one asked for.
+        lengths: Int64[n] of their vectors; where it is not that of the one asked for, there is no cosine.
     """
 
     ids: NDArray[np.int64]
     squares: NDArray[np.float64]
     likes: NDArray[np.float32]
     bounds: NDArray[np.float32]
-    other_dims: set[int] = field(default_factory=set)
+    lengths: NDArray[np.int64]
 
     def without(self, ids: NDArray[np.int64]) -> Found:
         """Some ids left out."""
-        kept = ~np.isin(self.ids, ids)
-        return Found(self.ids[kept], self.squares[kept], self.likes[kept], self.bounds[kept], self.other_dims if kept.any() else set())
+        return self.where(~np.isin(self.ids, ids))
+
+    def where(self, kept: NDArray[np.bool_]) -> Found:
+        """Those of a mask Bool[n]."""
+        return Found(self.ids[kept], self.squares[kept], self.likes[kept], self.bounds[kept], self.lengths[kept])
+
+
+NOTHING = Found(np.empty(0, np.int64), np.empty(0), np.empty(0, np.float32), np.empty(0, np.float32), np.empty(0, np.int64))
 
 
 class PackReader:
@@ -91,26 +97,22 @@ class PackReader:
 
     def within(self, ball: Ball, v: NDArray[np.float32] = NO_VECTOR) -> Found:
         """What lies in a ball, with its likeness to Float32[d] of unit length (d = 0: with none). O(what is near and recent)."""
+        if not ball.radius_m >= 0.0:
+            return NOTHING
         with self._store.snapshot():
-            found: list[tuple[NDArray[Any], ...]] = []
-            dims: set[int] = set()
+            found = list[tuple[NDArray[Any], ...]]()
             try:
                 for dim, part in self._packed(ball) if self._has_packs() else ():
-                    asked = v if dim == len(v) else v[:0]
-                    hit = _scan(part, dim, ball, asked)
-                    if len(hit[0]):
-                        dims.add(dim)
-                        found.append(hit)
+                    hit = _scan(part, dim, ball, v if dim == len(v) else v[:0])
+                    found.append((*hit, np.full(len(hit[0]), dim, np.int64)))
                 spans = self._spans() if self._there else [(FIRST, LAST)]
             except FAULTS as error:  # damage to packs costs time and no answer
                 self.damaged |= isinstance(error, UNSOUND)
                 self._store.bad_rows += 1
                 found, spans = [], [(FIRST, LAST)]
-                dims.clear()
             for span in spans:
-                found += self._loose(ball, span, v, dims)
-        columns = zip(*found, strict=True) if found else (np.empty(0, kind) for kind in (np.int64, float, np.float32, np.float32))
-        return Found(*(np.concatenate(column) if found else column for column in columns), dims - {len(v)})  # pyright: ignore
+                found += self._loose(ball, span, v)
+        return Found(*(np.concatenate(column) for column in zip(*found, strict=True))) if found else NOTHING
 
     def _has_packs(self) -> bool:
         if not self._there:
@@ -143,19 +145,18 @@ class PackReader:
                 joined.append((above, last))
         return joined
 
-    def _loose(self, ball: Ball, span: tuple[int, int], v: NDArray[np.float32], dims: set[int]) -> list[tuple[NDArray[Any], ...]]:
+    def _loose(self, ball: Ball, span: tuple[int, int], v: NDArray[np.float32]) -> list[tuple[NDArray[Any], ...]]:
         """Rows of a range of ids, one by one."""
         where = {"above": span[0], "upto": span[1], "from_ns": ball.from_ns, "to_ns": ball.to_ns, "square": ball.radius_m**2}
         rows = self._store.database.execute(LOOSE, {**where, **dict(zip("xyz", ball.center.tolist(), strict=True))})
         if not rows:
             return []
         ids, squares, blobs = zip(*rows, strict=True)
-        likes = np.zeros(len(rows), np.float32)
-        lengths = {len(b) // 2 for b in blobs}
-        dims |= lengths
-        if len(v) and lengths == {len(v)}:
-            likes = cosines_of(blobs, v)
-        return [(np.array(ids, np.int64), np.array(squares, float), likes, np.zeros(len(rows), np.float32))]
+        likes, lengths = np.zeros(len(rows), np.float32), np.array([len(blob) // 2 for blob in blobs], np.int64)
+        like = np.flatnonzero(lengths == len(v))
+        if len(v) and len(like):
+            likes[like] = cosines_of([blobs[i] for i in like], v)
+        return [(np.array(ids, np.int64), np.array(squares, float), likes, np.zeros(len(rows), np.float32), lengths)]
 
 
 def cosines_of(blobs: Sequence[bytes], v: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -122,8 +122,10 @@ def similar_observations(
         found = store.packs.within(Ball(c, float(radius_m), int(from_ns), int(to_ns)), v)
         if but:
             found = found.without(np.array(store.query("SELECT id FROM observations WHERE object_id = ?", (but,)), np.int64))
-        if found.other_dims:
-            wrong = f"those on record have {sorted(found.other_dims)}"
+        found = found.where(found.lengths > 0)  # where the detector gave no appearance there is nothing to compare
+        others = np.unique(found.lengths[found.lengths != v.size]).tolist()
+        if others:
+            wrong = f"those on record have {others}"
             raise InvalidInputError(f"similar: the vector has {v.size} numbers, {wrong}; use the embedder that wrote them")
         return _likest(store, found, v, k)
 
@@ -131,20 +133,24 @@ def similar_observations(
 def _likest(store: SqliteStore, found: Found, v: NDArray[np.float32], k: int) -> list[tuple[float, StoredObservation]]:
     """The best `k`, exactly: whole vectors are read only of those whose bound reaches as high as what k others have for sure.
 
-    Where a row turns out to be damaged, one more is wanted.
+    Where a row turns out to be damaged, more are wanted; it is counted once.
     """
     if k < 1 or not len(found.ids):
         return []
-    high, sure, want = found.likes + found.bounds, found.likes - found.bounds, k
+    high, sure, want, refused = found.likes + found.bounds, found.likes - found.bounds, k, set[int]()
     while True:
         least = np.partition(sure, len(sure) - want)[len(sure) - want] if want < len(sure) else -np.inf
         among = found.ids[~(high < least)]
-        rows = [row for row in store.observation_rows(among.tolist()) if _comparable(row, v)]
+        rows = [row for row in store.observation_rows(among.tolist()) if row[0] not in refused and _comparable(row, v)]
         exact = cosines_of([row[EMBEDDING] for row in rows], v)
         out = []
         for i in np.lexsort(([row[0] for row in rows], -exact)).tolist():
-            if len(out) < k and store.checked(table.OBSERVATIONS, rows[i]):
+            if len(out) == k:
+                break
+            if store.checked(table.OBSERVATIONS, rows[i]):
                 out.append((float(exact[i]), records.observation_of(rows[i])))
+            else:
+                refused.add(rows[i][0])
         if len(out) == k or len(among) == len(found.ids):
             return out
         want += k

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from robomem.clock import ManualClock
-from robomem.errors import StoreError, StoreLockedError
+from robomem.errors import InvalidInputError, StoreError, StoreLockedError
 from robomem.memory import packs, table
 from robomem.memory.budget import Budget
 from robomem.memory.database import Database
@@ -500,3 +500,45 @@ def test_a_file_that_cannot_be_opened_is_not_kept_from_the_next(tmp_path: Path) 
             store(tmp_path / "home.db")
         faults.append(fault)  # whoever keeps the fault keeps the half-open store with it
     assert not any(isinstance(fault.value, StoreLockedError) for fault in faults)
+
+
+@pytest.mark.parametrize("n", [4, 40])
+def test_vectors_of_an_older_embedder_do_not_matter_where_they_are_left_out(n: int) -> None:
+    """Read one by one (4) or from packs (40)."""
+    s, rng = store(), np.random.default_rng(0)
+    for start, dim, thing in ((1, 4, 1), (101, DIM, 2), (201, 0, 2)):
+        seen = observations(EPOCH + start * S, rng.uniform(0, 8, (n, 3)), rng.standard_normal((n, dim)))
+        s.put_observations(seen, np.arange(start, start + n), np.full(n, thing))
+    s.flush()
+    v = rng.standard_normal(DIM)
+    held = {
+        i: np.frombuffer(b, np.float16).astype(float)
+        for i, b in s.query("SELECT id, embedding FROM observations WHERE id BETWEEN 101 AND 200")
+    }
+    best = sorted(held, key=lambda i: -float(held[i] @ v) / float(np.linalg.norm(held[i])))
+    got = similar_observations(s, v, np.full(3, 4.0), 20.0, 0, ALWAYS, 3, but=1)  # nor do those without appearance
+    assert [o.id for _, o in got] == best[:3]
+    with pytest.raises(InvalidInputError, match=r"\[4\]"):
+        similar_observations(s, v, np.full(3, 4.0), 20.0, 0, ALWAYS, 3, but=2)
+    s.close()
+
+
+@pytest.mark.parametrize("radius", [-0.001, -50.0, float("nan")])
+def test_within_less_than_nothing_there_is_nothing(radius: float) -> None:
+    s = filled()
+    assert s.observations_near(np.full(3, 4.0), radius, 0, ALWAYS, 9) == []
+    assert similar_observations(s, np.ones(DIM), np.full(3, 4.0), radius, 0, ALWAYS, 9) == []
+    s.close()
+
+
+def test_a_reader_counts_a_damaged_row_once(tmp_path: Path) -> None:
+    s = filled(tmp_path / "home.db")
+    reader, v = store(tmp_path / "home.db", read_only=True), np.random.default_rng(8).standard_normal(DIM)
+    ask = (v, np.full(3, 4.0), 99.0, 0, ALWAYS, 5)
+    before = [o.id for _, o in similar_observations(reader, *ask[:-1], 9)]
+    for i in before[1:3]:
+        s.write("UPDATE observations SET label = 'plate' WHERE id = ?", (i,))
+    s.flush()
+    assert [o.id for _, o in similar_observations(reader, *ask)] == [before[0], *before[3:7]] and reader.bad_rows == 2
+    reader.close()
+    s.close()
