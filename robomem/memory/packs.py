@@ -205,8 +205,8 @@ class Packer:
         """After a repair."""
         self.fault, self._loose, self._lacking = "", None, 0
 
-    def catch_up(self, blocks: int) -> int:
-        """Pack up to `blocks` blocks of new rows and MENDED that were unpacked; how many were. A fault never costs the group's rows."""
+    def catch_up(self, blocks: int, mended: int = MENDED) -> int:
+        """Pack up to `blocks` blocks of new rows and `mended` that were unpacked; how many were. A fault never costs the group's rows."""
         if self.fault:
             return 0
         run = self._store.database.execute
@@ -216,7 +216,7 @@ class Packer:
         try:
             if self._reader.damaged:
                 self._give_up()
-            done = self._new(blocks) + self._mend() if not self._lacking or self._room(self._lacking) else 0
+            done = self._new(blocks) + self._mend(mended) if not self._lacking or self._room(self._lacking) else 0
         except FAULTS as error:
             if not self._store.database.in_transaction:  # disk full, I/O error: the group is lost, and whoever commits it is told
                 raise
@@ -249,9 +249,9 @@ class Packer:
                 self._loose -= BLOCK_ROWS
         return blocks
 
-    def _mend(self) -> int:
+    def _mend(self, blocks: int) -> int:
         run = self._store.database.execute
-        for done in range(MENDED):
+        for done in range(blocks):
             todo = run(f"{UNPACKED} LIMIT 1")
             if not todo:
                 return done
@@ -266,7 +266,7 @@ class Packer:
             if not self._pack(last, rows):
                 return done
             run("UPDATE blocks SET packed = 1 WHERE last = ?", (last,))
-        return MENDED
+        return blocks
 
     def _pack(self, last: int, rows: Sequence[Row]) -> bool:
         """Write the packs of one block; False if there is no room for them."""

@@ -173,7 +173,7 @@ class SqliteCore:
         """Last thing before a commit: a subclass brings what it derives from its rows up to date."""
 
     def arrange_anew(self) -> None:
-        """What was derived from the rows is gone: a subclass derives it again."""
+        """Much of what was derived from the rows is gone: a subclass derives it again, at once."""
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -298,6 +298,7 @@ class SqliteCore:
     def scrub(self) -> None:
         """Leave nothing of deleted rows on the disk: rebuild the word index, commit, and empty the write-ahead log."""
         with self._guard:
+            self.arrange_anew()
             self.begin()
             self.database.execute("INSERT INTO words (words) VALUES ('rebuild')")
             self.flush()

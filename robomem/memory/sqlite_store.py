@@ -97,11 +97,11 @@ class SqliteStore(WorldRows):
                     self._keeper.make_bytes(incoming)
 
     def _pack_all(self) -> None:
-        """A file of an older schema has no packs yet: make them, a few at a time, so that what is done is kept."""
+        """Pack all that is in no pack (a file of an older schema has none), a few at a time, so that what is done is kept."""
         while self._packer is not None:
             with self._guard:
                 self.begin()
-                done = self._packer.catch_up(PACKED_AT_ONCE)
+                done = self._packer.catch_up(PACKED_AT_ONCE, PACKED_AT_ONCE)
                 self.flush()
             if not done:
                 return
@@ -112,7 +112,7 @@ class SqliteStore(WorldRows):
             self._packer.catch_up(PACKED_AT_ONCE)
 
     def arrange_anew(self) -> None:
-        """Pack everything again."""
+        """Pack everything that is not."""
         if self._packer is not None:
             self._packer.restart()
             self._pack_all()

@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from robomem.belief.correction import MapCorrection
 from robomem.clock import ManualClock
 from robomem.errors import InvalidInputError, StoreError, StoreLockedError
+from robomem.geometry import pose2d
 from robomem.memory import packs, table
 from robomem.memory.budget import Budget
 from robomem.memory.database import Database
@@ -21,10 +23,12 @@ from robomem.memory.pack import Entries, approximate, bytes_per_row, decode, enc
 from robomem.memory.pack_check import wrong_blocks
 from robomem.memory.packs import Ball, PackReader
 from robomem.memory.records import observation_rows
+from robomem.memory.remap import Remapper
 from robomem.memory.scan import scan
 from robomem.memory.schema import MIGRATIONS, migrate
 from robomem.memory.similar import similar_observations
 from robomem.memory.sqlite_store import SqliteStore
+from robomem.types import Event
 from tests.memory.test_similar import observations
 
 S, DIM, EPOCH = 10**9, 11, 1_000 * 10**9
@@ -541,4 +545,23 @@ def test_a_reader_counts_a_damaged_row_once(tmp_path: Path) -> None:
     s.flush()
     assert [o.id for _, o in similar_observations(reader, *ask)] == [before[0], *before[3:7]] and reader.bad_rows == 2
     reader.close()
+    s.close()
+
+
+def test_after_a_corrected_map_all_is_packed_again_at_once() -> None:
+    s = filled(n=200)
+    moved = MapCorrection(pose2d(0.4, -0.3, 0.5))
+    Remapper(s).apply(Event(999, EPOCH + 3600 * S, "map_corrected", 0, {}, moved.to_json()))
+    assert s.query("SELECT count(*), sum(packed) FROM blocks") == [(12, 12)] and wrong_blocks(s, EPOCH) == 0
+    check(s, np.random.default_rng(0))
+    s.close()
+
+
+def test_after_much_was_forgotten_all_is_packed_again_at_once() -> None:
+    s = filled(n=200)
+    s.delete_observations(list(range(1, 200, 3)))
+    s.scrub()
+    assert s.query("SELECT count(*) FROM blocks WHERE NOT packed") == [(0,)] and wrong_blocks(s, EPOCH) == 0
+    assert sum(map(len, packed(s))) >= s.count(table.OBSERVATIONS) - 16
+    check(s, np.random.default_rng(0))
     s.close()
