@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from robomem.errors import StoreError
 from robomem.memory.database import APPLICATION_ID, Database
 
+BOXES = "CREATE VIRTUAL TABLE pack_boxes USING rtree (id, x0, x1, y0, y1, z0, z1, t0, t1)"
 # One entry per schema version, applied in order, each in its own transaction. Never edit one that was released: add the next.
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -55,7 +56,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX blocks_to_pack ON blocks (last) WHERE packed = 0",
         "CREATE TABLE packs (id INTEGER PRIMARY KEY, block INTEGER NOT NULL, dim INTEGER NOT NULL, data BLOB NOT NULL)",
         "CREATE INDEX packs_of_block ON packs (block)",
-        "CREATE VIRTUAL TABLE pack_boxes USING rtree (id, x0, x1, y0, y1, z0, z1, t0, t1)",
+        BOXES,
         # No pack outlives a change of what it holds, whoever makes it; INSERT OR REPLACE fires the first of these.
         """CREATE TRIGGER observation_put AFTER INSERT ON observations WHEN new.id <= (SELECT max(last) FROM blocks) BEGIN
         UPDATE blocks SET packed = 0 WHERE last = (SELECT min(last) FROM blocks WHERE last >= new.id) AND packed; END""",
@@ -114,3 +115,22 @@ def migrate(database: Database, version: int, migrations: Sequence[Sequence[str]
             raise
         database.execute("COMMIT")
     return max(version, len(migrations))
+
+
+def renew_boxes(database: Database) -> None:
+    """Make the R*Tree of the packs anew, within the open transaction: its nodes keep where deleted ones were.
+
+    Where it cannot be read, the packs go with it.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    try:
+        kept = database.execute("SELECT id, x0, x1, y0, y1, z0, z1, t0, t1 FROM pack_boxes")
+    except StoreError:
+        kept = []
+    database.execute("DROP TABLE pack_boxes")
+    database.execute(BOXES)
+    database.executemany("INSERT INTO pack_boxes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", kept)
+    if not kept:
+        database.execute("UPDATE blocks SET packed = 0 WHERE packed")

@@ -14,7 +14,7 @@ from robomem.clock import Clock
 from robomem.errors import StoreError, StoreLockedError
 from robomem.memory.database import WAL_RESET_BUG, Database, Row, UnreadableTextError
 from robomem.memory.lock import WriterLock
-from robomem.memory.schema import SCHEMA_VERSION, check_ours, migrate
+from robomem.memory.schema import SCHEMA_VERSION, check_ours, migrate, renew_boxes
 from robomem.memory.table import META, SEALED, Table
 
 
@@ -296,11 +296,12 @@ class SqliteCore:
         return self._guard
 
     def scrub(self) -> None:
-        """Leave nothing of deleted rows on the disk: rebuild the word index, commit, and empty the write-ahead log."""
+        """Leave nothing of deleted rows on the disk: rebuild the indexes of words and places, commit, and empty the write-ahead log."""
         with self._guard:
             self.arrange_anew()
             self.begin()
             self.database.execute("INSERT INTO words (words) VALUES ('rebuild')")
+            renew_boxes(self.database)
             self.flush()
             self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

@@ -192,16 +192,23 @@ def test_a_block_of_few_is_joined_to_the_next_and_an_empty_one_goes() -> None:
 
 
 def test_nothing_of_what_is_forgotten_is_left_in_the_file(tmp_path: Path) -> None:
-    s = filled(tmp_path / "home.db")
-    ids = np.arange(18, 25)
-    ((row,),) = (s.query("SELECT embedding FROM observations WHERE id = 20"),)
-    code = approximate(np.frombuffer(row[0], np.float16).reshape(1, -1))[2].tobytes()
+    """Neither what it looked like nor where and when it was; packs keep bytes and doubles, their boxes big-endian floats."""
+    s, rng, spot = filled(tmp_path / "home.db"), np.random.default_rng(4), np.array([123.4567, 77.7711, 55.1234], np.float32)
+    put(s, rng, np.arange(101, 113))
+    seen = observations(EPOCH + 3 * S, np.tile(spot, (16, 1)), rng.standard_normal((16, DIM)))
+    s.put_observations(seen, np.arange(113, 129), np.full(16, 7))  # a block of its own
+    ((row,),) = (s.query("SELECT embedding FROM observations WHERE id = 120"),)
+    traces = [approximate(np.frombuffer(row[0], np.float16).reshape(1, -1))[2].tobytes()]
+    traces += [np.array(v, kind).tobytes() for v in spot for kind in (">f4", "<f8", ">f8")]
     s.close()
-    assert code in (tmp_path / "home.db").read_bytes()
+    left = (tmp_path / "home.db").read_bytes()
+    assert traces[0] in left and all(trace in left for trace in traces[1::3])
     s = store(tmp_path / "home.db")
-    s.delete_observations(ids.tolist())
+    s.delete_observations(list(range(113, 129)))
     s.scrub()
-    assert not any(code in p.read_bytes() for p in tmp_path.iterdir())
+    assert not any(trace in p.read_bytes() for p in tmp_path.iterdir() for trace in traces)
+    assert wrong_blocks(s, EPOCH) == 0 and verify(s).ok
+    check(s, rng)
     s.close()
 
 
@@ -564,4 +571,15 @@ def test_after_much_was_forgotten_all_is_packed_again_at_once() -> None:
     assert s.query("SELECT count(*) FROM blocks WHERE NOT packed") == [(0,)] and wrong_blocks(s, EPOCH) == 0
     assert sum(map(len, packed(s))) >= s.count(table.OBSERVATIONS) - 16
     check(s, np.random.default_rng(0))
+    s.close()
+
+
+def test_forgetting_goes_on_where_the_boxes_cannot_be_read(tmp_path: Path) -> None:
+    s = filled(tmp_path / "home.db")
+    s.write("UPDATE pack_boxes_node SET data = x'00'")
+    s.flush()
+    s.delete_observations([97])  # in no pack
+    s.scrub()
+    check(s, np.random.default_rng(0))
+    assert verify(s).ok and s.query("SELECT count(*) FROM pack_boxes") == s.query("SELECT count(*) FROM packs")
     s.close()
