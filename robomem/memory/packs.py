@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from struct import error as StructError
 from typing import Any
 
 import numpy as np
@@ -41,7 +40,7 @@ UNION ALL SELECT max(last), {(1 << 63) - 1} FROM blocks ORDER BY 2"""
 UNPACKED = "SELECT (SELECT max(b.last) FROM blocks b WHERE b.last < blocks.last), last FROM blocks WHERE packed = 0 ORDER BY last"
 ROWS = "SELECT id, stamp_ns, x, y, z, embedding FROM observations WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
 # What a row or a pack that is not as it should be can raise: packs are derived, and must cost no row and no answer.
-UNSOUND = (ValueError, TypeError, ArithmeticError, LookupError, StructError)
+UNSOUND = (ValueError, TypeError, ArithmeticError, LookupError)
 FAULTS = (StoreError, *UNSOUND)
 KINDS = (int, int, float, float, float, bytes)
 

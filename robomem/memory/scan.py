@@ -56,3 +56,26 @@ def scan(
             likes[m] = _dot(codes[i * dim : i * dim + len(v)], v) * head[2 * i]
             m += 1
     return ids[:m], squares[:m], likes[:m], bounds[:m]
+
+
+@njit(cache=True)
+def _mixed(h: np.uint64, word: np.uint64) -> np.uint64:
+    """One to one in each of the two, so that no change of one word is ever lost."""
+    x = h ^ word
+    return ((x << np.uint64(29)) | (x >> np.uint64(35))) * np.uint64(0x9E3779B97F4A7C15)
+
+
+@njit(cache=True)
+def checksum(words: NDArray[np.uint64], block: int, dim: int) -> np.uint64:
+    """64 bits over the words of a pack, its block and the length of its vectors; any change of one word changes them.
+
+    Four lanes, as in the xxHash family: as fast as memory, where zlib's CRC-32 took as long as the scan itself.
+    """
+    a, b, c, d = np.uint64(block), np.uint64(dim), np.uint64(1), np.uint64(2)
+    n = len(words) // 4 * 4
+    for i in range(0, n, 4):
+        a, b = _mixed(a, words[i]), _mixed(b, words[i + 1])
+        c, d = _mixed(c, words[i + 2]), _mixed(d, words[i + 3])
+    for i in range(n, len(words)):
+        a = _mixed(a, words[i])
+    return _mixed(_mixed(_mixed(_mixed(a, b), c), d), np.uint64(len(words)))

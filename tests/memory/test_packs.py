@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from robomem.memory import packs, table
 from robomem.memory.budget import Budget
 from robomem.memory.database import Database
 from robomem.memory.integrity import verify
-from robomem.memory.pack import Entries, approximate, bytes_per_row, decode, encode, split, unseal
+from robomem.memory.pack import Entries, approximate, bytes_per_row, decode, encode, seal, split, unseal
 from robomem.memory.pack_check import wrong_blocks
 from robomem.memory.packs import Ball, PackReader
 from robomem.memory.records import observation_rows
@@ -268,7 +269,7 @@ DAMAGE = [
     "UPDATE packs SET dim = 'text' WHERE id = 4",
     "UPDATE packs SET data = 'text' WHERE id = 4",
     "UPDATE packs SET block = 96 WHERE id = 4",
-    "UPDATE packs SET data = substr(data, 1, length(data) - 4)",  # as a file made before packs had a checksum
+    "UPDATE packs SET data = substr(data, 1, length(data) - 8)",  # as a file made before packs had a checksum
 ]
 
 
@@ -583,3 +584,20 @@ def test_forgetting_goes_on_where_the_boxes_cannot_be_read(tmp_path: Path) -> No
     check(s, np.random.default_rng(0))
     assert verify(s).ok and s.query("SELECT count(*) FROM pack_boxes") == s.query("SELECT count(*) FROM packs")
     s.close()
+
+
+def test_two_flips_do_not_cancel_and_neighbours_are_not_exchanged() -> None:
+    rng = np.random.default_rng(0)
+    words = rng.integers(0, 1 << 63, 37).astype(np.uint64)
+    sealed = seal(words.tobytes(), 96, DIM)
+    assert bytes(unseal(sealed, 96, DIM)) == words.tobytes()
+    for i, j in combinations(range(37), 2):
+        for bit in (0, 31, 63):
+            changed = words.copy()
+            changed[[i, j]] ^= np.uint64(1 << bit)
+            with pytest.raises(ValueError, match="differs"):
+                unseal(changed.tobytes() + sealed[-8:], 96, DIM)
+        swapped = words.copy()
+        swapped[[i, j]] = words[[j, i]]
+        with pytest.raises(ValueError, match="differs"):
+            unseal(swapped.tobytes() + sealed[-8:], 96, DIM)
