@@ -151,11 +151,16 @@ class PackReader:
         if not rows:
             return []
         ids, squares, blobs = zip(*rows, strict=True)
-        likes, lengths = np.zeros(len(rows), np.float32), np.array([len(blob) // 2 for blob in blobs], np.int64)
+        likes, lengths = np.zeros(len(rows), np.float32), np.array([_length(blob) for blob in blobs], np.int64)
         like = np.flatnonzero(lengths == len(v))
         if len(v) and len(like):
             likes[like] = cosines_of([blobs[i] for i in like], v)
         return [(np.array(ids, np.int64), np.array(squares, float), likes, np.zeros(len(rows), np.float32), lengths)]
+
+
+def _length(blob: bytes) -> int:
+    """Numbers in a vector as a row keeps it; of half a number too many, it is damaged, and none."""
+    return 0 if len(blob) % 2 else len(blob) // 2
 
 
 def cosines_of(blobs: Sequence[bytes], v: NDArray[np.float32]) -> NDArray[np.float32]:

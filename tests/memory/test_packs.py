@@ -601,3 +601,12 @@ def test_two_flips_do_not_cancel_and_neighbours_are_not_exchanged() -> None:
         swapped[[i, j]] = words[[j, i]]
         with pytest.raises(ValueError, match="differs"):
             unseal(swapped.tobytes() + sealed[-8:], 96, DIM)
+
+
+def test_a_vector_of_half_a_number_too_many_stops_no_search() -> None:
+    s, rng = store(), np.random.default_rng(0)
+    put(s, rng, np.arange(1, 10))
+    s.write("UPDATE observations SET embedding = CAST(embedding || x'00' AS BLOB) WHERE id = 3")
+    assert len(similar_observations(s, np.ones(DIM), np.full(3, 4.0), 99.0, 0, ALWAYS, 9)) == 8
+    assert len(s.observations_near(np.full(3, 4.0), 99.0, 0, ALWAYS, 9)) == 8 and s.bad_rows == 1
+    s.close()
