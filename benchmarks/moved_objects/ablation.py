@@ -36,8 +36,9 @@ class FrustumViewer(Viewer):
         """No depth: the share of a track's particles whose centre falls into the image is what could have been seen of it."""
         real = super().look(table, rows, spread)
         centres = table.positions[rows].reshape(-1, 3).astype(np.float64)
-        inside = self.in_view(centres, np.zeros(len(centres)), 4.0).reshape(len(rows), -1)
-        share = np.sum(np.exp(table.log_weights[rows]) * inside, axis=1).astype(np.float64)
+        inside = np.zeros(len(centres), np.bool_)
+        inside[self.in_view(centres, np.zeros_like(centres), 0.0, 4.0)] = True
+        share = np.sum(np.exp(table.log_weights[rows]) * inside.reshape(len(rows), -1), axis=1).astype(np.float64)
         none = np.zeros(len(rows))
         return dataclasses.replace(
             real, visible=share, supported=share, occluded=none, empty=none, refuted=np.zeros_like(real.refuted), decisive=none > 0

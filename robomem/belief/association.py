@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from robomem.belief.track import Track, TrackTable
+from robomem.belief.track import KNOWN_LOOK, Track, TrackTable
 from robomem.perception.appearance import unlike
 from robomem.types import Observations
 
@@ -16,7 +16,6 @@ COST_LIMIT = 9.0  # nats: a match dearer than this is less likely than a new thi
 AGENT_GATE_M, AGENT_REACH_M = 1.0, 2.5  # around where a person is expected: at least, and at most after a while unseen
 KINDS = {"object": 0, "furniture": 1, "agent": 2}
 FURNITURE, AGENT = KINDS["furniture"], KINDS["agent"]
-KNOWN_LOOK = 3.0  # sightings' weight from which a look is known
 SAYS_NOTHING = 0.8  # similarity where an appearance vector is missing
 POSITION_FLOOR_M = 0.03  # two views of one thing differ by this much, whatever the sensor claims
 
@@ -28,9 +27,10 @@ def similarity(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     return float(a @ b)
 
 
-def gate_radius(size: NDArray[np.floating], gate_m: float) -> float:
-    """How far (m) from its believed centre a small thing of this size may be observed and still be it."""
-    return min(gate_m, 0.10 + 0.75 * float(np.max(size)))
+@njit(cache=True)
+def gate_radius(largest_m: float, gate_m: float) -> float:
+    """How far (m) from its believed centre a small thing of this greatest extent may be observed and still be it."""
+    return min(gate_m, 0.10 + 0.75 * largest_m)
 
 
 def _point_costs(
@@ -82,7 +82,7 @@ def gated_costs(
             if kind[i] == AGENT:
                 gate = min(AGENT_GATE_M + math.sqrt(doubt[i]), AGENT_REACH_M)
             else:
-                gate = min(gate_m, 0.10 + 0.75 * max(largest[i], largest_seen[j]))  # gate_radius
+                gate = gate_radius(max(largest[i], largest_seen[j]), gate_m)
             if d2 <= gate * gate:
                 spread = doubt[i] + seen_doubt[j]
                 nats = 0.5 * min(d2 / (spread / 3 + POSITION_FLOOR_M**2), 16.0)
@@ -131,10 +131,10 @@ def cost_matrix(tracks: list[Track], table: TrackTable, obs: Observations, kinds
     rows = np.array([t.row for t in tracks])
     cost = _point_costs(tracks, rows, table, obs, kinds, gate_m)
     inside = np.nonzero(np.isfinite(cost))
-    unlike = 4.0 * np.maximum(0.0, 1.0 - _similarities(tracks, table, obs, *inside))
+    look = 4.0 * np.maximum(0.0, 1.0 - _similarities(tracks, table, obs, *inside))
     scores, names, labels = obs.scores.tolist(), obs.labels, [t.labels for t in tracks]
     named = [-math.log(labels[i].predictive(names[j], scores[j])) for i, j in zip(*(x.tolist() for x in inside), strict=True)]
-    total = cost[inside] + (unlike + named)
+    total = cost[inside] + (look + named)
     cost[inside] = np.where(total < COST_LIMIT, total, np.inf)
     _keep_strangers_out(tracks, obs, cost)
     extended = [i for i, t in enumerate(tracks) if t.kind == "furniture"]

@@ -132,9 +132,6 @@ class Evidence:
         book[cell] = value
 
 
-_NOTHING_SEEN = (0.0, 0.0)
-
-
 class MoveRates:
     """Moves per hour of each class: Gamma(a, b) with the prior mean of the ontology and the weight of one prior move.
 
@@ -154,13 +151,12 @@ class MoveRates:
 
     def rate_per_h(self, label: str, prior_interval_h: float) -> float:
         """Posterior mean rate, 1/h."""
-        hours, moves = self._seen.get(label, _NOTHING_SEEN)
+        hours, moves = self._seen.get(label, (0.0, 0.0))
         return (1.0 + moves) / (prior_interval_h + hours)
 
     def survival(self, label: str, prior_interval_h: float, dt_ns: int) -> float:
         """Probability that an object of this class was not moved within `dt_ns`."""
-        hours, moves = self._seen.get(label, _NOTHING_SEEN)  # `rate_per_h`, without the call: asked of all that is in view in every frame
-        return math.exp(-((1.0 + moves) / (prior_interval_h + hours)) * max(dt_ns, 0) / NS_PER_S / 3600.0)
+        return math.exp(-self.rate_per_h(label, prior_interval_h) * max(dt_ns, 0) / NS_PER_S / 3600.0)
 
     def to_json(self) -> dict[str, list[float]]:
         """Plain values, for a snapshot."""

@@ -19,28 +19,22 @@ _UNMOVED.flags.writeable = False
 
 def _pack(points: NDArray[np.floating]) -> NDArray[np.int64]:
     """One int64 per occupied voxel of Float[k, 3] points (m), ascending."""
-    keys = np.sort(_runs(points))
+    keys = _voxels(points, VOXEL_M)
+    keys = keys[np.concatenate([[True], keys[1:] != keys[:-1]])]  # neighbours on a surface share a voxel: less is left to sort
+    keys.sort()
     return keys[np.concatenate([[True], keys[1:] != keys[:-1]])]
 
 
 @njit(cache=True)
-def _runs(points: NDArray[np.floating]) -> NDArray[np.int64]:  # pragma: no cover - compiled
-    """`_voxels` without what repeats the one before: neighbours on a surface share a voxel, so less is left to sort."""
-    out, n = np.empty(points.shape[0], np.int64), 0
+def _voxels(points: NDArray[np.floating], side_m: float) -> NDArray[np.int64]:  # pragma: no cover - compiled
+    """The cube Int64[k] of this side in which each of Float[k, 3] points (m) lies."""
+    out = np.empty(points.shape[0], np.int64)
     for k in range(points.shape[0]):
-        i = np.int64(np.floor(np.float64(points[k, 0]) / VOXEL_M)) + _OFFSET
-        j = np.int64(np.floor(np.float64(points[k, 1]) / VOXEL_M)) + _OFFSET
-        key = (i << 42) | (j << 21) | (np.int64(np.floor(np.float64(points[k, 2]) / VOXEL_M)) + _OFFSET)
-        if n == 0 or out[n - 1] != key:
-            out[n] = key
-            n += 1
-    return out[:n]
-
-
-def _voxels(points: NDArray[np.floating]) -> NDArray[np.int64]:
-    """The voxel Int64[k] of each of Float[k, 3] points (m)."""
-    ijk = np.floor(np.asarray(points, np.float64) / VOXEL_M).astype(np.int64) + _OFFSET
-    return np.asarray((ijk[:, 0] << 42) | (ijk[:, 1] << 21) | ijk[:, 2])
+        key = np.int64(0)
+        for a in range(3):
+            key = (key << 21) | (np.int64(np.floor(np.float64(points[k, a]) / side_m)) + _OFFSET)
+        out[k] = key
+    return out
 
 
 def _unpack(keys: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -113,7 +107,7 @@ class VoxelBody:
         keys, counts = other.keys, other.counts
         if len(keys) and not np.array_equal(self.T_map_voxels, other.T_map_voxels):
             centres = transform(inverse(self.T_map_voxels) @ other.T_map_voxels, _unpack(keys))
-            keys, back = np.unique(_voxels(centres), return_inverse=True)
+            keys, back = np.unique(_voxels(centres, VOXEL_M), return_inverse=True)
             counts = np.zeros(len(keys), np.int32)
             np.maximum.at(counts, back.ravel(), other.counts)
         self._count(keys, counts)
@@ -146,8 +140,7 @@ class VoxelBody:
         # A top seen at a grazing angle gives a few points a frame, each in another voxel: what no voxel shows twice, a
         # neighbourhood of 15 cm shows as a patch. A stray point has no neighbours.
         points = _unpack(self.keys)
-        ijk = np.floor(points / (3 * VOXEL_M)).astype(np.int64) + _OFFSET
-        _, patch, size = np.unique((ijk[:, 0] << 42) | (ijk[:, 1] << 21) | ijk[:, 2], return_inverse=True, return_counts=True)
+        _, patch, size = np.unique(_voxels(points, 3 * VOXEL_M), return_inverse=True, return_counts=True)
         return np.asarray(transform(self.T_map_voxels, points[often | (size[patch.ravel()] >= PATCH)]), np.float64)
 
     def box(

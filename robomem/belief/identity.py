@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from robomem.belief.association import KNOWN_LOOK
 from robomem.belief.changes import Changes
 from robomem.belief.existence import log_odds
 from robomem.belief.extended import common_yaw
 from robomem.belief.reidentify import absorb, duplicate_pairs, same_thing_score
-from robomem.belief.track import AWAY, Track
+from robomem.belief.track import AWAY, HERE, KNOWN_LOOK, Track
 from robomem.clock import NS_PER_S
 from robomem.perception.appearance import unlike
 
 if TYPE_CHECKING:
     from robomem.belief.tracker import Tracker
 
-HERE = ("confirmed", "occluded", "tentative")
 UNSEEN_S = 60.0  # what was in view a moment ago has not been moved
 LOOK_ALIKE = 1.0  # nats of likeness from which a newcomer casts doubt on a thing out of sight
 DISPLACED_S = 3.0  # two things side by side are both seen within this

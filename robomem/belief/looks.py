@@ -18,14 +18,13 @@ from robomem.belief.changes import Changes
 from robomem.belief.existence import Evidence, ViewCell, log_odds, view_cell
 from robomem.belief.identity import adopt, find_twin_elsewhere
 from robomem.belief.labels import LabelBelief
-from robomem.belief.track import AWAY, Track
+from robomem.belief.track import AWAY, KNOWN_LOOK, Track
 from robomem.perception.appearance import UNLIKE, colors_agree
 from robomem.types import Observations
 
 if TYPE_CHECKING:
     from robomem.belief.tracker import Tracker
 
-ESTABLISHED = 3.0  # sightings' weight from which a look can be contradicted
 STEP_CAP = 1.6  # nats of one sighting
 CELL_CAP = 3.2  # nats of one viewpoint: a shadow or a hand is there in every frame of it
 CELL_CAP_UNLIKE = 4.6  # the same where neither explains the look: then one viewpoint is enough
@@ -106,7 +105,7 @@ def _steady(track: Track, color: str) -> bool:
 
 def _established(track: Track) -> bool:
     """True if a track's look can be contradicted."""
-    return track.kind != "agent" and (track.embedding_weight >= ESTABLISHED or sum(track.colors.values()) >= ESTABLISHED)
+    return track.kind != "agent" and (track.embedding_weight >= KNOWN_LOOK or sum(track.colors.values()) >= KNOWN_LOOK)
 
 
 def strangers(tracker: Tracker, pairs: list[tuple[Track, int]], obs: Observations) -> dict[int, Judgement]:

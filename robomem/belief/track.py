@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SAMPLES = 24  # surface samples kept per track
 AWAY = ("missing", "removed")  # statuses of what is not where it was
+HERE = ("tentative", "confirmed", "occluded")  # and of what is thought to be, at rest
+KNOWN_LOOK = 3.0  # sightings' weight from which a look is known, and can be contradicted
 MAX_EMBEDDING_WEIGHT = 20.0  # sightings; what a thing looks like stays open to change
 
 

@@ -24,7 +24,7 @@ from robomem.belief.particles import NoisePool
 from robomem.belief.reidentify import best_old_track
 from robomem.belief.roster import Roster
 from robomem.belief.states import Accuracy
-from robomem.belief.track import Track, TrackTable
+from robomem.belief.track import AWAY, HERE, Track, TrackTable
 from robomem.belief.visibility import Viewer
 from robomem.clock import NS_PER_S
 from robomem.config import BeliefConfig, PerceptionConfig
@@ -162,14 +162,14 @@ class Tracker:
 
     def _near(self, viewer: Viewer) -> list[Track]:
         """Tracks that can be in the image or gated from it, by id; agents wherever they are."""
-        near = self.tracks.in_rows(viewer.rows_in_view(self.table, NEAR_IMAGE_M, self.perception.max_range_m))
+        near = self.tracks.in_rows(viewer.in_view(self.table.mean, self.table.size, NEAR_IMAGE_M, self.perception.max_range_m))
         walking = self.tracks.of_kind("agent")
         if walking:
             near = sorted([*(t for t in near if t.kind != "agent"), *walking], key=lambda t: t.id)
         return [t for t in near if t.status != "removed"]
 
     def _predict(self, tracks: list[Track], dt_s: float) -> None:
-        still = [t.row for t in tracks if t.kind == "object" and t.status in ("tentative", "confirmed", "occluded")]
+        still = [t.row for t in tracks if t.kind == "object" and t.status in HERE]
         if still:
             self.noise.diffuse(self.table.positions, np.array(still, np.int64), motion.STATIC_DIFFUSION_M)
         for t in tracks:
@@ -256,7 +256,7 @@ class Tracker:
         """
         old = None
         if track.status == "tentative" and (track.hits >= 3 or track.support >= 2) and self.existence(track) >= RETURN_EXISTENCE:
-            old = self.old_track(track, among=("missing", "removed"))
+            old = self.old_track(track, among=AWAY)
         seen = track.support >= self.config.confirm_support or track.hits >= 5
         if old is None and (self.existence(track) < self.config.confirm_existence or not seen):
             return
@@ -280,7 +280,7 @@ class Tracker:
         self.tracks[track.id] = track
         update.initialise(self, track, obs, j, viewer.camera)
         # Something like it is known to be gone: that it turns up elsewhere is far likelier than a first sighting out of nothing.
-        if self.old_track(track, among=("missing", "removed")) is not None:
+        if self.old_track(track, among=AWAY) is not None:
             self.table.odds[row] += 1.2
         split.born_inside(self, track, j, matched, obs)
         changes.object_ids[j] = track.id

@@ -136,9 +136,8 @@ class RoomLayer:
         assert self.map is not None
         nodes = [n for layer in ("furniture", "object") for n in self.graph.nodes(layer)]
         labels = self.map.labels_at(np.array([n.position for n in nodes]).reshape(-1, 3)).tolist()
-        for n, label in zip(
-            nodes, labels, strict=True
-        ):  # what is on the floor of a room is in it; only of the others the nearest is searched
+        # What is on the floor of a room is in it; only of the others the nearest is searched.
+        for n, label in zip(nodes, labels, strict=True):
             self._attach_to(self.node_of.get(label) if label else self.room_at(n.position), n.id, stamp_ns)
 
     def _name(self, stamp_ns: int) -> None:

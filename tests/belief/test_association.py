@@ -41,8 +41,8 @@ def test_nothing_to_assign() -> None:
 
 
 def test_gates_grow_with_size_up_to_the_limit() -> None:
-    assert gate_radius(np.array([0.1, 0.1, 0.1]), 0.35) < gate_radius(np.array([0.2, 0.1, 0.1]), 0.35) <= 0.35
-    assert gate_radius(np.array([2.0, 1.0, 1.0]), 0.35) == 0.35
+    assert gate_radius(0.1, 0.35) < gate_radius(0.2, 0.35) <= 0.35
+    assert gate_radius(2.0, 0.35) == 0.35
 
 
 def test_similarity_without_vectors_says_nothing() -> None:
