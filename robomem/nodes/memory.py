@@ -13,6 +13,7 @@ from robomem.errors import RobomemError, StoreError, StoreLockedError
 from robomem.memory.background import Background
 from robomem.memory.hub import MemoryHub
 from robomem.memory.tools import what_to_forget
+from robomem.memory.warm_up import warm_up
 from robomem.nodes import asked
 from robomem.nodes.answers import places_to_msg, put_episodes, recall_to_msg
 from robomem.nodes.batch_desk import BatchDesk
@@ -47,7 +48,8 @@ class MemoryNode(RobomemNode):
         self._nights: tuple[Any, Background] | None = None  # what consolidates, and the timer that asks it to
 
     def open(self) -> None:
-        """Open the database and offer the services."""
+        """Open the database and offer the services. What a store compiles is compiled here, not in service."""
+        warm_up()
         path = Path(self.param("database"))
         path.parent.mkdir(parents=True, exist_ok=True)
         hub = MemoryHub.open(path, seed=self.param("seed"))

@@ -157,7 +157,7 @@ def rectangle(xy: Float) -> tuple[Float, Float, float]:
     """
     middle = xy.mean(axis=0)
     local = xy - middle
-    few = local[:: max(1, len(local) // MAX_EDGE_POINTS)]
+    few = np.ascontiguousarray(local[:: max(1, len(local) // MAX_EDGE_POINTS)])  # one kind of array: a kernel is compiled for each
     coarse = kernels.best_yaw(few, ANGLES, 1.15)
     best = kernels.best_yaw(few, coarse + FINE_ANGLES, 1.15)
     yaw = float((best + np.pi / 4) % (np.pi / 2) - np.pi / 4)
