@@ -89,7 +89,7 @@ def test_who_joins_late_sees_everything(scene: Any, tmp_path: Path) -> None:
     late, after = tmp_path / "late.rrd", tmp_path / "after.rrd"
     processes.append(start("viewer", tmp_path, save=str(late)))
     assert camera.until(lambda: camera.rgb.get_subscription_count() == 2, 20), (tmp_path / "viewer.log").read_text()[-1500:]
-    for _ in range(12):
+    for _ in range(30):  # on a busy machine a viewer that is still loading misses most of the first ones
         camera.shoot(0.3)
     camera.spin(2.0)
     processes.append(start("viewer", tmp_path, save=str(after)))  # from here on no image comes any more: only the snapshot can tell
