@@ -34,10 +34,15 @@ class Gospa:
     pairs: tuple[tuple[int, int], ...]
 
 
+# What a detector may take for each other, but whoever asks does not: an answer that names the one for the other is wrong.
+KEPT_APART = (frozenset(("phone", "remote")),)
+
+
 @lru_cache(maxsize=20_000)
 def same_family(a: str, b: str) -> bool:
     """True if two labels may name one thing: the same word, or one a detector takes for the other."""
-    return default_ontology().related(a, b)
+    ontology = default_ontology()
+    return ontology.related(a, b) and frozenset((ontology.canonical(a), ontology.canonical(b))) not in KEPT_APART
 
 
 @lru_cache(maxsize=2_000)

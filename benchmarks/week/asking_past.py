@@ -209,13 +209,13 @@ def usually_at_not(s: Subjects, rng: np.random.Generator) -> Iterator[Question]:
 
 
 def will_be(s: Subjects, rng: np.random.Generator) -> Iterator[Question]:
-    """Where it was at that time on nearly all days."""
+    """Where it was at that time on nearly all days, and where its people will have it then: of what comes otherwise nobody is asked."""
     for item in s.things(rng):
         said = times.future(s.asked_ns, rng)
         low = times.moment(said.from_ns).hour + times.moment(said.from_ns).minute / 60
         span = (low - 1.5, low + 1.5) if said.from_ns == said.to_ns else (low, low + (said.to_ns - said.from_ns) / 3.6e12)
         best = _usual_place(s, item, *span)
-        if best is not None:
+        if best is not None and s.planned(item.name, (said.from_ns + said.to_ns) // 2) == best:
             words, color = s.words(item)
             query = s.query("will_be", label=item.label, color=color, from_ns=said.from_ns, to_ns=said.to_ns)
             yield Question(query, {"label": words, "when_future": said.words}, Truth(True, place=s.place(best)))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.moved_objects.scores_match import same_family
 from benchmarks.week.interface import Place, Query, Reply, Truth
 from robomem.clock import NS_PER_S
 from robomem.ontology import default_ontology
@@ -92,11 +93,11 @@ def _labels(truth: Truth, reply: Reply) -> Judged:
 
 
 def _count(said: Counter[str], label: str) -> int:
-    return said[label] or sum(n for other, n in said.items() if default_ontology().related(label, other))
+    return said[label] or sum(n for other, n in said.items() if same_family(label, other))
 
 
 def _goes_with(label: str, must: Counter[str]) -> bool:
-    return label not in must and any(default_ontology().related(label, other) for other in must)
+    return label not in must and any(same_family(label, other) for other in must)
 
 
 def _changes(truth: Truth, reply: Reply) -> Judged:

@@ -8,9 +8,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from benchmarks.moved_objects.scores_truth import Stay
+from benchmarks.week.days import EPOCH_NS
 from benchmarks.week.interface import Place, Query
 from benchmarks.week.knowledge import WeekKnowledge
-from benchmarks.week.routine_home import Plan, called
+from benchmarks.week.routine_home import Move, Plan, called
+from robomem.clock import NS_PER_S
 from robomem_sim.assets import USUAL_COLORS
 from robomem_sim.home import FurnitureItem, ObjectItem
 
@@ -77,6 +79,15 @@ class Subjects:
     def settled(self, name: str) -> Stay | None:
         """The stay at which a thing is known to be, and it truly is still there."""
         return self.known.known(name)
+
+    def planned(self, name: str, at_ns: int) -> str:
+        """The piece of furniture that its people will have a thing on or in at a time to come, "" for none; errands left out."""
+        low, high = ((t - EPOCH_NS) / NS_PER_S for t in (self.asked_ns, at_ns))
+        moves = [d for d in self.plan.deeds if isinstance(d, Move) and d.name == name and low < d.at_s <= high]
+        if moves:
+            return moves[-1].places[0].piece.name if moves[-1].places else ""
+        now = self.known.places.current.get(name)
+        return now.parent if now is not None else ""
 
     def lived(self, name: str) -> list[Stay]:
         """Stays that could be known at some time."""

@@ -15,6 +15,7 @@ class Changes:
     Attributes:
         object_ids: Int64[n] the track of each observation, -1 for none.
         moved: (id, position before, position after), m.
+        arrived: of those moved that took over a newcomer's place, when the newcomer was first seen there.
         merged: (kept id, absorbed id).
         split: (id, id of the second thing that was in it).
         carried: (object id, agent id): taken along by someone.
@@ -28,6 +29,7 @@ class Changes:
     gone: list[int] = field(default_factory=list)
     returned: list[int] = field(default_factory=list)
     moved: list[tuple[int, NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=list)
+    arrived: dict[int, int] = field(default_factory=dict)
     merged: list[tuple[int, int]] = field(default_factory=list)
     split: list[tuple[int, int]] = field(default_factory=list)
     carried: list[tuple[int, int]] = field(default_factory=list)

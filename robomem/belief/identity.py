@@ -26,7 +26,7 @@ ANOTHER = 0.2  # P(the home has another one that looks the same and was not seen
 
 def adopt(tracker: Tracker, old: Track, new: Track, changes: Changes) -> None:
     """The old id takes over the newcomer's place: one thing that moved, not two."""
-    before = old.anchor.copy()
+    before, changes.arrived[old.id] = old.anchor.copy(), new.first_seen_ns
     absorb(tracker, old, new, take_place=True)
     changes.object_ids[changes.object_ids == new.id] = old.id
     changes.moved.append((old.id, before, tracker.table.mean[old.row].copy()))

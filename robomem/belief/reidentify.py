@@ -24,6 +24,7 @@ FRAGMENT = 0.35  # share of the smaller footprint inside the other from which tw
 SHARED, SHARED_UNRELATED = 0.25, 0.6  # intersection over union from which two boxes are one thing's, of related names and of any
 SAME_SPOT_M = 0.15  # what stands this near to where the lost thing stood is asked first whether it is the lost thing under another name
 RENAMED = 0.5  # probability of one thing behind two related names, "mug" and "cup", on the same spot
+RENAMED_ELSEWHERE = 0.25  # the same anywhere else: it takes the same colour and a look that is very much alike
 CONVINCING = 0.5  # nats in favour of "the same thing" over "another one of its kind"
 
 
@@ -33,11 +34,10 @@ def same_thing_score(tracker: Tracker, a: Track, b: Track) -> float:
         return -math.inf
     pa, pb = a.labels.probabilities(), b.labels.probabilities()
     shared = sum(p * pb.get(label, 0.0) for label, p in pa.items())
-    if float(np.linalg.norm(tracker.table.mean[a.row] - b.anchor)) < SAME_SPOT_M and tracker.ontology.related(
-        a.labels.best(), b.labels.best()
-    ):
+    if tracker.ontology.related(a.labels.best(), b.labels.best()):
         # A detector's wrong name is bound to the thing and the view: many frames of it are one witness, not many.
-        shared = max(shared, RENAMED)
+        near = float(np.linalg.norm(tracker.table.mean[a.row] - b.anchor)) < SAME_SPOT_M
+        shared = max(shared, RENAMED if near else RENAMED_ELSEWHERE)
     if shared < 0.2:
         return -math.inf
     score = math.log(shared) + 0.6

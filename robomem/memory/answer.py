@@ -28,6 +28,7 @@ EXAMPLES = (
 )
 REPLIES: dict[str, Callable[[Asked], Answer]] = {
     "where_is": replies_where.where_is,
+    "is_at": replies_where.is_at,
     "where_was": replies_where.where_was,
     "where_been": replies_where.where_been,
     "when_last": replies_where.when_last,
@@ -35,6 +36,7 @@ REPLIES: dict[str, Callable[[Asked], Answer]] = {
     "seen": replies_where.seen,
     "changes": replies_what.changed,
     "contents": replies_what.contents,
+    "rooms": replies_what.rooms,
     "how_many": replies_what.how_many,
     "moved": replies_deeds.moved,
     "state": replies_deeds.state,

@@ -10,7 +10,11 @@ FUTURE = (
 # and then none is
 PAST = r"\bwas\b|\bwere\b|\bdid\b|\bhad\b|\bhave (?:i |you |we )?(?:found|been|seen)\b"
 # a number
-MANY = r"how many|number of|count|amount of|how much|tally"
+MANY = r"how many(?! (?:hours|minutes|days|weeks|times))|number of|count|amount of|how much(?! time)|tally"
+# how often
+TIMES = r"how (?:many times|often)"
+# rooms, asked for as such
+ROOMS = r"(?:how many|what|which|list|name|number of|all|know|count)(?: \w+)? rooms|rooms (?:are|do|does|exist)"
 # what a robot does to a thing for somebody
 DEEDS = (
     r"bring|brought|fetch(?:ed)?|deliver(?:ed)?|carry|carried|drop(?:ped)? off|hand(?:ed)?|get|got|take|took|taken|"
@@ -19,15 +23,17 @@ DEEDS = (
 # what the robot did
 DOING = (
     r"you (?:were|are|have been|had been) \w+ing|did you (?:do|get up|work|patrol|clean|go|visit|accomplish|finish|complete|"
-    r"perform|achieve|run)|(?:you|were you|been) (?:doing|up to|busy|working)|were you (?:on|up|busy|at work|active|doing|"
+    r"perform|achieve|run|get done)|(?:you|were you|been) (?:doing|up to|busy|working)|were you (?:on|up|busy|at work|active|doing|"
     r"working|patrol\w*)|your (?:time|log|logs|job|jobs|tasks?|activit\w+|day|work|patrols?|rounds?|chores?|duties|record|"
     r"errands?|schedule|report|agenda)|kept you busy|you (?:did|do|done|patrol\w*|accomplish\w*|finish\w*|complete\w*|"
     r"perform\w*)|have you been|you (?:get|got) up to|(?:you|did you) spend|keep you busy|(?:jobs?|tasks?|errands?|chores?|"
-    r"activit\w+|work) (?:did|have|had|were|was)"
+    r"activit\w+|work|actions?|duties) (?:did|have|had|were|was)|your shift|you keep busy|"
+    r"did you have any (?:jobs?|tasks?|errands?|chores?|work)"
 )
 # a last time
 LAST = (
-    r"when|last (?:sighting|sighted|seen|see|saw|time|spotted|noticed|view|appearance|glimpse|known)|how (?:long|recently|"
+    r"when|how (?:many (?:hours|minutes|days|weeks)|much time)|"
+    r"last (?:sighting|sighted|seen|see|saw|time|spotted|noticed|view|appearance|glimpse|known)|how (?:long|recently|"
     r"recent|old)|what (?:time|day|date)|which day|at what|most recent(?:ly)?|latest|seen \w+ lately|lately|recently|(?:last|"
     r"latest) \w+ of"
 )
@@ -36,7 +42,8 @@ USUAL = (
     r"usual(?:ly)?|normal(?:ly)?|typical(?:ly)?|tends?|generally|general|mostly|regular(?:ly)?|most often|(?:most|"
     r"majority) of the|belongs?|would you expect|as a rule|by default|ordinarily|commonly|common|habit\w*|customary|"
     r"customarily|supposed to (?:be|go|live)|most frequent(?:ly)?|frequently|favou?rite|always|often|routine(?:ly)?|"
-    r"most likely|likeliest|default|live|lives|home for|proper"
+    r"most likely|likeliest|default|live|lives|home for|proper|most of (?:its|the|his|her) time|"
+    r"where does (?:\w+ ){1,4}go|should (?:\w+ ){1,4}be put"
 )
 # states of doors and of what is switched
 STATES = {
@@ -50,19 +57,22 @@ CHANGE = (
     r"chang\w*|differ\w*|moved?|moving|movement|move|moves|shift\w*|new|missing|disappear\w*|vanish\w*|gone|touch\w*|"
     r"turned up|added|swap\w*|rearrang\w*|happen\w*|as it was|where it was|the same|appear\w*|taken|took|take|left|removed?|"
     r"remove|displac\w*|relocat\w*|altered|budged?|stir\w*|update\w*|elsewhere|stayed?|stay|been put|brought in|mess\w*|"
-    r"tamper\w*|gone anywhere|put back|been (?:at|with)|had"
+    r"tamper\w*|gone anywhere|put back|been (?:at|with)|had|"
+    r"going on|somewhere else|out of place|not where they were|picked up|reorgani\w*|shuffl\w*"
 )
 # has it ever been seen
 EVER = (
     r"ever|never|own|owns|do (?:we|you|i) (?:even )?(?:have|know|own)|have (?:we|you|i) (?:got )?(?:an?|any)|does .* have|"
-    r"come across|any (?:sign|trace|record)|exist\w*|there (?:is|are|was)|is there|are there|encounter\w*|aware of|know of|"
+    r"come across|there be|any (?:sign|trace|record)|exist\w*|there (?:is|are|was)|is there|are there|encounter\w*|aware of|know of|"
     r"at any (?:time|point)|possess\w*|familiar|you know (?:an?|any)|(?:spotted|seen|noticed|saw|see) (?:an?|any)"
 )
 # a place
 WHERE = (
     r"where|whereabouts|which (?:room|place|surface|furniture)|what (?:room|place)|looking for|look for|find|lost|locate|"
     r"location|position|seen|around here|track down|hunt\w*|search\w*|misplaced|need the|missing|see|spot|got to|be hiding|"
-    r"hiding|get hold of|put my hands on|laid eyes"
+    r"hiding|get hold of|put my hands on|laid eyes|place of|"
+    r"(?:on|in|at) (?:what|which)|(?:what|which) (?:piece|spot|place|surface)|point me|show me|"
+    r"what (?:is|was) .+ on$"
 )
 # what a place holds
 CONTENT = (
@@ -76,4 +86,7 @@ CHANGE_STRONG = r"chang\w*|moved?|moving|shift\w*|happen\w*"
 # changes of nothing in particular
 WHAT_CHANGED = r"(?:what|which|everything|anything|something) (?:\w+ ){0,3}(?:chang|mov|differ|shift|gone|missing|new|happen)\w*"
 # moves of one thing
-MOVED_STRONG = r"moved?|moving|movement|shift\w*|chang\w*|different|touch\w*|taken|gone anywhere|budged?|relocat\w*|displac\w*|elsewhere"
+MOVED_STRONG = (
+    r"moved?|moving|movement|shift\w*|chang\w*|different|touch\w*|taken|gone anywhere|budged?|relocat\w*|displac\w*|elsewhere|"
+    r"somewhere else|picked up"
+)

@@ -39,7 +39,8 @@ one ones kind kinds sort sorts sure certain trouble lets let's i'm i've i'd i'll
 didn't can't couldn't wouldn't won't isn't aren't wasn't haven't hasn't hadn't oh well um mind happens way ways far for with seem
 seems seemed telling thinking sworn swear manage managed current allow possible able try trying tried hoping hope wish reckon
 figure figured idea clue hint information info details detail question answer rundown summary overview report update breakdown
-heard hear per regarding concerning
+heard hear per regarding concerning rearranged rearrange relocated relocate reorganised reorganized displaced altered shuffled
+summarise summarize summary compared compare busy describe actions action duties duty shifts holding piece
 """.split()
 GLUE = frozenset(_GLUE)
 _CONTRACTED = re.compile(r"\b(what|where|when|who|how|which|that|there|here|it|everything|anything|something)'(s|d|re|ve|ll)\b")

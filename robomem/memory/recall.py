@@ -22,6 +22,7 @@ LIKELY = 0.5  # below this it is more likely gone than there
 LABEL_SHARE = 0.25  # a label with this much of an object's belief has been seen on it
 RIVAL_SHARE = 0.5  # another object with this share of the best score makes a singular question ambiguous
 RECENCY_HALF_NS = 24 * 3_600_000_000_000
+DOUBTED = 0.75  # something this unlikely to be where it was, like which another has been found since, is that other one
 MAX_IN_QUESTION = 4
 OVERLAP = 0.7  # of the width: centres nearer than this cannot be of two things
 
@@ -37,6 +38,7 @@ class Trace:
         support: independent sightings.
         seen: (first, last) stamp between which the evidence lies.
         width_m: its lesser horizontal extent, 0 where that is not known.
+        first_ns: when it was first seen, 0 where that does not matter.
     """
 
     id: int
@@ -52,6 +54,7 @@ class Trace:
     support: int
     seen: tuple[int, int]
     width_m: float = 0.0
+    first_ns: int = 0
 
 
 @dataclass(frozen=True)
@@ -167,7 +170,7 @@ class Recaller:
 
     def _decide(self, query: Query, ranked: list[Match], base: Recall, evidence: Callable[[Trace], tuple[int, ...]]) -> Recall:
         best = ranked[0]
-        rivals = [m for m in ranked if m.score >= RIVAL_SHARE * best.score]
+        rivals = [m for m in ranked if m.score >= RIVAL_SHARE * best.score and not any(is_now(m.trace, o.trace) for o in ranked)]
         if best.loose:
             words = f"I have never seen {an(query.label)}; do you mean {_listed([_phrase(m.trace) for m in rivals[:MAX_IN_QUESTION]])}?"
             return _filled(base, "ambiguous", best, evidence, question=words)
@@ -193,6 +196,12 @@ def same_thing(a: Trace, b: Trace) -> bool:
     """Two of one class whose bodies would be in each other are one thing, believed twice: two cans stand a can's width apart."""
     overlap = OVERLAP * max(a.width_m, b.width_m)
     return a.label == b.label and float(np.linalg.norm(a.position - b.position)) < overlap
+
+
+def is_now(old: Trace, new: Trace) -> bool:
+    """True if the old one is probably the new one: just like it, found since the old one was last seen, which is hardly believed in."""
+    alike = (old.label, old.color) == (new.label, new.color)
+    return alike and old.last_seen_ns < new.first_ns and old.p_there < DOUBTED
 
 
 def support_factor(sightings: int) -> float:

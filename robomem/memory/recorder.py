@@ -63,13 +63,18 @@ class Recorder:
             if event.kind == "map_corrected":
                 self._follow(event)
         self._put_events([e for e in result.events if e.kind != "map_corrected"], graph)
+        for kept, absorbed in result.merged:  # no event tells of one that was never confirmed; its sightings count all the same
+            if self._store.resolve(absorbed) != self._store.resolve(kept):
+                self._merge(kept, absorbed, stamp)
         seen: dict[int, list[int]] = {}
         for observation, thing in zip(result.observation_ids.tolist(), result.object_ids.tolist(), strict=True):
             seen.setdefault(thing, []).append(observation)
         moved = {e.object_id for e in result.events if e.kind == "moved" or "held_by" in e.after}
         moved |= {v.id for v in views if (v.status == "held") != (v.id in self._held)}
         self._held = {*(self._held - {v.id for v in views}), *(v.id for v in views if v.status == "held")}
+        since = {e.object_id: int(e.after["since_ns"]) for e in result.events if e.kind == "moved" and "since_ns" in e.after}
         sightings = [self._sighting(view, graph, view.id in moved, seen.get(view.id, [])) for view in views if view.status != "tentative"]
+        sightings = [replace(s, since_ns=since.get(s.view.id)) for s in sightings]
         self._history.update(sightings, stamp)
         self._store.put_objects((s.view, s.place) for s in sightings)
         self._store.put_observations(result.observations, result.observation_ids, result.object_ids)
@@ -96,14 +101,15 @@ class Recorder:
             return Sighting(said.apply(view), said.locate(place), False, False)
         return Sighting(said.apply(view), place, moved, bool(observations), tuple(observations))
 
-    def _put_events(self, events: Iterable[Event], graph: SceneGraph) -> None:
+    def _put_events(self, events: Sequence[Event], graph: SceneGraph) -> None:
         rows = []
         for event in events:
             left = self._history.last_place(event.object_id).room_id
             rows.append((event, left, None if event.kind == "removed" else graph.room_of(event.object_id)))
             self._news |= event.kind in ("appeared", "merged")
-            if event.kind == "merged":
-                self._merge(event)
+        for event in events:  # after all of them: who is merged has left the old place then
+            if event.kind == "merged" and isinstance(absorbed := event.before.get("id"), int):
+                self._merge(event.object_id, absorbed, event.stamp_ns)
         if rows:
             self._store.put_events(rows)
             self._roomless += [row for row in rows if row[1] is None and row[2] is None]
@@ -136,10 +142,9 @@ class Recorder:
                 self._short_term.move(unit.id, self._store.objects()[unit.id][0].position)
         self._graph_ns, self._news = -(1 << 62), True  # nodes and snapshot follow at once
 
-    def _merge(self, event: Event) -> None:
-        absorbed = event.before.get("id")
-        if isinstance(absorbed, int) and absorbed != event.object_id:
-            self._store.merge(absorbed, event.object_id, event.stamp_ns)
+    def _merge(self, kept: int, absorbed: int, stamp_ns: int) -> None:
+        if absorbed != kept:
+            self._store.merge(absorbed, kept, stamp_ns)
             self._short_term.discard(absorbed)
             self.place_memory.forget(absorbed)
             self._history.reload()

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
-from robomem.memory import wording
+from robomem.memory import noticed, wording
 from robomem.memory.answering import Answer, Asked
-from robomem.types import Episode, Event, ObjectView
+from robomem.memory.recall import RIVAL_SHARE
+from robomem.memory.replies_what import NOBODY
+from robomem.memory.replies_where import NEVER_SEEN
+from robomem.memory.shifts import shifts
+from robomem.types import Episode, Event, ObjectView, Recall
 
 MOVES = ("moved", "removed")
 STATE_WORDS = {("open", "true"): "open", ("open", "false"): "shut", ("on", "true"): "on", ("on", "false"): "off"}
@@ -18,18 +23,43 @@ SURE = 0.6  # of a state: below, a few looks spoke for another value
 
 
 def moved(q: Asked) -> Answer:
-    """Has one thing changed its place since a time; "I have not looked since" where nobody can say."""
+    """Has a thing changed its place since a time; of several that the words fit, each is answered for.
+
+    "I have not looked since" where nobody can say.
+    """
+    answer = _moved(q)
+    if q.reading.asked == "times" and answer.yes is not None:
+        n = sum(e.kind == "moved" for e in answer.events)
+        times = {0: "I saw no move", 1: "I saw one move"}.get(n, f"I saw {n} moves")
+        return replace(answer, text=f"{times}, and may have missed some between my looks. {answer.text}")
+    return replace(answer, text=NOBODY + answer.text) if q.reading.asked == "who" and answer.yes else answer
+
+
+def _moved(q: Asked) -> Answer:
     recall = q.memory.find(q.reading.what)
+    if recall.verdict == "ambiguous" and not recall.question.startswith(NEVER_SEEN):
+        likely = [c.id for c in recall.candidates if c.score >= RIVAL_SHARE * recall.candidates[0].score]
+        each = [_one_moved(q, q.memory.find(i)) for i in likely]
+        if any(a.yes for a in each) or all(a.yes is False for a in each):
+            ids = tuple(dict.fromkeys(i for a in each for i in a.evidence))
+            events = tuple(e for a in each for e in a.events)
+            return Answer(" ".join(a.text for a in each), recall, ids, events=events, yes=any(a.yes for a in each))
     if not recall.found:
         return Answer(wording.whereabouts(recall, "", q.now_ns, ()), recall, known=False)
+    return _one_moved(q, recall)
+
+
+def _one_moved(q: Asked, recall: Recall) -> Answer:
     assert recall.id is not None
     since, until = (q.when.from_ns, q.when.to_ns) if q.when is not None and not q.when.first else (0, q.now_ns)
     who, said = wording.name(recall, q.color(recall)), q.when.said if q.when is not None else "so far"
-    events = [e for e in q.memory.changes(since, until) if e.object_id == recall.id]
-    told = [e for e in events if e.kind in MOVES or "held_by" in e.after or (e.kind == "appeared" and e.before.get("again"))]
+    told = [e for e in noticed.changes(q, since, until, object_id=recall.id) if e.kind in MOVES or "held_by" in e.after or noticed.again(e)]
+    told = told or noticed.newcomers(q, since, until, object_id=recall.id)
+    if not told and q.when is not None and not q.when.first:
+        told = shifts(q.memory.store, [v for v in q.memory.matching(f"#{recall.id}") if v.id == recall.id], since, until)
     if told:
         ids = tuple(dict.fromkeys(i for e in told for i in e.evidence))
-        lines = "; ".join(wording.change(e, "", q.now_ns) for e in told[-SHOWN:])
+        lines = "; ".join(wording.change(e, noticed.place_before(q, e), q.now_ns) for e in told[-SHOWN:])
         return Answer(f"Yes: {lines}.{wording.evidence(ids[:10])}", recall, ids, events=tuple(told), yes=True)
     if (recall.last_seen_ns or 0) < since:
         ago = wording.ago(recall.last_seen_ns or 0, q.now_ns)

@@ -7,11 +7,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from robomem.memory import wording
+from robomem.memory import noticed, wording
 from robomem.memory.answering import Answer, Asked
 from robomem.memory.recall import LIKELY, OVERLAP
-from robomem.memory.spatial import GONE, SAME_SPOT_M
-from robomem.types import Event, ObjectView
+from robomem.memory.shifts import shifts
+from robomem.memory.spatial import GONE
+from robomem.types import ObjectView
+
+BELOW_TOP_M = 0.1  # further below its top than this a thing's middle is inside
+NOBODY = "Who did it I do not know: I do not tell people apart, and see nothing between my looks. "
 
 
 def changed(q: Asked) -> Answer:
@@ -21,58 +25,43 @@ def changed(q: Asked) -> Answer:
     rooms = set(q.memory.store.room_names().values())
     if room and room not in rooms:
         return Answer(f"I know no room called '{room}'; I know {', '.join(sorted(rooms)) or 'no room yet'}.", known=False)
-    events = [e for e in q.memory.changes(since, until, room or None) if q.memory.ontology.prior(e.label).kind != "agent"]
-    new = [e for e in events if e.kind == "appeared" and not e.before.get("again") and not _known_before(q, e)]
-    told = _settled(q, [e for e in events if e not in new and e.kind not in ("merged", "split", "map_corrected")])
+    told = noticed.changes(q, since, until, room)
+    new = [e for e in told if e.kind == "appeared" and not e.before.get("again")]
+    told = [e for e in told if e not in new]
     if q.when is not None and not q.when.first:
-        told, new = sorted([*told, *new], key=lambda e: (e.stamp_ns, e.id)), []
+        known = {e.object_id for e in told}
+        unsaid = [*noticed.newcomers(q, since, until, room), *shifts(q.memory.store, _in_room(q, room), since, until)]
+        told += [e for e in unsaid if e.object_id not in known]
+        new = [e for e in new if e.object_id not in {e.object_id for e in unsaid}]
+        told, new = sorted([*told, *new], key=lambda e: (wording.happened_ns(e), e.id)), []
     where = f" in the {room}" if room else ""
     first = f" I saw {len(new)} {'thing' if len(new) == 1 else 'things'} there for the first time." if new else ""
+    who = NOBODY if q.reading.asked == "who" else ""
     if not told:
-        return Answer(f"Nothing that I noticed changed{where}{f' {q.when.said}' if q.when else ''}.{first}", events=tuple(new))
-    lines = [wording.change(e, _place_before(q, e), q.now_ns) for e in told[-wording.MAX_LINES :]]
+        return Answer(f"{who}Nothing that I noticed changed{where}{f' {q.when.said}' if q.when else ''}.{first}", events=tuple(new))
+    lines = [wording.change(e, noticed.place_before(q, e), q.now_ns) for e in told[-wording.MAX_LINES :]]
     more = f" (and {len(told) - len(lines)} earlier changes)" if len(told) > len(lines) else ""
     ids = tuple(dict.fromkeys(i for e in told for i in e.evidence))
-    text = f"{len(told)} {'change' if len(told) == 1 else 'changes'}{where}: {'; '.join(lines)}{more}.{first}{wording.evidence(ids[:10])}"
+    text = (
+        f"{who}{len(told)} {'change' if len(told) == 1 else 'changes'}{where}: {'; '.join(lines)}{more}.{first}{wording.evidence(ids[:10])}"
+    )
     return Answer(text, evidence=ids, events=tuple(told))
 
 
-def _settled(q: Asked, events: list[Event]) -> list[Event]:
-    """Without what is no change of the world.
-
-    That is: a "removed" or "seen again" that a later or same-time "moved" of the same object explains; a holder that was taken for
-    another and turned out to be the same; a thing that was there before under an id of its own.
-    """
-    moved = {e.object_id: e.stamp_ns for e in events if e.kind == "moved"}
-    told = [e for e in events if e.kind not in ("removed", "appeared") or e.stamp_ns > moved.get(e.object_id, -1)]
-    return [e for e in told if not _same_holder(q, e) and not _known_before(q, e)]
+def _in_room(q: Asked, room: str) -> list[ObjectView]:
+    """Things as believed now, of one room if one is named."""
+    rows = q.memory.store.objects()
+    return [v for v in q.memory.matching("everything") if not room or (v.id in rows and rows[v.id][1].room == room)]
 
 
-def _same_holder(q: Asked, e: Event) -> bool:
-    """Another holder was named for a thing that stayed where it was (a chair before the desk), or the same under another id."""
-    if e.kind != "relation_changed" or "held_by" in e.after or "held_by" in e.before:
-        return False
-    before, after = e.before.get("place_id"), e.after.get("place_id")
-    if isinstance(before, int) and isinstance(after, int) and q.memory.store.resolve(before) == q.memory.store.resolve(after):
-        return True
-    here = e.after.get("position")
-    stood = next(
-        (s for s in q.memory.store.stays(e.object_id) if s.from_ns < e.stamp_ns and (s.to_ns is None or s.to_ns >= e.stamp_ns)), None
-    )
-    return stood is not None and here is not None and float(np.linalg.norm(np.asarray(here, float) - stood.position)) < SAME_SPOT_M
-
-
-def _known_before(q: Asked, e: Event) -> bool:
-    """It "appeared" when it had long been known: two ids that were found to be one thing."""
-    if e.kind != "appeared" or e.before.get("again"):
-        return False
-    began, stays = e.after.get("since_ns", e.stamp_ns), q.memory.store.stays(e.object_id)
-    return bool(stays) and isinstance(began, int) and stays[0].from_ns < began
-
-
-def _place_before(q: Asked, event: Event) -> str:
-    earlier = [s for s in q.memory.store.stays(event.object_id) if s.from_ns < event.stamp_ns and s.to_ns is not None]
-    return earlier[-1].place.words if earlier else ""
+def rooms(q: Asked) -> Answer:
+    """The rooms that memory knows, by name."""
+    nodes, _ = q.memory.store.graph_rows()
+    names = sorted(str(n["label"]) for n in nodes if n["layer"] == "room" and n["to_ns"] is None)
+    if not names:
+        return Answer("I know no room yet.", known=False)
+    said = ", ".join(n if names.count(n) == 1 else f"{names.count(n)} times '{n}'" for n in dict.fromkeys(names))
+    return Answer(f"I know {len(names)} {'room' if len(names) == 1 else 'rooms'}: {said}.")
 
 
 def contents(q: Asked) -> Answer:
@@ -112,12 +101,19 @@ def _apart(views: list[ObjectView]) -> list[ObjectView]:
 
 
 def _lies(q: Asked, view: ObjectView, relation: str, at_ns: int | None) -> bool:
-    """True if that is how its furniture holds it (or held it at a time)."""
+    """True if that is how its furniture holds it (or held it at a time); well below the top of what can be shut, it lies in it."""
     if at_ns is None:
         up = q.memory.graph().parent(view.id)
-        return up is not None and up[1] == relation
-    stay = next(iter(s for s in q.memory.store.stays(view.id, at_ns)), None)
-    return stay is not None and stay.place.holder.startswith("in the ") is (relation == "inside")
+        holder, inside, height = (up[0] if up else None), up is not None and up[1] == "inside", float(view.position[2])
+    else:
+        stay = next(iter(s for s in q.memory.store.stays(view.id, at_ns)), None)
+        if stay is None:
+            return False
+        holder, inside, height = stay.place.place_id, stay.place.holder.startswith("in the "), float(stay.position[2])
+    row = q.memory.store.objects().get(q.memory.store.resolve(holder)) if holder is not None else None
+    if row is not None and q.memory.ontology.prior(row[0].label).openable:
+        inside = height < float(row[0].position[2] + row[0].size[2] / 2) - BELOW_TOP_M
+    return holder is not None and inside is (relation == "inside")
 
 
 def how_many(q: Asked) -> Answer:

@@ -35,6 +35,30 @@ def where_is(q: Asked) -> Answer:
     return Answer(wording.whereabouts(recall, q.color(recall), q.now_ns, likely, by), recall, recall.evidence)
 
 
+def is_at(q: Asked) -> Answer:
+    """Is (or was) it at a place: yes or no, with where it was seen."""
+    recall = q.memory.find(q.reading.what) if q.when is None else q.memory.where_was(q.reading.what, q.when.to_ns)
+    holders, rooms = q.memory.holders(q.reading.place)
+    if not holders and not rooms:
+        return Answer(f"I know no place called '{q.reading.place}'.", recall, known=False)
+    if not recall.found or recall.verdict == "ambiguous":
+        answer = replace(q, reading=replace(q.reading, place=""))
+        return replace(where_is(answer), known=False)
+    stays = [s for s in q.stays(recall) if q.when is None or (s.from_ns <= q.when.to_ns and s.seen_ns >= q.when.from_ns)]
+    here = [s for s in stays if s.place.place_id in holders or s.place.room_id in rooms]
+    last = recall.place_id in holders or any(recall.place.endswith(f"in the {name}") for i, name in _names(q) if i in rooms)
+    yes = last or (q.when is not None and q.when.from_ns < q.when.to_ns and bool(here))
+    sure = recall.verdict == "found" or (yes and not last)
+    told = where_is(replace(q, reading=replace(q.reading, place="")))
+    return replace(
+        told, text=f"{('Yes' if yes else 'No') if sure else 'I am not sure'}: {told.text}", yes=yes if sure else None, known=sure
+    )
+
+
+def _names(q: Asked) -> list[tuple[int, str]]:
+    return list(q.memory.store.room_names().items())
+
+
 def where_was(q: Asked) -> Answer:
     """At a time said; without one, or over an interval, every stay is told."""
     what, when = q.reading.what, q.when

@@ -138,12 +138,18 @@ def _how_many(q: _Parts) -> Reading | None:
     return Reading("how_many", q.subject, when=q.when) if q.thing is not None else None
 
 
+def _rooms(q: _Parts) -> Reading | None:
+    return Reading("rooms") if q.says(cues.ROOMS) and q.thing is None and q.place is None else None
+
+
 def _did_task(q: _Parts) -> Reading | None:
     if (
         q.thing is None
-        or not q.says("you")
+        or not q.says(r"you|(?:was|were|been) (?:\w+ ){0,4}(?:delivered|fetched|brought)")
         or not q.says(cues.DEEDS)
-        or (q.says(r"where|how long|move[ds]?|what (?!time|day)|which|last (?:see|saw)") and not q.says("where it"))
+        or (
+            q.says(r"where|how long(?! ago (?:did|have) you)|move[ds]?|what (?!time|day)|which|last (?:see|saw)") and not q.says("where it")
+        )
     ):
         return None
     if q.says("get|got|take|took|taken|hand") and not q.says(
@@ -162,7 +168,7 @@ def _did_do(q: _Parts) -> Reading | None:
 
 
 def _when_last(q: _Parts) -> Reading | None:
-    if q.thing is None and (q.place is None or not q.says(r"sighting|glimpse|view|sign")):
+    if q.thing is None and (q.place is None or not q.says(r"sighting|glimpse|view|sign|look\w*")):
         return None
     if not q.says(cues.LAST) or (q.says("where|whereabouts") and not q.says("when")) or q.says(cues.MANY):
         return None
@@ -195,6 +201,8 @@ def _state(q: _Parts) -> Reading | None:
     named = next((name for name, cue in cues.STATES.items() if q.says(cue)), "")
     if named == "on" and ((q.place is not None and q.thing is None) or q.says("what is on|what things|anything on|is there")):
         return None
+    if named == "on" and q.says("what|which") and not q.says(r"on or off|off or on|turned|switched|running|stat\w+"):
+        return None  # "what is the mug on"
     if (
         named == "on"
         and q.place is not None
@@ -220,17 +228,31 @@ def _changes(q: _Parts) -> Reading | None:
         return None
     if q.when is None and q.place is not None and not q.says(cues.CHANGE_STRONG):
         return None
-    return Reading("changes", place=q.place.words if q.place else "", room=q.room.words if q.room else "", when=q.when)
+    who = q.says("who") or (q.thing is not None and not q.thing.known and q.says("did"))
+    return Reading(
+        "changes", place=q.place.words if q.place else "", room=q.room.words if q.room else "", when=q.when, asked="who" if who else ""
+    )
 
 
 def _moved(q: _Parts) -> Reading | None:
     if (q.thing is None and q.place is None) or (q.says("where|whereabouts|which room|what room|when") and not q.says("where it was")):
         return None
+    if q.says(cues.TIMES) and q.says(cues.MOVED_STRONG):
+        return Reading("moved", q.bare, when=q.when, asked="times")
     if not q.says(cues.CHANGE) or q.says("what is|how many") or (q.when is None and not q.says(cues.MOVED_STRONG)):
         return None
     if (q.says(cues.EVER_STRONG) and not q.says(cues.MOVED_STRONG)) or (q.says("what|which") and not q.says(cues.MOVED_STRONG)):
         return None
-    return Reading("moved", q.bare, when=q.when)
+    return Reading("moved", q.bare, when=q.when, asked="who" if q.says("who") else "")
+
+
+def _is_at(q: _Parts) -> Reading | None:
+    if q.thing is None or not q.thing.known or q.thing.determiner in ("a", "an", "any") or not re.match(r"(?:is|was|are|were) ", q.text):
+        return None
+    spot = q.place if q.place is not q.thing else None
+    if (spot is None and q.room is None) or q.says("where|when|which|what|there"):
+        return None
+    return Reading("is_at", q.bare, q.spot if spot is not None else q.room.words if q.room else "", q.how or "in", when=q.when)
 
 
 def _contents(q: _Parts) -> Reading | None:
@@ -258,7 +280,9 @@ def _ever(q: _Parts) -> Reading | None:
     if not (q.thing or q.place) or q.says("where|whereabouts|when|(?:which|what) room|location|position"):
         return None
     indefinite = (
-        q.thing is not None and q.thing.determiner in ("a", "an", "any") and q.says("seen|see|saw|have|has|noticed|is|was|are|find|found")
+        q.thing is not None
+        and q.thing.determiner in ("a", "an", "any")
+        and (q.says("seen|see|saw|have|has|noticed|is|was|are|find|found") or q.text.startswith("any "))
     )
     return Reading("seen", q.subject, when=q.when) if q.says(cues.EVER) or indefinite else None
 
@@ -283,5 +307,5 @@ def _is_anything(words: str) -> bool:
 
 
 _RULES: tuple[Callable[[_Parts], Reading | None], ...] = (
-    _will_be, _how_many, _did_task, _did_do, _when_last, _usually, _state, _changes, _contents, _moved, _ever, _where,
+    _will_be, _rooms, _how_many, _did_task, _did_do, _when_last, _usually, _state, _changes, _contents, _moved, _is_at, _ever, _where,
 )  # fmt: skip

@@ -10,13 +10,13 @@ import numpy as np
 from robomem.belief.motion import wander
 from robomem.memory.recall import Trace
 from robomem.memory.records import PlaceWords, Stay
+from robomem.memory.stays import is_at
 from robomem.memory.store import Located, Store
 from robomem.types import ObjectView
 
 GONE = ("missing", "removed")
 SILENT_MOVE_M = {"object": 0.45, "furniture": 1.5, "agent": 1.0}  # a stay ends beyond this even when no "moved" event told of it
 END_OF_TIME_NS = (1 << 63) - 1
-SAME_SPOT_M = 0.15  # something seen again this near to where it was missed never left
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Sighting:
     Attributes:
         moved: an event says that it moved (or that the robot took it or set it down).
         seen: this frame saw it; observations: ids of the evidence, oldest first.
+        since_ns: when it was first seen where it moved to, if before this frame.
     """
 
     view: ObjectView
@@ -33,6 +34,7 @@ class Sighting:
     moved: bool = False
     seen: bool = True
     observations: tuple[int, ...] = ()
+    since_ns: int | None = None
 
 
 class SpatialHistory:
@@ -83,12 +85,18 @@ class SpatialHistory:
         if view.status == "tentative":
             return []
         if current is None:
-            if last is not None and not s.moved and _distance(last, view) < SAME_SPOT_M:
+            if last is not None and not s.moved and is_at(last, view.position):
                 return [self._keep(self._seen_again(replace(last, to_ns=None), s, stamp_ns))]
-            return [self._keep(self._opened(s, view.first_seen_ns if last is None else stamp_ns))]
-        if s.moved or _distance(current, view) > SILENT_MOVE_M[view.kind]:
-            closed = replace(current, to_ns=max(stamp_ns, current.seen_ns))
-            return [closed, self._keep(self._opened(s, stamp_ns))]
+            if last is None:
+                return [self._keep(self._opened(s, view.first_seen_ns))]
+            start = stamp_ns if s.since_ns is None else max(s.since_ns, last.seen_ns)
+            ended = [] if last.to_ns is None or last.to_ns <= start else [replace(last, to_ns=start)]
+            return [*ended, self._keep(self._opened(s, start))]
+        # A merge may have told of this stay already: the thing moved there when its other id was first seen there.
+        told = is_at(current, view.position) and current.place.carried == s.place.carried
+        if (s.moved and not told) or _distance(current, view) > SILENT_MOVE_M[view.kind]:
+            start = max(s.since_ns if s.since_ns is not None else stamp_ns, current.seen_ns)
+            return [replace(current, to_ns=start), self._keep(self._opened(s, start))]
         return [self._keep(self._seen_again(current, s, stamp_ns))]
 
     def _keep(self, stay: Stay) -> Stay:
@@ -163,6 +171,7 @@ def present_trace(view: ObjectView, place: PlaceWords, at_ns: int, hours: float)
         view.support,
         (0, view.last_seen_ns),
         float(np.min(view.size[:2])),
+        view.first_seen_ns,
     )
 
 

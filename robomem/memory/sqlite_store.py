@@ -18,6 +18,7 @@ from robomem.memory.integrity import verify
 from robomem.memory.packs import Ball, Packer, PackReader
 from robomem.memory.records import Lesson, Stay, StoredObservation
 from robomem.memory.sqlite_world import WorldRows
+from robomem.memory.stays import of_one_thing
 from robomem.memory.store import Located, WordKind
 from robomem.memory.table import Table
 from robomem.types import Episode, Event, ObjectView, Observations
@@ -350,7 +351,7 @@ class SqliteStore(WorldRows):
     def merge(self, absorbed: int, kept: int, stamp_ns: int) -> None:
         """Two objects were one: the absorbed one's row goes, its observations, events and stays become the kept one's.
 
-        A stay of the absorbed that overlaps one of the kept tells nothing new and goes too: a thing is at one place at a time.
+        What the absorbed one's stays tell of the one thing that both are stays on record (`stays.of_one_thing`).
         """
         with self._guard:
             self.objects()
@@ -372,11 +373,7 @@ class SqliteStore(WorldRows):
                 self.put(table.TOLD, [(kept, *row[1:-1]) for row in self.rows(table.TOLD, "WHERE object_id = ?", (absorbed,))])
             self.remove(table.TOLD, "WHERE object_id = ?", (absorbed,))
             self.remove(table.HISTORY, "WHERE object_id = ?", (absorbed,))
-            self.put_stays(
-                replace(stay, object_id=kept)
-                for stay in others
-                if stay.to_ns is not None and all(stay.to_ns <= o.from_ns or (o.to_ns or 1 << 62) <= stay.from_ns for o in own)
-            )
+            self.put_stays(of_one_thing(own, [replace(stay, object_id=kept) for stay in others]))
 
     @staticmethod
     def _reowned(t: Table, row: Row, owner: int) -> Row:

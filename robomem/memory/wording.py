@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from robomem.clock import NS_PER_S
@@ -111,12 +112,14 @@ def change(event: Event, was: str, now_ns: int) -> str:
     """One event as a sentence part; `was` is the place before, by the history, where the event does not say."""
     who = f"the {event.label} (#{event.object_id})"
     before, after = event.before.get("place") or was, event.after.get("place") or ""
-    when = ago(event.stamp_ns, now_ns)
+    when = ago(happened_ns(event), now_ns)
     if "held_by" in event.after:
         took = "was picked up by the" if event.after.get("probability", 1.0) > 0.9 else "was probably taken by the"
         return f"{who} {took} {event.after['held_by']}{f', {before}' if before else ''} ({when})"
     if event.kind == "map_corrected":
         return f"the map was corrected by {event.after.get('shift_m', 0):.2f} m and {event.after.get('turn_deg', 0):.0f} degrees ({when})"
+    if event.kind == "moved" and before == after and (by_m := _moved_m(event)) is not None:
+        return f"{who} moved by {by_m:.2f} m {after} ({when})"
     if event.kind in ("moved", "relation_changed"):
         return f"{who} moved{f' from {_bare(before)}' if before else ''} to {_bare(spot(after, event.after.get('position')))} ({when})"
     if event.kind == "removed":
@@ -127,6 +130,18 @@ def change(event: Event, was: str, now_ns: int) -> str:
     if event.kind == "appeared":
         return f"{who} {'was seen again' if event.before.get('again') else 'appeared'} {spot(after, event.after.get('position'))} ({when})"
     return f"{who}: {event.kind} ({when})"
+
+
+def happened_ns(event: Event) -> int:
+    """When it was first seen so: a move may be noticed hours after the thing was first seen where it went."""
+    since = event.after.get("since_ns")
+    return min(since, event.stamp_ns) if isinstance(since, int) else event.stamp_ns
+
+
+def _moved_m(event: Event) -> float | None:
+    """How far, by the positions before and after."""
+    ends = event.before.get("position"), event.after.get("position")
+    return None if None in ends else math.dist(*ends)
 
 
 def _bare(place: str) -> str:

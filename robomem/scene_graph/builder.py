@@ -94,7 +94,7 @@ class GraphBuilder:
         for source, part in changes.split:
             self._split(stamp_ns, source, part, evidence.get(part, ()))
         for i, before, after in changes.moved:
-            self._move(stamp_ns, i, before, after, evidence.get(i, ()))
+            self._move(stamp_ns, i, before, after, evidence.get(i, ()), changes.arrived.get(i, stamp_ns))
         takers = dict(changes.carried)
         for i in changes.gone:
             self._go(stamp_ns, i, evidence.get(i, ()), takers.pop(i, None))
@@ -156,7 +156,15 @@ class GraphBuilder:
         since = {} if again else {"since_ns": view.first_seen_ns}
         self._log.add(stamp_ns, "appeared", view.id, before, self._where(view) | since, evidence, view.existence, view.label)
 
-    def _move(self, stamp_ns: int, i: int, before: NDArray[np.float64], after: NDArray[np.float64], evidence: tuple[int, ...]) -> None:
+    def _move(
+        self,
+        stamp_ns: int,
+        i: int,
+        before: NDArray[np.float64],
+        after: NDArray[np.float64],
+        evidence: tuple[int, ...],
+        since_ns: int | None = None,
+    ) -> None:
         view = self.tracker.view(i)
         if view is None:
             return
@@ -165,7 +173,8 @@ class GraphBuilder:
         self._put(view, stamp_ns)
         self.graph.begin_stay(view.id, stamp_ns, after)
         self._attach(stamp_ns, view, self._furniture_at(view), evidence, quiet=True)
-        self._log.add(stamp_ns, "moved", view.id, old, self._where(view), evidence, view.existence, view.label)
+        since = {} if since_ns is None or since_ns >= stamp_ns else {"since_ns": since_ns}
+        self._log.add(stamp_ns, "moved", view.id, old, self._where(view) | since, evidence, view.existence, view.label)
 
     def _furniture_at(self, view: ObjectView) -> list[ObjectView]:
         return self.furniture_near(self.tracker.particles(view.id), HOLDER_REACH_M)

@@ -50,6 +50,7 @@ class FrameResult:
         object_ids: Int64[n] the object of each observation, -1 for none.
         changed: ids whose stored row is out of date.
         stage_ms: CPU milliseconds per stage.
+        merged: (kept id, absorbed id) of tracks that were found to be one, those never confirmed too.
     """
 
     stamp_ns: int
@@ -59,6 +60,7 @@ class FrameResult:
     object_ids: NDArray[np.int64]
     changed: tuple[int, ...]
     stage_ms: Mapping[str, float]
+    merged: tuple[tuple[int, int], ...] = ()
 
 
 class WorldModel:
@@ -145,7 +147,9 @@ class WorldModel:
         self._reinvigorate(changes)
         marks.append(("graph", time.process_time()))
         stage_ms = {name: 1000 * (t - marks[k][1]) for k, (name, t) in enumerate(marks[1:])}
-        return FrameResult(frame.stamp_ns, events, obs, observation_ids, changes.object_ids, self._changed(changes), stage_ms)
+        return FrameResult(
+            frame.stamp_ns, events, obs, observation_ids, changes.object_ids, self._changed(changes), stage_ms, tuple(changes.merged)
+        )
 
     def _admit(self, frame: RgbdFrame) -> None:
         if frame.stamp_ns < self.stamp_ns:
