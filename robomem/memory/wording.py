@@ -140,8 +140,8 @@ def happened_ns(event: Event) -> int:
 
 def _moved_m(event: Event) -> float | None:
     """How far, by the positions before and after."""
-    ends = event.before.get("position"), event.after.get("position")
-    return None if None in ends else math.dist(*ends)
+    old, new = event.before.get("position"), event.after.get("position")
+    return None if old is None or new is None else math.dist(old, new)
 
 
 def _bare(place: str) -> str:
