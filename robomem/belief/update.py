@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from robomem.belief import agents
 from robomem.belief.existence import (
+    CELL_BIRTH_DOUBT_CAP,
     CELL_DOUBT_CAP,
     CELL_MISS_CAP,
     MAX_LOG_ODDS,
@@ -34,9 +35,12 @@ from robomem.types import Observations
 if TYPE_CHECKING:
     from robomem.belief.tracker import Tracker
 
-VIEW_BIAS_M = 0.02  # one viewpoint's error of the centre does not average out over its own frames
-VIEW_BIAS = np.eye(3) * VIEW_BIAS_M**2
+# One viewpoint's error of the centre does not average out over its own frames. Of the height less: tops are seen from everywhere, and
+# a thin thing whose height is unsure by its own thickness hides its absence in the table top.
+VIEW_BIAS_M = (0.02, 0.02, 0.008)
+VIEW_BIAS = np.diag(np.square(VIEW_BIAS_M))
 VISIT_NS = VISIT_S * NS_PER_S
+SINKS_M = 0.03  # of a thing no higher than this an error of the pose looks as if it were lower than was thought
 SPREAD_M2 = 0.05  # trace of a position covariance from which a cloud is wide
 RECALL_PIXELS = 130.0
 MAX_SILENCES = 40.0  # what is learned of a detector's habits stays open to change
@@ -335,7 +339,10 @@ def _miss(tracker: Tracker, track: Track, healthy: bool, seen: Glimpses, k: int,
         doubt = np.where(seen.refuted[k], np.float32(-3.0), np.float32(0.0))
         table.log_weights[r] = normalise_log_weights(table.log_weights[r] + doubt)
         if track.kind == "object" and track.status != "missing":
+            height = float(table.mean[r, 2])
             table.mean[r], table.cov[r] = weighted_mean_cov(table.positions[r], table.log_weights[r])
+            if table.size[r, 2] > SINKS_M:  # what is seen through did not sink into what it stood on
+                table.mean[r, 2] = max(float(table.mean[r, 2]), height)
     if track.kind == "agent":
         table.odds[r] = log_odds(missed(probability(float(table.odds[r])), 0.8 * share))
         return True
@@ -347,7 +354,8 @@ def _miss(tracker: Tracker, track: Track, healthy: bool, seen: Glimpses, k: int,
         track.unnamed += clear * probability(float(table.odds[r])) * (1.0 - empty) * (track.unnamed < MAX_SILENCES)
         # Support credit: where depth could have told and shows the thing's shape, the silence is the detector's.
         stands = bool(seen.decisive[k]) and float(seen.supported[k]) > 0.5
-        change += track.evidence.miss(cell, 0.3 * p_detect if stands else p_detect, CELL_DOUBT_CAP if stands else CELL_MISS_CAP)
+        doubt = CELL_DOUBT_CAP if track.confirmed_once else CELL_BIRTH_DOUBT_CAP
+        change += track.evidence.miss(cell, 0.3 * p_detect if stands else p_detect, doubt if stands else CELL_MISS_CAP)
     track.against -= change
     if change == 0.0:
         return False

@@ -12,6 +12,7 @@ from robomem.belief.existence import (
     CELL_EMPTY_CAP,
     CELL_HIT_CAP,
     CELL_MISS_CAP,
+    MAX_LOG_ODDS,
     Evidence,
     MoveRates,
     log_odds,
@@ -20,6 +21,7 @@ from robomem.belief.existence import (
     view_cell,
     view_cells,
 )
+from robomem.config import BeliefConfig
 
 unit = st.floats(0.01, 0.99)
 CELL = (0, 0, 3)
@@ -50,6 +52,14 @@ def test_one_viewpoint_cannot_say_more_than_its_cap(values: list[float]) -> None
     assert -CELL_EMPTY_CAP - 1e-9 <= sum(e.empty(CELL, v) for v in values) <= 0
     e = Evidence()
     assert 0 <= sum(e.hit(CELL, 2 * v) for v in values) <= CELL_HIT_CAP + 1e-9
+
+
+def test_one_viewpoint_on_its_empty_place_undoes_the_surest_thing_but_no_single_image_does() -> None:
+    """A robot that only ever comes by one door must be able to notice; an image whose pose is off must not be enough."""
+    e = Evidence()
+    assert probability(MAX_LOG_ODDS + e.empty(CELL, 1.0)) > 0.9
+    e = Evidence()
+    assert probability(MAX_LOG_ODDS + sum(e.empty(CELL, 1.0) for _ in range(12))) < BeliefConfig().missing_existence
 
 
 def test_two_viewpoints_say_twice_as_much_as_one() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 import numpy as np
@@ -115,6 +116,7 @@ class Watcher:
         self.log: list[Changes] = []
         self.looks: dict[Box, NDArray[np.float32]] = {}
         self.colors: dict[Box, str] = {}
+        self.pose_error = np.zeros(3)  # m, from where the camera is to where it is said to be
 
     def look(
         self,
@@ -128,6 +130,10 @@ class Watcher:
         """One frame, half a second after the last."""
         self.t += 0.5
         frame = view(world, eye, at, self.t)
+        if self.pose_error.any():
+            said = frame.T_map_camera.copy()
+            said[:3, 3] += self.pose_error
+            frame = dataclasses.replace(frame, T_map_camera=said)
         seen = observe(world, frame, self.rng, recall, skip=skip, looks=self.looks, colors=self.colors) if detector else None
         changes = self.tracker.step(frame, seen)
         self.log.append(changes)
