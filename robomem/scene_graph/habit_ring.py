@@ -1,4 +1,4 @@
-"""The sightings behind the habits: per ten minutes of the last weeks, where each thing was, and whether it was seen to have moved."""
+"""The sightings behind the habits: per ten minutes of the last weeks, where each thing was, and how long ago it was seen to have moved."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from robomem.clock import NS_PER_S
 from robomem.errors import InvalidInputError
+from robomem.scene_graph.habit_links import night
 
 SLOT_NS = 600 * NS_PER_S
 DAY_SLOTS = 144
 HOLD_SLOTS = 72  # seen at the same place twice within twelve hours: it was there in between
 MOVED_SLOTS = 6  # seen at two places within an hour: it moved then; after longer nobody can say when
-TOGETHER_SLOTS = 4  # moves this near to each other are moves together
+LONG_AGO = DAY_SLOTS  # no move is older than this, or it is not known
 MAX_PLACES = 2048
 
 Place = tuple[int, str]  # who holds it, and how: "on" or "inside"
@@ -40,19 +41,16 @@ class SightingRing:
 
     def _allocate(self, n: int) -> None:
         self._cells = np.full((self.length, n), -1, np.int16)
-        self._moved = np.zeros((self.length, n), np.bool_)
+        self._age = np.full((self.length, n), LONG_AGO, np.uint8)  # slots since the last move that was seen; 0: it moved
         self.last_place, self.last_slot = np.full(n, -1, np.int64), np.full(n, -1, np.int64)
-        self._last_move = np.full(n, -(10**9), np.int64)
-        self._moves, self._together = np.zeros(n), np.zeros((n, n))
 
     def _grow(self) -> None:
         old, n = dict(self.__dict__), len(self.columns)
         self._allocate(min(2 * n, self.capacity))
-        for name in ("_cells", "_moved"):
+        for name in ("_cells", "_age"):
             getattr(self, name)[:, :n] = old[name]
-        for name in ("last_place", "last_slot", "_last_move", "_moves"):
+        for name in ("last_place", "last_slot"):
             getattr(self, name)[:n] = old[name]
-        self._together[:n, :n] = old["_together"]
 
     @property
     def oldest(self) -> int:
@@ -81,7 +79,9 @@ class SightingRing:
             self._fill(column, code, last + 1, slot)
         elif was >= 0 and was != code and gap <= MOVED_SLOTS:
             self._fill(column, was, last + 1, slot)
-            self._note_move(column, slot)
+            self._restart(column, slot, 0)
+        elif was >= 0 and was != code:
+            self._restart(column, slot, gap // 2)  # it moved, but nobody saw when
         self.last_place[column], self.last_slot[column] = code, slot
 
     def _fill(self, column: int, code: int, start: int, stop: int) -> None:
@@ -91,17 +91,19 @@ class SightingRing:
     def _advance(self, slot: int) -> None:
         if self.newest < 0:
             self.newest = self._first = slot
-        fresh = np.arange(max(self.newest + 1, slot - self.length + 1), slot + 1) % self.length
-        self._cells[fresh], self._moved[fresh] = -1, False
+        fresh = np.arange(max(self.newest + 1, slot - self.length + 1), slot + 1)
+        self._cells[fresh % self.length] = -1
+        self._count_on(fresh, self.newest)
         self.newest, self._first = max(self.newest, slot), min(self._first, slot)
 
-    def _note_move(self, column: int, slot: int) -> None:
-        self._moved[slot % self.length, column] = True
-        near = np.flatnonzero(slot - self._last_move <= TOGETHER_SLOTS)
-        self._together[column, near] += 1
-        self._together[near, column] += 1
-        self._moves[column] += 1
-        self._last_move[column] = slot
+    def _restart(self, column: int, slot: int, age: int) -> None:
+        slots = np.arange(slot, self.newest + 1)
+        self._age[slots % self.length, column] = np.minimum(slots - slot + age, LONG_AGO)
+
+    def _count_on(self, slots: NDArray[np.int64], since: int) -> None:
+        """Nothing has moved in these slots: the ages are those of the slot `since`, and the time from then."""
+        ages = self._age[since % self.length].astype(np.int64) + (slots - since)[:, None]
+        self._age[slots % self.length] = np.minimum(ages, LONG_AGO)
 
     def _code(self, place: Place) -> int:
         if len(self.places) >= MAX_PLACES:
@@ -159,7 +161,7 @@ class SightingRing:
         elif a is not None and k is not None:
             unknown = self._cells[:, k] < 0
             self._cells[unknown, k] = self._cells[unknown, a]
-            self._moved[:, k] |= self._moved[:, a]
+            self._age[:, k] = np.minimum(self._age[:, k], self._age[:, a])
             if self.last_slot[a] > self.last_slot[k]:
                 self.last_place[k], self.last_slot[k] = self.last_place[a], self.last_slot[a]
             self.forget_things([absorbed])
@@ -172,23 +174,15 @@ class SightingRing:
         self.version += 1
 
     def set_back(self, slot: int) -> None:
-        """The clock was set back to `slot`: what was seen later was seen by then."""
+        """The clock was set back to `slot`: what was seen later was seen by then; no move is later."""
         np.minimum(self.last_slot, slot, out=self.last_slot)
-        np.minimum(self._last_move, slot, out=self._last_move)
+        if self.oldest <= slot < self.newest:
+            self._count_on(np.arange(slot + 1, self.newest + 1), slot)
         self.version += 1
 
     def _move_column(self, source: int, target: int) -> None:
         """Put the last column where the removed one was, and empty it."""
-        for array, empty in (
-            (self._cells.T, -1),
-            (self._moved.T, False),
-            (self.last_place, -1),
-            (self.last_slot, -1),
-            (self._last_move, -(10**9)),
-            (self._moves, 0.0),
-            (self._together, 0.0),
-            (self._together.T, 0.0),
-        ):
+        for array, empty in ((self._cells.T, -1), (self._age.T, LONG_AGO), (self.last_place, -1), (self.last_slot, -1)):
             array[target] = array[source]
             array[source] = empty
         for thing, column in self.columns.items():
@@ -204,29 +198,33 @@ class SightingRing:
         found[~inside] = -1
         return found
 
-    def lately(self, slots: NDArray[np.int64], keep: float, reach: int) -> NDArray[np.float32]:
-        """How lately each thing had moved at runs of consecutive slots (Int64[days, w]): keep ** slots since, 0 beyond `reach`.
+    def ages(self, slots: NDArray[np.int64], column: int | slice) -> NDArray[np.uint8]:
+        """Slots since each thing was last seen to have moved, as `at` has its place; LONG_AGO where that is not known."""
+        found = self._age[slots % self.length, column]
+        found[(slots < self.oldest) | (slots > self.newest)] = LONG_AGO
+        return found
+
+    def moved_by_day(self, now: int) -> tuple[NDArray[np.bool_], int]:
+        """What was seen to move on the whole days before now of which anything is known.
+
+        A day ends in the middle of the quietest hours of this home, so that none is cut in two, wherever on earth it is.
 
         Returns:
-            Float32[days, w, n].
+            Bool[days, DAY_SLOTS, n], and the slot in which today began.
         """
         n = len(self.columns)
-        early = np.concatenate([slots[:, :1] + np.arange(-reach, 0), slots], axis=1)
-        inside = (early >= self.oldest) & (early <= self.newest)
-        moved = self._moved[early % self.length, :n] & inside[..., None]
-        out = np.zeros(moved.shape, np.float32)
-        level = np.zeros(moved[:, 0].shape, np.float32)
-        for k in range(early.shape[1]):
-            level = np.where(moved[:, k], np.float32(1.0), level * np.float32(keep))
-            out[:, k] = level
-        return out[:, reach:]
+        recent = self._whole_days(now + 1, n)[0]
+        today = now + 1 - -night(recent) % DAY_SLOTS
+        moved, known = self._whole_days(today, n)
+        return moved[known], today
 
-    def follows(self, column: int) -> NDArray[np.float32]:
-        """How much more often than usual each thing moves when this one does (Float32[n], 0 to 1)."""
-        n, slots = len(self.columns), max(self.newest - self._first + 1, 1)
-        usual = 1.0 - (1.0 - np.minimum(self._moves[:n] / slots, 1.0)) ** (2 * TOGETHER_SLOTS + 1)
-        together = np.minimum(self._together[column, :n], self._moves[column])
-        return np.clip((together + 0.5 * usual) / (self._moves[column] + 0.5) - usual, 0.0, 1.0).astype(np.float32)
+    def _whole_days(self, end: int, n: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """What moved on the days of DAY_SLOTS that end before the slot `end` (the first may be known in part), and which know anything."""
+        days = max(0, min(self.length // DAY_SLOTS, -(-(end - self.oldest) // DAY_SLOTS)))
+        slots = np.arange(end - days * DAY_SLOTS, end)
+        moved = (self.ages(slots, slice(0, n)) == 0).reshape(days, DAY_SLOTS, n)
+        known = np.asarray((self.at(slots, slice(0, n)) >= 0).reshape(days, DAY_SLOTS, n).any(axis=(1, 2)), np.bool_)
+        return moved, known
 
     # -- durability --------------------------------------------------------------------------------------------------
 
@@ -234,7 +232,7 @@ class SightingRing:
         """Plain arrays; the cells run-length encoded, so that weeks of a quiet home are a few kB."""
         n = len(self.columns)
         span = np.arange(self.oldest, self.newest + 1) if self.newest >= 0 else np.zeros(0, np.int64)
-        cells = (self._cells[span % self.length, :n].astype(np.int32) * 2 + self._moved[span % self.length, :n]).T.ravel()
+        cells = (self._cells[span % self.length, :n].astype(np.int32) * 2 + (self._age[span % self.length, :n] == 0)).T.ravel()
         starts = np.flatnonzero(np.append(True, cells[1:] != cells[:-1])) if cells.size else np.zeros(0, np.int64)
         return {
             "things": np.array(sorted(self.columns, key=lambda t: self.columns[t]), np.int64),
@@ -243,9 +241,9 @@ class SightingRing:
             "values": cells[starts],
             "starts": starts.astype(np.int64),
             "times": np.array([self.newest, self._first, self.oldest], np.int64),
-            "last": np.stack([self.last_place[:n], self.last_slot[:n], self._last_move[:n]]),
-            "moves": self._moves[:n].copy(),
-            "together": self._together[:n, :n].copy(),
+            "last": np.stack([self.last_place[:n], self.last_slot[:n]]),
+            "ages": self._age[self.oldest % self.length, :n].copy(),
+            "unseen": self._unseen(span, n),
         }
 
     def restore(self, arrays: Mapping[str, NDArray[np.generic]]) -> None:
@@ -271,9 +269,31 @@ class SightingRing:
                 raise ValueError("a cell names no place")
             self.newest, self._first = newest, first
             span = np.arange(oldest, newest + 1) % self.length if length else np.zeros(0, np.int64)
-            self._cells[span, :n], self._moved[span, :n] = cells >> 1, cells & 1
-            self.last_place[:n], self.last_slot[:n], self._last_move[:n] = np.asarray(arrays["last"], np.int64)
-            self._moves[:n], self._together[:n, :n] = np.asarray(arrays["moves"]), np.asarray(arrays["together"])
+            self._cells[span, :n] = cells >> 1
+            self._restore_ages(np.arange(oldest, newest + 1) if length else span, (cells & 1).astype(np.bool_), arrays)
+            self.last_place[:n], self.last_slot[:n] = np.asarray(arrays["last"], np.int64)[:2]
         except (KeyError, ValueError, TypeError, OverflowError) as error:
             raise InvalidInputError(f"habits: not what robomem wrote: {error}") from error
         self.version += 1
+
+    def _unseen(self, slots: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+        """Int64[3, k] slot (from the first of `slots`), column and age of the moves that nobody saw."""
+        ages = self._age[slots % self.length, :n].astype(np.int64)
+        step, column = np.nonzero((ages[1:] != np.minimum(ages[:-1] + 1, LONG_AGO)) & (ages[1:] > 0))
+        return np.stack([step + 1, column, ages[step + 1, column]])
+
+    def _restore_ages(self, slots: NDArray[np.int64], moved: NDArray[np.bool_], arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        """Ages from the moves (Bool[slots, n]), those nobody saw and the ages before; snapshots of earlier versions have only the first."""
+        n = moved.shape[1]
+        first = np.asarray(arrays["ages"], np.int64) if "ages" in arrays else np.full(n, LONG_AGO)
+        steps, columns, ages = np.asarray(arrays["unseen"], np.int64) if "unseen" in arrays else np.zeros((3, 0), np.int64)
+        if first.shape != (n,) or (n and not 0 <= int(first.min()) <= int(first.max()) <= LONG_AGO):
+            raise ValueError("an age for each thing")
+        if steps.size and not (
+            steps.min() > 0 and steps.max() < len(slots) and columns.min() >= 0 and columns.max() < n and ages.min() > 0
+        ):
+            raise ValueError("a move at no time of no thing")
+        at = np.arange(len(slots))[:, None]
+        last = np.where(moved, at, -first[None])
+        last[steps, columns] = steps - ages
+        self._age[slots % self.length, :n] = np.minimum(at - np.maximum.accumulate(last, axis=0), LONG_AGO)

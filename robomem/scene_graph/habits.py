@@ -1,41 +1,49 @@
-"""Habits: where the things of one home are at which time of day, and what they do after what else has just been moved.
+"""Habits: where the things of one home are at which time of day, and what they do after what else has been moved.
 
 A kernel estimate over the days lived, learned sighting by sighting: a past moment counts by how much it was like now (the thing at the same
-place, the time of day near, the same other things moved lately and out of their places, those that tend to move with it most of all);
-what the thing did afterwards is what it is expected to do. Thin evidence backs off to the same place at this time of day, then to the
-time of day alone, then to "it stays". NumPy only, no clock, no randomness, memory bounded whatever is seen.
+place, the time of day near, the same other things out of their places, those it tends to follow most of all; and as long ago that those
+moved after which it moves less than usual: what is done for today is not done again). What the thing did afterwards is what it is expected
+to do. Thin evidence backs off to how long its stays at this place last (those that had lasted as long, with what it follows at the same
+places), then to the same place at this time of day, to the time of day alone, and to "it stays". NumPy only, no clock, no randomness,
+memory bounded whatever is seen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from robomem.scene_graph.habit_ring import DAY_SLOTS, SLOT_NS, Place, SightingRing
+from robomem.scene_graph.habit_links import links
+from robomem.scene_graph.habit_ring import DAY_SLOTS, LONG_AGO, SLOT_NS, Place, SightingRing
 
 Arrays = dict[str, NDArray[np.generic]]
 SLOT_MIN = SLOT_NS / 60e9
-REACH = 24  # slots after which a move is no longer lately
-QUIET = 0.3  # less than one move half an hour ago: nothing has moved lately
 MANY = 40  # of more things than these each counts less: what is out of its place is compared as a share
+FOLLOW_SLOTS = 24  # what moves within four hours after another thing follows it
+AGES = np.float32(0.7)  # weight of the log-ratio of the times since a thing moved beside whether it has moved today
+OTHERWISE = 1.0  # what differs more in the time since a move is simply otherwise
 
 
 @dataclass(frozen=True)
 class HabitsConfig:
-    """Widths and weights of the kernels; tuned on the first four fifths of the days of four homes.
+    """Widths and weights of the kernels; tuned on the third and fourth fifth of the days of four homes.
 
     Attributes:
         days: days looked back (and kept).
         things: things kept; the one unseen for longest makes room.
         near_min: width (standard deviation) of the time-of-day kernel of the moments like now, minutes.
         wide_min: the same of the two it backs off to.
+        stay_min: the same of the stays at the same place that have lasted as long.
+        stay_age: weight of the log-ratio of how long they have lasted.
         lately_min: after so long a move counts for exp(-1) of a fresh one, minutes.
-        lately: weight of the likeness of what moved lately (a cosine).
         places: weight of each other thing that then was elsewhere than now.
-        follows: the same, times how much more often it moves when the thing asked about does.
+        follows: the same and how lately it had moved, times how much likelier than usual the thing asked about moves after it has moved.
+        excludes: weight of each thing that then had moved today and now has not, or the other way round, or long before or after, times
+            how much less likely than usual the thing asked about moves on the day after that.
         backoff: how many moments like now the wider estimate is worth.
         stays: how many moments "it stays" is worth; `time`: the time of day alone.
         doubt: how many more after the first day, half of them after the second: one day shows no variation.
@@ -44,12 +52,14 @@ class HabitsConfig:
 
     days: int = 56
     things: int = 256
-    near_min: float = 50.0
+    near_min: float = 27.0
     wide_min: float = 90.0
+    stay_min: float = 150.0
+    stay_age: float = 2.5
     lately_min: float = 45.0
-    lately: float = 1.0
-    places: float = 0.3
-    follows: float = 1.0
+    places: float = 0.15
+    follows: float = 2.0
+    excludes: float = 1.0
     backoff: float = 1.0
     stays: float = 1.5
     doubt: float = 10.0
@@ -62,11 +72,17 @@ class _Moments:
     """The past moments like one `now`, for all things at once.
 
     Attributes:
-        elsewhere: Float32[days, w, things] 1 where a thing was elsewhere than now.
-        log_like: Float64[days, w] log-weight by what holds for every thing asked about.
+        unlike: Float32[days, w, n] 1 where a thing was elsewhere than now, and the squared difference of how lately it had moved.
+        otherwise: Float32[days, v, n] near in time of day: 1 where a thing had moved on the day and now has not, or the other way round;
+            and the log-ratio of the times since, up to OTHERWISE.
+        follows, excludes: Float32[n, n] weights of the two, by the thing asked about.
+        log_like: Float64[days, v] log-weight by what holds for every thing asked about.
     """
 
-    elsewhere: NDArray[np.float32]
+    unlike: NDArray[np.float32]
+    otherwise: NDArray[np.float32]
+    follows: NDArray[np.float32]
+    excludes: NDArray[np.float32]
     log_like: NDArray[np.float64]
 
 
@@ -77,6 +93,7 @@ class Habits:
         self.config = config or HabitsConfig()
         self._ring = SightingRing(self.config.days, self.config.things)
         self._moments: tuple[int, int, _Moments] | None = None  # of which slot, at which version
+        self._links: tuple[NDArray[np.bool_], NDArray[np.float32], NDArray[np.float32]] | None = None  # of which moves
 
     def __contains__(self, thing: int) -> bool:
         return thing in self._ring.columns
@@ -98,8 +115,8 @@ class Habits:
         if column is None:
             return 0
         before, after = self._pairs(column, now_ns // SLOT_NS, at_ns // SLOT_NS, gone_ns)
-        near = self._near(before)
-        return int(((before >= 0) & (after >= 0))[:, near].any(axis=1).sum())
+        near = self._middle(before, self.config.near_min)
+        return int(((before >= 0) & (after >= 0))[1:, near].any(axis=1).sum())
 
     def predict(self, thing: int, now_ns: int, at_ns: int, gone_ns: int | None = None) -> dict[Place, float]:
         """Where a thing will be at `at_ns`, by all that was seen until `now_ns`: place -> probability, likeliest first; they sum to one.
@@ -118,10 +135,12 @@ class Habits:
         if gone_ns is None and at <= ring.last_slot[column]:
             return {ring.places[here]: 1.0}
         before, after = self._pairs(column, now, at, gone_ns)
-        wide = self._back_off(before, after, here, self.config.stays if gone_ns is None else 0.0)
-        near = self._near(before)
-        weights = np.where(before[:, near] == here, self._likeness(column, now), 0.0)
-        q = _count(after[:, near], weights, len(ring.places)) + self.config.backoff * wide
+        wide, near = self._middle(before, self.config.wide_min), self._middle(before, self.config.near_min)
+        q = self._back_off(before[:, wide], after[:, wide], here, self.config.stays if gone_ns is None else 0.0)
+        like, led = self._likeness(column, now)
+        q = _count(after, np.where(before == here, self._lasted(column, now) * led, 0.0), len(q)) + self.config.backoff * q
+        q /= max(float(q.sum()), 1e-9)
+        q = _count(after[:, near], np.where(before[:, near] == here, like, 0.0), len(q)) + self.config.backoff * q
         total = float(q.sum())
         return {ring.places[i]: float(q[i]) / total for i in np.argsort(-q, kind="stable") if q[i] > 0}
 
@@ -137,31 +156,39 @@ class Habits:
 
     def _back_off(self, before: NDArray[np.int16], after: NDArray[np.int16], here: int, stays: float) -> NDArray[np.float64]:
         """The estimate from the same place at this time of day, the time of day alone, and "it stays"; Float64[places]."""
-        n, bell = len(self._ring.places), np.broadcast_to(self._bell(self.config.wide_min), before.shape)
+        n, bell = len(self._ring.places), np.broadcast_to(self._bell(self.config.wide_min, before.shape[1]), before.shape)
         by_time = _count(after, bell, n)
         q = _count(after, np.where(before == here, bell, 0.0), n)
         q += self.config.time * by_time / max(float(by_time.sum()), 1e-9)
         if stays > 0:
-            q[here] += stays + self.config.doubt / max(1, int((after >= 0).any(axis=1).sum()))
+            q[here] += stays + self.config.doubt / max(1, int((after[1:] >= 0).any(axis=1).sum()))
         return q / max(float(q.sum()), 1e-9)
 
-    def _near(self, wide: NDArray[np.int16]) -> slice:
-        """The columns of the narrow window in the wide one."""
-        side = max(wide.shape[1] - self._width(self.config.near_min), 0) // 2
+    def _lasted(self, column: int, now: int) -> NDArray[np.float64]:
+        """How near each past moment is in time of day and in how long the thing had been where it was, Float64[days, w]."""
+        ring, c = self._ring, self.config
+        start = min(int(ring.last_slot[column]), now)
+        lasted, before = ring.ages(np.array([start]), column), ring.ages(self._around(start, now), column)
+        ratio = np.abs(np.log1p(before.astype(np.float64)) - np.log1p(float(lasted[0])))
+        return self._bell(c.stay_min, before.shape[1]) * np.exp(-c.stay_age * ratio)
+
+    def _middle(self, wide: NDArray[Any], width_min: float) -> slice:
+        """The columns of a narrower window in the widest one."""
+        side = max(wide.shape[1] - self._width(width_min), 0) // 2
         return slice(side, wide.shape[1] - side)
 
     def _width(self, width_min: float) -> int:
-        return 2 * round(3 * width_min / SLOT_MIN) + 1
+        return min(2 * round(3 * width_min / SLOT_MIN) + 1, DAY_SLOTS - 1)
 
-    def _bell(self, width_min: float) -> NDArray[np.float64]:
-        n = self._width(width_min)
+    def _bell(self, width_min: float, n: int) -> NDArray[np.float64]:
         return np.exp(-0.5 * ((np.arange(n) - n // 2) * SLOT_MIN / width_min) ** 2)
 
-    def _around(self, slot: int, now: int, width_min: float) -> NDArray[np.int64]:
-        """The slots around this time of day on every past day that is kept, yesterday first; Int64[days, w]."""
-        days = min(self.config.days - 1, (now - self._ring.oldest) // DAY_SLOTS + 1)
-        n = self._width(width_min)
-        return slot - DAY_SLOTS * np.arange(1, days + 1)[:, None] + np.arange(n) - n // 2
+    def _around(self, slot: int, now: int, width_min: float | None = None) -> NDArray[np.int64]:
+        """The slots around this time of day today and on every past day that is kept, the latest first; Int64[days, w]."""
+        c = self.config
+        days = min(c.days - 1, (now - self._ring.oldest) // DAY_SLOTS + 1)
+        n = self._width(max(c.near_min, c.wide_min, c.stay_min) if width_min is None else width_min)
+        return slot - DAY_SLOTS * np.arange(days + 1)[:, None] + np.arange(n) - n // 2
 
     def _pairs(self, column: int, now: int, at: int, gone_ns: int | None) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
         """Place codes of a thing around this time on past days, and as long afterwards as is asked about; Int16[days, w], -1 unknown.
@@ -170,7 +197,7 @@ class Habits:
         """
         ring = self._ring
         start = min(int(ring.last_slot[column]), now)
-        slots = self._around(start, now, self.config.wide_min)
+        slots = self._around(start, now)
         ends = slots + (at - start)
         after = np.where(ends <= now, ring.at(ends, column), np.int16(-1))
         if gone_ns is not None:
@@ -178,30 +205,48 @@ class Habits:
             after = np.where((then >= 0) & (then != ring.last_place[column]), after, np.int16(-1))
         return ring.at(slots, column), after
 
-    def _likeness(self, column: int, now: int) -> NDArray[np.float64]:
-        """How much each past moment was like now for one thing, Float64[days, w]."""
-        moments = self._like(now)
-        follows = moments.elsewhere @ self._ring.follows(column)
-        return np.exp(moments.log_like - self.config.follows * follows)
+    def _likeness(self, column: int, now: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """How much each past moment was like now for one thing.
+
+        Returns:
+            Float64[days, v] near in time of day, all in all; Float64[days, w] by nothing but what it follows.
+        """
+        m = self._like(now)
+        follows = m.unlike @ m.follows[column]
+        near = m.log_like - follows[:, self._middle(follows, self.config.near_min)] - m.otherwise @ m.excludes[column]
+        return np.exp(near), np.exp(-follows.astype(np.float64))
 
     def _like(self, now: int) -> _Moments:
-        """Which past moments were like now in what had moved lately and what was out of its place; the same for every thing, so kept."""
+        """Which past moments were like now in what was out of its place and what had moved; the same for every thing, so kept."""
         ring, c = self._ring, self.config
         if self._moments is not None and self._moments[:2] == (now, ring.version):
             return self._moments[2]
-        slots = self._around(now, now, c.near_min)
-        keep = float(np.exp(-SLOT_MIN / c.lately_min))
-        fresh = ring.lately(np.array([[now]]), keep, REACH)[0, 0]
-        then = ring.lately(slots, keep, REACH)
-        size, quiet = float(fresh @ fresh), then.sum(axis=-1) < QUIET
-        alike = (then @ fresh) / (np.sqrt((then * then).sum(axis=-1) * size) + 1e-6) if fresh.sum() >= QUIET else quiet.astype(np.float64)
-        n = len(ring.columns)
+        n, slots = len(ring.columns), self._around(now, now)
+        near, share = self._middle(slots, c.near_min), 1.0 / max(1.0, n / MANY)
         cells, last = ring.at(slots, slice(0, n)), ring.last_place[:n]
         elsewhere = ((cells >= 0) & (cells != last)).astype(np.float32)
-        likely = c.lately * alike - c.places * elsewhere.sum(axis=-1) / max(1.0, n / MANY)
-        out = _Moments(elsewhere, np.log(self._bell(c.near_min)) + likely)
+        then, fresh = ring.ages(slots, slice(0, n)), ring.ages(np.array([now]), slice(0, n))
+        lately = np.exp(-np.arange(LONG_AGO + 1) * SLOT_MIN / c.lately_min).astype(np.float32)
+        moved, day = ring.moved_by_day(now)
+        follows, excludes = self._linked(moved)
+        likely = np.log(self._bell(c.near_min, near.stop - near.start)) - c.places * share * elsewhere[:, near].sum(axis=-1)
+        out = _Moments(
+            elsewhere + (lately[then] - lately[fresh]) ** 2,
+            _otherwise(then[:, near], fresh, (slots[:, near] - day) % DAY_SLOTS, (now - day) % DAY_SLOTS),
+            np.float32(c.follows) * follows,
+            np.float32(c.excludes * share) * excludes,
+            likely,
+        )
         self._moments = (now, ring.version, out)
         return out
+
+    def _linked(self, moved: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Float32[n, n] twice: how much likelier each thing moves soon after each other, how much less likely on that day; kept."""
+        if self._links is None or not np.array_equal(self._links[0], moved):
+            follows, excludes = np.maximum(links(moved, FOLLOW_SLOTS), 0.0), np.maximum(-links(moved, DAY_SLOTS), 0.0)
+            np.fill_diagonal(follows, 0.0)
+            self._links = (moved, follows, excludes)
+        return self._links[1:]
 
     # -- what others know better -------------------------------------------------------------------------------------
 
@@ -219,7 +264,7 @@ class Habits:
 
     def clear(self) -> None:
         """Forget all."""
-        self._ring, self._moments = SightingRing(self.config.days, self.config.things), None
+        self._ring, self._moments, self._links = SightingRing(self.config.days, self.config.things), None, None
 
     def pack(self) -> Arrays:
         """Plain arrays, for a snapshot."""
@@ -238,3 +283,10 @@ def _count(codes: NDArray[np.int16], weights: NDArray[np.float64], n: int) -> ND
     """Weight by place code, Float64[n]; unknown places (-1) do not count."""
     known = codes >= 0
     return np.asarray(np.bincount(codes[known], weights=weights[known], minlength=n), np.float64)
+
+
+def _otherwise(then: NDArray[np.uint8], now: NDArray[np.uint8], day_then: NDArray[np.int64], day_now: int) -> NDArray[np.float32]:
+    """How otherwise the times since each thing moved were (Int[days, v, n]) than now (Int[1, n]), given the slots since the day began."""
+    log = np.log1p(np.arange(LONG_AGO + 1)).astype(np.float32)
+    today = (then <= day_then[..., None]) != (now <= day_now)
+    return np.minimum(AGES * np.abs(log[then] - log[now]), np.float32(OTHERWISE)) + today

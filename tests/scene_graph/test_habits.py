@@ -222,7 +222,10 @@ def test_whatever_was_seen(sightings: list[tuple[int, Place, int]]) -> None:
         {"times": np.array([10**9, 0, 0], np.int64)},
         {"values": np.array([999_999], np.int32), "starts": np.array([0], np.int64)},
         {"starts": np.array([5, 0], np.int64)},
-        {"together": np.zeros((1, 7))},
+        {"ages": np.zeros((1, 7), np.uint8)},
+        {"ages": np.array([200, 0], np.uint8)},
+        {"unseen": np.array([[0], [0], [1]])},
+        {"unseen": np.array([[3], [2], [1]])},
         {"last": np.array([["a", "b", "c"]])},
         {"holders": None},
     ],
@@ -233,3 +236,63 @@ def test_a_broken_snapshot_is_told(change: dict[str, np.ndarray | None]) -> None
     arrays = {**habits.pack(), **change}
     with pytest.raises(InvalidInputError, match="habits: not what robomem wrote"):
         Habits().restore({k: v for k, v in arrays.items() if v is not None})
+
+
+def test_a_snapshot_keeps_moves_nobody_saw_merges_and_a_clock_set_back() -> None:
+    habits, copy = Habits(HabitsConfig(days=3)), Habits(HabitsConfig(days=3))
+    now = live(
+        habits, 4, {**STRICT, KEYS: {6.0: SINK, 10.0: DRAWER}, CUP: {6.0: SHELF, 23.0: SINK}}, until_h=12.0
+    )  # back overnight, unseen
+    habits.merge(MUG, KEYS)
+    habits.set_clock(now - 20 * SLOT_NS)
+    habits.saw(BOOK, TABLE, now - 18 * SLOT_NS)
+    packed = habits.pack()
+    assert packed["unseen"].shape[1] > 0
+    copy.restore(packed)
+    assert {k: v.tolist() for k, v in packed.items()} == {k: v.tolist() for k, v in copy.pack().items()}
+    for thing, at in _questions(now):
+        assert habits.predict(thing, now, at) == copy.predict(thing, now, at)
+
+
+def test_a_snapshot_of_before_ages_were_kept_is_read() -> None:
+    habits, copy = Habits(), Habits()
+    now = live(habits, 6, STRICT, until_h=7.1)
+    copy.restore(
+        {k: v for k, v in habits.pack().items() if k not in ("ages", "unseen")} | {"moves": np.zeros(2), "together": np.zeros((2, 2))}
+    )
+    assert copy.predict(MUG, now, now + 4 * H)[TABLE] > 0.6
+
+
+def test_how_long_ago_it_moved() -> None:
+    ring = SightingRing(7, 8)
+    for slot, place in ((0, TABLE), (3, SINK), (4, SINK), (60, SHELF), (62, SHELF)):
+        ring.saw(MUG, place, slot)
+    ring.saw(BOOK, SHELF, 300)
+    assert ring.ages(np.array([0, 2, 3, 4, 59]), 0).tolist() == [144, 144, 0, 1, 56]
+    assert ring.ages(np.array([60, 62, 202, 203, 204, 250]), 0).tolist() == [28, 30, 144, 144, 144, 144]  # moved by then, nobody saw when
+
+
+def test_what_is_done_for_today_is_not_done_again() -> None:
+    """Each day either the cup goes to the table or the keys to the drawer, at any hour: once the cup has gone, the keys stay."""
+    goes = []
+    for cup_h in (9.0, 99.0):
+        rng, habits = np.random.default_rng(5), Habits()
+        for day, hour in enumerate([*rng.uniform(9, 17, 24), cup_h]):
+            for slot in range(36, 144 if day < 24 else 79):
+                now, gone = day * DAY + slot * SLOT_NS, hour <= slot / 6 < 20
+                habits.saw(CUP, TABLE if gone and day % 2 == 0 else SHELF, now)
+                habits.saw(KEYS, DRAWER if gone and day % 2 == 1 else SHELF, now)
+        goes.append(habits.predict(KEYS, now, now + H).get(DRAWER, 0.0))
+    assert goes[1] > 0.01 and goes[0] < 0.7 * goes[1], goes
+
+
+@pytest.mark.parametrize(("age_h", "stays"), [(0.5, True), (1.5, False)])
+def test_a_stay_ends_when_such_stays_end(age_h: float, stays: bool) -> None:
+    """Out for two hours whenever it is out, but never before at this time of day."""
+    rng, habits = np.random.default_rng(7), Habits()
+    for day, hour in enumerate([*rng.uniform(14, 18, 20), 11.0]):
+        for slot in range(36, 144 if day < 20 else 66 + round(6 * age_h) + 1):
+            now = day * DAY + slot * SLOT_NS
+            habits.saw(MUG, TABLE if hour <= slot / 6 < hour + 2 else CUPBOARD, now)
+    said = habits.predict(MUG, now, now + H)
+    assert (said[TABLE] > 0.6) if stays else (said[TABLE] < 0.4)
