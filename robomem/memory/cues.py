@@ -18,22 +18,24 @@ ROOMS = r"(?:how many|what|which|list|name|number of|all|know|count)(?: \w+)? ro
 # what a robot does to a thing for somebody
 DEEDS = (
     r"bring|brought|fetch(?:ed)?|deliver(?:ed)?|carry|carried|drop(?:ped)? off|hand(?:ed)?|get|got|take|took|taken|"
-    r"return(?:ed)?"
+    r"return(?:ed)?|bringing|fetching|delivering|transport(?:ed)?|give|gave"
 )
 # what the robot did
 DOING = (
     r"you (?:were|are|have been|had been) \w+ing|did you (?:do|get up|work|patrol|clean|go|visit|accomplish|finish|complete|"
-    r"perform|achieve|run|get done)|(?:you|were you|been) (?:doing|up to|busy|working)|were you (?:on|up|busy|at work|active|doing|"
+    r"perform|achieve|run|"
+    r"get (?:anything |something )?done|manage to do|carry out|see to)|"
+    r"(?:you|were you|been) (?:doing|up to|busy|working)|were you (?:on|up|busy|at work|active|doing|"
     r"working|patrol\w*)|your (?:time|log|logs|job|jobs|tasks?|activit\w+|day|work|patrols?|rounds?|chores?|duties|record|"
     r"errands?|schedule|report|agenda)|kept you busy|you (?:did|do|done|patrol\w*|accomplish\w*|finish\w*|complete\w*|"
     r"perform\w*)|have you been|you (?:get|got) up to|(?:you|did you) spend|keep you busy|(?:jobs?|tasks?|errands?|chores?|"
     r"activit\w+|work|actions?|duties) (?:did|have|had|were|was)|your shift|you keep busy|"
-    r"did you have any (?:jobs?|tasks?|errands?|chores?|work)"
+    r"did the robot do|asked to do|did you have any (?:jobs?|tasks?|errands?|chores?|work)"
 )
 # a last time
 LAST = (
     r"when|how (?:many (?:hours|minutes|days|weeks)|much time)|"
-    r"last (?:sighting|sighted|seen|see|saw|time|spotted|noticed|view|appearance|glimpse|known)|how (?:long|recently|"
+    r"last (?:look|sighting|sighted|seen|see|saw|time|spotted|noticed|view|appearance|glimpse|known)|how (?:long|recently|"
     r"recent|old)|what (?:time|day|date)|which day|at what|most recent(?:ly)?|latest|seen \w+ lately|lately|recently|(?:last|"
     r"latest) \w+ of"
 )
@@ -42,7 +44,7 @@ USUAL = (
     r"usual(?:ly)?|normal(?:ly)?|typical(?:ly)?|tends?|generally|general|mostly|regular(?:ly)?|most often|(?:most|"
     r"majority) of the|belongs?|would you expect|as a rule|by default|ordinarily|commonly|common|habit\w*|customary|"
     r"customarily|supposed to (?:be|go|live)|most frequent(?:ly)?|frequently|favou?rite|always|often|routine(?:ly)?|"
-    r"most likely|likeliest|default|live|lives|home for|proper|most of (?:its|the|his|her) time|"
+    r"most likely|likeliest|default|live|lives|home for|proper|most days|most of (?:its|the|his|her) time|"
     r"where does (?:\w+ ){1,4}go|should (?:\w+ ){1,4}be put"
 )
 # states of doors and of what is switched
@@ -52,13 +54,18 @@ STATES = {
 }
 # any state
 STATE_WORD = r"(?:what )?state|status|condition|how (?:is|was|were|did)"
+# of one thing: it went
+GOES = (
+    r"disturb\w*|pick up|travel\w*|switch(?:ed)? places|no longer where|carried|been still|(?:go|gone|went) (?:some|any)where|"
+    r"(?:left|leave) its|wander\w*|in one place"
+)
 # changes
 CHANGE = (
     r"chang\w*|differ\w*|moved?|moving|movement|move|moves|shift\w*|new|missing|disappear\w*|vanish\w*|gone|touch\w*|"
     r"turned up|added|swap\w*|rearrang\w*|happen\w*|as it was|where it was|the same|appear\w*|taken|took|take|left|removed?|"
     r"remove|displac\w*|relocat\w*|altered|budged?|stir\w*|update\w*|elsewhere|stayed?|stay|been put|brought in|mess\w*|"
     r"tamper\w*|gone anywhere|put back|been (?:at|with)|had|"
-    r"going on|somewhere else|out of place|not where they were|picked up|reorgani\w*|shuffl\w*"
+    r"going on|somewhere else|out of place|not where they were|picked up|reorgani\w*|shuffl\w*|came in(?:to)?|" + GOES
 )
 # has it ever been seen
 EVER = (
@@ -88,5 +95,5 @@ WHAT_CHANGED = r"(?:what|which|everything|anything|something) (?:\w+ ){0,3}(?:ch
 # moves of one thing
 MOVED_STRONG = (
     r"moved?|moving|movement|shift\w*|chang\w*|different|touch\w*|taken|gone anywhere|budged?|relocat\w*|displac\w*|elsewhere|"
-    r"somewhere else|picked up"
+    r"somewhere else|picked up|" + GOES
 )

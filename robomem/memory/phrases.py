@@ -41,6 +41,8 @@ seems seemed telling thinking sworn swear manage managed current allow possible 
 figure figured idea clue hint information info details detail question answer rundown summary overview report update breakdown
 heard hear per regarding concerning rearranged rearrange relocated relocate reorganised reorganized displaced altered shuffled
 summarise summarize summary compared compare busy describe actions action duties duty shifts holding piece
+disturbed disturb travelled traveled travel switch wander longer default bringing fetching delivering transport transported recall give
+came away
 """.split()
 GLUE = frozenset(_GLUE)
 _CONTRACTED = re.compile(r"\b(what|where|when|who|how|which|that|there|here|it|everything|anything|something)'(s|d|re|ve|ll)\b")
@@ -48,6 +50,7 @@ _IDIOMS = re.compile(
     r"\b(?:(?:set|lay|laid|clapped|clap) eyes on|(?:put|lay|get) my hands on|"
     r"(?:get|got|catch|caught) (?:a )?(?:hold|sight|glimpse) of|c[oa]me across)\b"
 )
+_OWNED = re.compile(r"\b([a-z]+)'s (place|spot|home|position|location|usual|regular|normal|whereabouts|count)\b")  # "the mug's usual place"
 _FULL = {"s": "is", "d": "did", "re": "are", "ve": "have", "ll": "will"}
 
 
@@ -71,7 +74,8 @@ class Phrase:
 
 def spelled_out(sentence: str) -> str:
     """ "where's", "when'd" in full, and turns of phrase whose preposition leads to no place ("set eyes on") in one word."""
-    return _IDIOMS.sub("seen", _CONTRACTED.sub(lambda found: f"{found[1]} {_FULL[found[2]]}", sentence.replace("’", "'")))
+    full = _CONTRACTED.sub(lambda found: f"{found[1]} {_FULL[found[2]]}", sentence.replace("’", "'"))
+    return _IDIOMS.sub("seen", _OWNED.sub(r"\1 \2", full))
 
 
 def tokens(sentence: str) -> list[str]:

@@ -37,14 +37,14 @@ def usually(q: Asked) -> Answer:
         return _unsure(recall, rows, f"by {days} {'day' if days == 1 else 'days'} on which I saw {who}{said}")
     if not rows:
         return Answer(f"I have not seen {who}{said} often enough to say.", recall, recall.evidence, known=False)
-    listed = ", ".join(f"{_named(p)} ({p.probability:.0%})" for p in rows[:SHOWN])
+    listed = ", ".join(f"{_named(p)} ({p.probability:.0%})" for p in wording.by_name(rows)[:SHOWN])
     text = f"{who[:1].upper()}{who[1:]} usually is {listed}{said}, by {days} {'day' if days == 1 else 'days'} on which I saw it."
     return Answer(text + wording.evidence(recall.evidence), recall, recall.evidence, places=tuple(rows), confidence=rows[0].probability)
 
 
 def _unsure(recall: Recall, rows: Sequence[PlaceProbability], so_far: str) -> Answer:
     """What was seen on one day only is no habit, and of what is as often elsewhere no place is the usual one; said with what is known."""
-    listed = ", ".join(f"{_named(p)} ({p.probability:.0%})" for p in rows[:SHOWN])
+    listed = ", ".join(f"{_named(p)} ({p.probability:.0%})" for p in wording.by_name(rows)[:SHOWN])
     text = f"I am not sure: {so_far} it was {listed}."
     return Answer(text + wording.evidence(recall.evidence), recall, recall.evidence, places=tuple(rows), known=False)
 
@@ -144,7 +144,7 @@ def will_be(q: Asked) -> Answer:
     if recall.found and recall.verdict != "ambiguous" and rows:
         rows = _by_other_days(q, recall, rows)
     said = q.when.said if q.when is not None else "then"
-    listed = ", ".join(f"{_named(p)} ({p.probability:.0%})" for p in rows[:SHOWN])
+    listed = ", ".join(f"{_named(p)} ({p.probability:.0%})" for p in wording.by_name(rows)[:SHOWN])
     if recall.verdict == "ambiguous" and not recall.question.startswith("I have never seen"):
         return Answer(wording.whereabouts(recall, "", q.now_ns, ()), recall, known=False)
     if not recall.found:

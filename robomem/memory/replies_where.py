@@ -29,7 +29,7 @@ def where_is(q: Asked) -> Answer:
         return Answer(f"I know {len(recall.candidates)}: {lines}.{wording.evidence(recall.evidence)}", recall, recall.evidence)
     likely = []
     if recall.verdict == "moved_since_seen" and recall.id is not None:
-        likely = [p for p in q.memory.predict(recall.id)[:SHOWN] if p.probability >= 0.05]
+        likely = [p for p in wording.by_name(q.memory.predict(recall.id))[:SHOWN] if p.probability >= 0.05]
     told = q.memory.told_place(recall.id) if recall.id is not None else None
     by = "" if told is None else told.source
     return Answer(wording.whereabouts(recall, q.color(recall), q.now_ns, likely, by), recall, recall.evidence)

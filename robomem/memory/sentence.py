@@ -127,6 +127,8 @@ def _will_be(q: _Parts) -> Reading | None:
     to_come = q.when is not None and q.when.to_come
     if not (q.thing or q.place) or q.says(cues.MANY) or not (to_come or (q.says("will|going to be|predict") and q.when is None)):
         return None
+    if not to_come and q.says("usually|normally|typically|generally|mostly"):
+        return None
     return Reading("will_be", q.subject, when=q.when)
 
 
@@ -139,16 +141,19 @@ def _how_many(q: _Parts) -> Reading | None:
 
 
 def _rooms(q: _Parts) -> Reading | None:
-    return Reading("rooms") if q.says(cues.ROOMS) and q.thing is None and q.place is None else None
+    asked = q.says(cues.ROOMS) and q.when is None and not q.says(r"patrol\w*|visit\w*|clean\w*|go|went")
+    return Reading("rooms") if asked and q.thing is None and q.place is None else None
 
 
 def _did_task(q: _Parts) -> Reading | None:
     if (
         q.thing is None
-        or not q.says(r"you|(?:was|were|been) (?:\w+ ){0,4}(?:delivered|fetched|brought)")
+        or not q.says(r"you|(?:was|were|been|get|got) (?:\w+ ){0,4}(?:delivered|fetched|brought)")
         or not q.says(cues.DEEDS)
         or (
-            q.says(r"where|how long(?! ago (?:did|have) you)|move[ds]?|what (?!time|day)|which|last (?:see|saw)") and not q.says("where it")
+            q.says(r"where|how long(?! ago (?:did|have) you)|move[ds]?|what (?!time|day)|which (?!day)|last (?:see|saw)")
+            and not q.says("where it")
+            and not q.says("where it")
         )
     ):
         return None
@@ -168,7 +173,7 @@ def _did_do(q: _Parts) -> Reading | None:
 
 
 def _when_last(q: _Parts) -> Reading | None:
-    if q.thing is None and (q.place is None or not q.says(r"sighting|glimpse|view|sign|look\w*")):
+    if q.thing is None and (q.place is None or not q.says(r"sighting|glimpse|view|sign|last look\w*")):
         return None
     if not q.says(cues.LAST) or (q.says("where|whereabouts") and not q.says("when")) or q.says(cues.MANY):
         return None
@@ -196,7 +201,7 @@ def _usually(q: _Parts) -> Reading | None:
 
 def _state(q: _Parts) -> Reading | None:
     main = q.thing or q.place
-    if main is None or q.says(cues.CHANGE_STRONG) or q.says("where|when|how long"):
+    if main is None or q.says(rf"carried|wander\w*|{cues.CHANGE_STRONG}") or q.says("where|when|how long"):
         return None
     named = next((name for name, cue in cues.STATES.items() if q.says(cue)), "")
     if named == "on" and ((q.place is not None and q.thing is None) or q.says("what is on|what things|anything on|is there")):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from robomem.clock import NS_PER_S
 from robomem.types import Event, ObjectView, PlaceProbability, Recall
@@ -61,6 +62,15 @@ def whereabouts(recall: Recall, color: str, now_ns: int, likely: Sequence[PlaceP
         )
     text = f"{_capital(who)} was {where} when I last saw it {seen}, but it is probably not there any more ({recall.p_still_there:.0%})."
     return text + (f" Most likely now: {', '.join(_guess(p) for p in likely)}." if likely else "") + evidence(recall.evidence)
+
+
+def by_name(places: Sequence[PlaceProbability]) -> list[PlaceProbability]:
+    """Places that are called alike as one, likeliest first: nobody wants to hear of "the shelf in the study" twice."""
+    out: dict[tuple[str, str, str], PlaceProbability] = {}
+    for p in places:
+        key = (p.relation, p.label, p.room)
+        out[key] = replace(out[key], probability=out[key].probability + p.probability) if key in out else p
+    return sorted(out.values(), key=lambda p: -p.probability)
 
 
 def _guess(p: PlaceProbability) -> str:

@@ -55,6 +55,8 @@ SCORES = [
     ("what_is_on", Truth(True, must=("mug", "mug")), Reply(labels=("mug",)), WRONG),
     ("what_changed", Truth(True, must=("mug", "mug")), Reply(labels=("mug", "fridge")), RIGHT),  # doors are not asked for
     ("what_changed", Truth(True), Reply(labels=("mug",)), WRONG),
+    ("what_is_on", Truth(True, must=("mug",)), Reply(labels=("cup",)), RIGHT),  # a detector's word for it
+    ("what_is_on", Truth(True, must=("phone",)), Reply(labels=("remote",)), WRONG),
     ("ever_seen", Truth(False, yes=False), Reply(yes=False), RIGHT),
     ("ever_seen", Truth(False, yes=False), Reply(yes=True), WRONG),
 ]
@@ -164,3 +166,19 @@ def test_risk_against_coverage_takes_the_surest_first() -> None:
     rows = [(Truth(True), Scored(RIGHT, True, 0.9)), (Truth(True), Scored(WRONG, True, 0.2)), (Truth(False), Scored(RIGHT, False, 0.0))]
     x, y = recall.risk_coverage(rows)
     assert x == pytest.approx([1 / 3, 2 / 3]) and y == pytest.approx([0.0, 0.5])
+
+
+def test_what_will_be_is_what_its_people_plan():
+    from benchmarks.week.routine_home import Move, Plan
+    from benchmarks.week.subjects import Subjects
+
+    whole = make_plan(3, None)
+    name = next(d.name for d in whole.deeds if isinstance(d, Move))
+    moves = [d for d in whole.deeds if isinstance(d, Move) and d.name == name]
+    first, second = moves[:2]
+    known = WeekKnowledge()
+    known.places.current[name] = Rows(parent="desk 9")  # type: ignore[assignment]
+    subjects = Subjects(Plan(whole.home, whole.start, whole.deeds, whole.surfaces, whole.containers), known, EPOCH_NS)
+    at = [EPOCH_NS + round(1e9 * t) for t in (first.at_s - 1, first.at_s + 1, second.at_s + 1)]
+    expected = ["desk 9", *(m.places[0].piece.name if m.places else "" for m in (first, second))]
+    assert [subjects.planned(name, t) for t in at] == expected

@@ -406,3 +406,11 @@ def test_what_will_be_leans_on_other_days_at_that_time(home: HandHome, clock: Ma
     share = {p.label: p.probability for p in noon.places}
     assert share["counter"] >= 0.4 and sum(share.values()) <= 1.0 + 1e-9 and soon.places[0].label == "desk"
     assert [p.probability for p in noon.places] == sorted((p.probability for p in noon.places), reverse=True)
+
+
+def test_places_called_alike_are_listed_once_likeliest_first():
+    rows = [
+        PlaceProbability(i, name, "study", np.array([float(i), 0.0, 1.0]), p)
+        for i, (name, p) in enumerate([("desk", 0.3), ("shelf", 0.25), ("shelf", 0.2), ("bed", 0.01)])
+    ]
+    assert [(p.label, round(p.probability, 2)) for p in wording.by_name(rows)] == [("shelf", 0.45), ("desk", 0.3), ("bed", 0.01)]

@@ -11,7 +11,8 @@ from robomem.config import MemoryConfig, RobomemConfig
 from robomem.errors import InvalidInputError, StoreError, StoreLockedError
 from robomem.memory.questions import graph_of
 from robomem.memory.robot_memory import RobotMemory
-from robomem.types import Episode, Event
+from robomem.scene_graph.world_model import FrameResult
+from robomem.types import Episode, Event, Observations
 from tests.memory.hand_home import H, HandHome, S
 
 
@@ -283,3 +284,20 @@ def test_the_graph_as_it_was_known_then(furnished: HandHome):
     spots = {key: graph.node(1).position.tolist() for key, graph in asked.items()}
     assert spots[20, 30] == spots[70, 30] == spots[20, 70] != spots[70, 70]  # before it was told of the move it expected the mug to stay
     assert graph_of(furnished.memory.store, None, 20 * S, 0).node(1) is None
+
+
+def test_sightings_of_one_that_was_never_confirmed_are_those_of_the_thing_it_was(furnished: HandHome):
+    """The belief folded track 77 into the mug; no event tells of it, but what was seen of it was seen of the mug."""
+    memory, mug = furnished.memory, furnished.views[1]
+    row = memory.store.observations_of(1, 0, 1 << 62, 1)[0]
+    one = Observations(
+        40 * S, ("mug",), np.array([0.9]), row.position[None], np.eye(3)[None] * 1e-4, row.size[None], np.zeros(1),
+        np.zeros((1, row.embedding.size)), ("red",), np.array([300]), np.zeros(1, bool), np.zeros((1, 4)),
+        (np.zeros((0, 3), np.float32),), ({},),
+    )  # fmt: skip
+    memory._commit(FrameResult(40 * S, (), one, np.array([990_001]), np.array([77]), (), {}), [], furnished.graph)
+    none = Observations.empty(41 * S)
+    ids = np.zeros(0, np.int64)
+    memory._commit(FrameResult(41 * S, (), none, ids, ids, (1,), {}, ((1, 77),)), [mug], furnished.graph)
+    assert memory.store.resolve(77) == 1 and 990_001 in [o.id for o in memory.store.observations_of(1, 0, 1 << 62, 9)]
+    assert len(memory.store.stays(1)) >= 1 and memory.store.bad_rows == 0
