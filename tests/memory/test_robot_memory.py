@@ -290,10 +290,11 @@ def test_sightings_of_one_that_was_never_confirmed_are_those_of_the_thing_it_was
     """The belief folded track 77 into the mug; no event tells of it, but what was seen of it was seen of the mug."""
     memory, mug = furnished.memory, furnished.views[1]
     row = memory.store.observations_of(1, 0, 1 << 62, 1)[0]
+    f32 = np.float32
     one = Observations(
-        40 * S, ("mug",), np.array([0.9]), row.position[None], np.eye(3)[None] * 1e-4, row.size[None], np.zeros(1),
-        np.zeros((1, row.embedding.size)), ("red",), np.array([300]), np.zeros(1, bool), np.zeros((1, 4)),
-        (np.zeros((0, 3), np.float32),), ({},),
+        40 * S, ("mug",), np.array([0.9], f32), row.position[None].astype(f32), np.eye(3, dtype=f32)[None], row.size[None].astype(f32),
+        np.zeros(1, f32), np.zeros((1, row.embedding.size), f32), ("red",), np.array([300]), np.zeros(1, bool), np.zeros((1, 4), f32),
+        (np.zeros((0, 3), f32),), ({},),
     )  # fmt: skip
     memory._commit(FrameResult(40 * S, (), one, np.array([990_001]), np.array([77]), (), {}), [], furnished.graph)
     none = Observations.empty(41 * S)
