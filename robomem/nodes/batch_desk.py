@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,8 @@ class BatchDesk:
         if self._erased:
             self.mirror.graph.forget(self._erased)
             object_ids = np.where(np.isin(object_ids, list(self._erased)), -1, object_ids)
-        result = FrameResult(int(request.stamp_ns), events, found, ids, object_ids, tuple(v.id for v in views), {})
+        merged = tuple((kept, absorbed) for absorbed, kept in _merged(delta) if not {kept, absorbed} & self._erased)
+        result = FrameResult(int(request.stamp_ns), events, found, ids, object_ids, tuple(v.id for v in views), {}, merged)
         hub.absorb(result, views, self.mirror.graph, name)
 
     def write_world(self, hub: MemoryHub, request: Any, response: Any) -> None:
@@ -92,3 +94,8 @@ class BatchDesk:
             np.savez(out, **arrays)  # type: ignore[arg-type]
             response.npz = pack(np.frombuffer(out.getvalue(), np.uint8), "u1")
         self.mirror = GraphMirror()
+
+
+def _merged(delta: Any) -> Iterator[tuple[int, int]]:
+    """(absorbed id, kept id) of a graph's delta, which holds those too of which no event tells: what was never confirmed."""
+    return zip(map(int, delta.merged_from), map(int, delta.merged_into), strict=False)  # a delta that is followed has as many
