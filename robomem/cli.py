@@ -325,13 +325,14 @@ def _ask(question: str, db: Path, as_json: bool) -> int:
 
 
 def _tell(statement: str, db: Path, source: str) -> int:
+    from robomem.memory.answer import vocabulary
     from robomem.memory.robot_memory import RobotMemory
     from robomem.memory.telling import read_statement
     from robomem.memory.tools import call
 
-    said = read_statement(statement)
-    told = {"object": said.what, "place": said.place or None, "label": said.label or None, "by": source, "said": statement[:400]}
     with RobotMemory.open(db) as memory:
+        said = read_statement(statement, vocabulary(memory).is_class)
+        told = {"object": said.what, "place": said.place or None, "label": said.label or None, "by": source, "said": statement[:400]}
         row = call(memory, "correct", told)["corrected"]
     print(f"noted: the {row['label']} (#{row['id']}) is {row['place'] or 'at ' + str(row['position'])}")
     return 0

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from robomem.errors import InvalidInputError
 from robomem.memory import query as queries
-from robomem.memory import replies_deeds, replies_habits, replies_what, replies_where
+from robomem.memory import replies_deeds, replies_habits, replies_what, replies_where, wording
 from robomem.memory.answering import Answer, Asked
 from robomem.memory.query import clean_words
 from robomem.memory.robot_memory import RobotMemory
@@ -31,6 +31,7 @@ REPLIES: dict[str, Callable[[Asked], Answer]] = {
     "is_at": replies_where.is_at,
     "where_was": replies_where.where_was,
     "where_been": replies_where.where_been,
+    "since": replies_where.since,
     "when_last": replies_where.when_last,
     "when_last_at": replies_where.when_last_at,
     "seen": replies_where.seen,
@@ -46,6 +47,8 @@ REPLIES: dict[str, Callable[[Asked], Answer]] = {
     "will_be": replies_habits.will_be,
 }
 
+OF_A_TIME = ("changes", "contents", "how_many", "is_at", "moved", "state")  # the others say themselves what they do not know
+
 __all__ = ["REPLIES", "Answer", "ask"]
 
 
@@ -55,11 +58,25 @@ def ask(memory: RobotMemory, sentence: str) -> Answer:
     reading = read(sentence, now, memory.config.memory.timezone, vocabulary(memory))
     if reading is not None:
         try:
-            return replace(REPLIES[reading.meaning](Asked(memory, now, reading)), meaning=reading.meaning)
+            asked = Asked(memory, now, reading)
+            answer = _too_early(asked) if reading.meaning in OF_A_TIME else None
+            return replace(answer or REPLIES[reading.meaning](asked), meaning=reading.meaning)
         except InvalidInputError:  # a question about nothing ("where is the")
             pass
     said = clean_words(sentence)[:60]
     return Answer(f"I do not understand '{said}'; try {', '.join(repr(e) for e in EXAMPLES)}.", understood=False, known=False)
+
+
+def _too_early(q: Asked) -> Answer | None:
+    """The answer about a time that was over before memory began, None if it was not: "nothing changed" would claim to know."""
+    when, store = q.when, q.memory.store
+    if when is None or when.first or when.before or when.to_come:
+        return None
+    seen = [view.first_seen_ns for view, _ in store.objects().values()]
+    begins = min([*seen, *(e.start_ns for e in store.episodes())], default=q.now_ns)
+    if when.to_ns >= begins:
+        return None
+    return Answer(f"I know nothing of {when.said}: my memory begins {wording.ago(begins, q.now_ns)} ({q.clock(begins)}).", known=False)
 
 
 def vocabulary(memory: RobotMemory) -> Vocabulary:

@@ -32,6 +32,12 @@ DOING = (
     r"activit\w+|work|actions?|duties) (?:did|have|had|were|was)|your shift|you keep busy|"
     r"did the robot do|asked to do|did you have any (?:jobs?|tasks?|errands?|chores?|work)"
 )
+# since when it is where it is; and what makes it a question for a last time
+SINCE = (
+    r"since when|how long (?:has|have) (?:\w+ ){1,5}been|when (?:did|was|were|has|have) (?:\w+ ){1,6}(?:arrived?|come to|get (?:on|in|to)|"
+    r"put (?:on|in|onto|into)|placed|moved (?:to|onto|into|on))"
+)
+NOT_SINCE = r"you|i|see|seen|saw|sight\w*|spot\w*|notic\w*|last|gone|missing|away|ago|open|opened|shut|closed|been since"
 # a last time
 LAST = (
     r"when|how (?:many (?:hours|minutes|days|weeks)|much time)|"

@@ -82,7 +82,7 @@ FILLERS = frozenset(
     )
 )
 NUMBERS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "both": 2}
-ANYTHING = frozenset(["thing", "things", "object", "objects", "item", "items", "everything", "anything", "something", "stuff"])
+ANYTHING = frozenset(["thing", "things", "object", "objects", "item", "items", "everything", "anything", "something", "stuff", "ones"])
 DESCRIBING = frozenset(
     "wooden wood glass metal plastic leather marble round square long short tall low high wide narrow main left right empty full".split()
 )
@@ -132,6 +132,8 @@ def parse(text: str | int, ontology: Ontology, labels: Collection[str] = (), roo
     if ident is not None:
         return Query(" ".join(words), id=ident)
     head, room, holder = _places(words, ontology, {*ontology.rooms, *rooms})
+    if head and COLOR_SPELLINGS.get(head[-1], head[-1]) in COLORS and not ontology.known(head[-1]):
+        head = [*head, "things"]  # "how many red ones": an orange is a thing, red is none
     colors = [c for c in (COLOR_SPELLINGS.get(w, w) for w in head[:-1]) if c in COLORS]
     count = next((NUMBERS[w] if w in NUMBERS else int(w) for w in head if w in NUMBERS or _is_number(w)), None)
     skip = FILLERS | set(COLORS) | set(COLOR_SPELLINGS) | set(NUMBERS)

@@ -8,8 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from robomem.clock import NS_PER_S
 from robomem.config import MemoryConfig
 from robomem.memory import query as queries
+from robomem.memory import wording
 from robomem.memory.embedding import LabelSimilarity
 from robomem.memory.query import Query
 from robomem.memory.recall import LIKELY, Recaller, Trace
@@ -90,8 +92,9 @@ class Questions:
         if not later or recall.candidates:
             return recall
         first = min(later, key=lambda view: view.first_seen_ns)
-        wait = (first.first_seen_ns - at_ns) / 1e9
-        return replace(recall, needs=f"a sighting of {query.text} by then: the first was {wait:.0f} s later") if wait > 0 else recall
+        wait = (first.first_seen_ns - at_ns) / NS_PER_S
+        needs = f"a sighting of {query.text} by then: the first was {wording.duration(wait)} later"
+        return replace(recall, needs=needs) if wait > 0 else recall
 
     def matching(self, text: str, at_ns: int, past: bool) -> list[ObjectView]:
         """Every object that fits, its existence as of `at_ns`; loose matches are none."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
 
+from robomem.geometry import distance_to_box
 from robomem.memory import noticed, wording
 from robomem.memory.answering import Answer, Asked
 from robomem.memory.recall import LIKELY, OVERLAP
@@ -14,6 +16,7 @@ from robomem.memory.shifts import shifts
 from robomem.memory.spatial import GONE
 from robomem.types import ObjectView
 
+BESIDE, NEAR_M = ("near", "by", "beside"), 0.75
 BELOW_TOP_M = 0.1  # further below its top than this a thing's middle is inside
 NOBODY = "Who did it I do not know: I do not tell people apart, and see nothing between my looks. "
 
@@ -60,18 +63,22 @@ def rooms(q: Asked) -> Answer:
     names = sorted(str(n["label"]) for n in nodes if n["layer"] == "room" and n["to_ns"] is None)
     if not names:
         return Answer("I know no room yet.", known=False)
-    said = ", ".join(n if names.count(n) == 1 else f"{names.count(n)} times '{n}'" for n in dict.fromkeys(names))
+    said = ", ".join(n if names.count(n) == 1 else f"{n} ({names.count(n)} of them)" for n in dict.fromkeys(names))
     return Answer(f"I know {len(names)} {'room' if len(names) == 1 else 'rooms'}: {said}.")
 
 
 def contents(q: Asked) -> Answer:
     """What is (or was) on, in or at a place."""
-    if q.reading.how not in ("on", "in", "inside", "at"):
+    if q.reading.how == "under":
+        return Answer("What lies under a thing I do not know: I keep what is on it, in it and near it.", known=False)
+    if q.reading.how not in ("on", "in", "inside", "at", *BESIDE):
         q = replace(q, reading=replace(q.reading, how="on"))
     place = q.reading.place
     holders, rooms = q.memory.holders(place)
     if not holders and not rooms:
         return Answer(f"I know no place called 'the {place}'.", known=False)
+    if q.reading.how in BESIDE and holders:
+        return _beside(q, holders)
     at = None if q.when is None else q.when.to_ns
     inside = [v for v in q.memory.what_is_in(place, at) if v.kind != "agent"]
     inside = _apart(inside)
@@ -80,12 +87,31 @@ def contents(q: Asked) -> Answer:
         inside = [v for v in inside if not _lies(q, v, "on", at)] or inside
     elif q.reading.how == "on":
         inside = [v for v in inside if not _lies(q, v, "inside", at)]
+    if q.reading.what:
+        inside = [v for v in inside if v.color == q.reading.what]
     said = f"{q.reading.how} the {re.sub(r'^(?:the|my|our)', '', place).strip()}{f' {q.when.said}' if q.when else ''}"
     if not inside:
+        said = f"{q.reading.what} {said}".strip()
         return Answer(f"I know of nothing {said}; that is not to say that nothing {was} there unseen.", confidence=0.5)
     ids = tuple(i for v in inside for i in q.memory.evidence_of(v.id, 1, at))
     text = f"{said[:1].upper()}{said[1:]} there {'were' if q.when else 'are' if len(inside) > 1 else 'is'} {wording.things(inside)}."
     return Answer(text + wording.evidence(ids[:10]), evidence=ids, objects=tuple(inside))
+
+
+def _beside(q: Asked, holders: Collection[int]) -> Answer:
+    """What stands near a piece of furniture without being on or in it."""
+    rows = q.memory.store.objects()
+    near = []
+    for v in q.memory.matching("everything"):
+        on = rows[v.id][1].place_id in holders if v.id in rows else True
+        if v.kind != "agent" and v.id not in holders and not on and v.existence >= LIKELY and v.status not in GONE:
+            boxes = [rows[h][0] for h in holders if h in rows]
+            near += [v] * any(float(distance_to_box(v.position, b.position, b.size, b.yaw_rad)) < NEAR_M for b in boxes)
+    if not near:
+        return Answer(f"I know of nothing near the {q.reading.place}.", confidence=0.5)
+    ids = tuple(i for v in near for i in q.memory.evidence_of(v.id, 1))
+    text = f"Near the {q.reading.place} there {'are' if len(near) > 1 else 'is'} {wording.things(near)}.{wording.evidence(ids[:10])}"
+    return Answer(text, evidence=ids, objects=tuple(near))
 
 
 def _apart(views: list[ObjectView]) -> list[ObjectView]:

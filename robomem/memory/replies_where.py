@@ -141,6 +141,34 @@ def when_last(q: Asked) -> Answer:
     )
 
 
+def since(q: Asked) -> Answer:
+    """Since when it is (or was last) at a place, or where it is now: when it was first seen there, and where it was seen before that."""
+    recall = newest(q, q.memory.find(q.reading.what), alike=True)
+    stays = q.stays(recall)
+    if not recall.found or not stays:
+        return Answer(wording.whereabouts(recall, "", q.now_ns, ()), recall, known=False)
+    who, there = wording.name(recall, q.color(recall)), stays
+    if q.reading.place:
+        holders, rooms = q.memory.holders(q.reading.place)
+        if not holders and not rooms:
+            return Answer(f"I know no place called '{q.reading.place}'.", recall, known=False)
+        there = [s for s in stays if s.place.place_id in holders or s.place.room_id in rooms]
+        if not there:
+            return Answer(f"I have never seen {who} {q.reading.how or 'on'} the {q.reading.place}.", recall, known=False)
+    stay = there[-1]
+    before = [s for s in stays if s.from_ns < stay.from_ns]
+    verb = "has been" if stay.to_ns is None else "was"
+    spot = wording.spot(stay.place.words, stay.position.tolist())
+    text = f"{who[:1].upper()}{who[1:]} {verb} {spot} since {q.clock(stay.from_ns)} ({wording.ago(stay.from_ns, q.now_ns)}) at the latest"
+    text += "" if stay.to_ns is None else f", until I last saw it there {wording.ago(stay.seen_ns, q.now_ns)}"
+    if before:
+        text += f"; before that I last saw it {_journey(before[-1:], q.now_ns).replace('last seen there ', '')}"
+    else:
+        text += ", when I first saw it"
+    ids = tuple(dict.fromkeys(i for s in (*before[-1:], stay) for i in (s.first_observation, s.last_observation) if i))
+    return Answer(f"{text}.{wording.evidence(ids)}", recall, ids, stamp_ns=stay.from_ns)
+
+
 def newest(q: Asked, recall: Recall, alike: bool = False) -> Recall:
     """Of several things that one description fits, the one that was seen last: "when did you last see a cup" needs no asking back.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from robomem.memory import cues, phrases, timewords
 from robomem.memory.phrases import Phrase
-from robomem.memory.query import ANYTHING, clean_words
+from robomem.memory.query import ANYTHING, COLOR_SPELLINGS, COLORS, clean_words
 from robomem.memory.timewords import When
 
 
@@ -82,6 +82,13 @@ class _Parts:
     def says(self, pattern: str) -> bool:
         """True if the sentence has such words."""
         return re.search(rf"\b(?:{pattern})\b", self.text) is not None
+
+    @property
+    def color(self) -> str:
+        """The colour of things that are not named: "red things", "anything red"."""
+        named = re.search(r"\b(?:(\w+) (?:things?|objects?|items?|stuff|ones?)|(?:any|some|every)thing (\w+))\b", self.text)
+        word = (named[1] or named[2]) if named else ""
+        return COLOR_SPELLINGS.get(word, word) if COLOR_SPELLINGS.get(word, word) in COLORS else ""
 
     @property
     def subject(self) -> str:
@@ -170,6 +177,14 @@ def _did_do(q: _Parts) -> Reading | None:
     ):
         return None
     return Reading("did_do", when=q.when) if q.thing is None or not q.thing.known else None
+
+
+def _since(q: _Parts) -> Reading | None:
+    if q.thing is None or not q.says(cues.SINCE) or q.says(cues.NOT_SINCE):
+        return None
+    target = q.place if q.place is not q.thing else None
+    target = target or next((p for p in q.things if p.before == "to" and p is not q.thing), None) or q.room
+    return Reading("since", q.bare, target.words if target is not None else "", "on" if target is not q.room else "in")
 
 
 def _when_last(q: _Parts) -> Reading | None:
@@ -273,7 +288,8 @@ def _contents(q: _Parts) -> Reading | None:
         return None
     spot = q.spot if main is not q.room else q.room.words if q.room else ""
     how = "" if main is q.thing else main.before
-    return Reading("contents", place=spot, how=how or ("in" if q.says("in it|inside|contents?|contain\\w*") else "on"), when=q.when)
+    how = how or ("in" if q.says("in it|inside|contents?|contain\\w*") else "on")
+    return Reading("contents", q.color, place=spot, how=how, when=q.when)
 
 
 def _free(q: _Parts) -> bool:
@@ -312,5 +328,6 @@ def _is_anything(words: str) -> bool:
 
 
 _RULES: tuple[Callable[[_Parts], Reading | None], ...] = (
-    _will_be, _rooms, _how_many, _did_task, _did_do, _when_last, _usually, _state, _changes, _contents, _moved, _is_at, _ever, _where,
+    _will_be, _rooms, _how_many, _did_task, _did_do,
+    _since, _when_last, _usually, _state, _changes, _contents, _moved, _is_at, _ever, _where,
 )  # fmt: skip

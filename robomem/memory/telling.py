@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,7 @@ _PLACE = re.compile(
     r"^(?P<what>.+?) (?:is|are|was|were|lies?|stands?|sits?|went|moved|belongs) (?:now |back |put |moved |left |to )*"
     r"(?P<place>(?:in|inside|into|within|on|onto|at|under|by|near) .+)$"
 )
-_LABEL = re.compile(r"^(?P<what>.+?) (?:is|are) (?:really |actually |called |named )*(?:an? )?(?P<label>[^,]+)$")
+_LABEL = re.compile(r"^(?P<what>.+?) (?:is|are) (?:really |actually )*(?P<lead>(?:called |named |an? )*)(?P<label>[^,]+)$")
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,12 @@ class ToldPlace:
     place: PlaceWords
 
 
-def read_statement(sentence: str) -> Statement:
+def read_statement(sentence: str, is_class: Callable[[str], bool]) -> Statement:
     """A sentence of the form "THING is PLACE" or "THING is a LABEL".
+
+    Args:
+        is_class: is this a class that is known? Only such a word names a thing without "a" or "called" before it: "the mug is gone",
+            "the fridge is open" and "the cup is mine" give nothing a new name.
 
     Raises:
         InvalidInputError: it has neither form.
@@ -54,9 +59,13 @@ def read_statement(sentence: str) -> Statement:
     if not words.endswith("?"):
         if found := _PLACE.match(words):
             return Statement(found["what"], place=found["place"])
-        if found := _LABEL.match(words):
+        found = _LABEL.match(words)
+        if found and found["label"].split()[0] not in ("not", "no", "never") and (found["lead"] or is_class(found["label"])):
             return Statement(found["what"], label=found["label"])
-    raise InvalidInputError(f"tell: {words[:60]!r} is not understood; say 'the mug is in the drawer' or '#12 is a teapot'")
+    raise InvalidInputError(
+        f"tell: {words[:60]!r} says neither where a thing is nor what it is; say 'the mug is in the drawer' or '#12 is a teapot' "
+        "(what is gone, open or somebody's I cannot be told)"
+    )
 
 
 def read_place(words: str | int, store: SqliteStore, questions: Questions) -> ToldPlace:

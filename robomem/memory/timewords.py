@@ -43,6 +43,11 @@ _PART = rf"(?P<part>{'|'.join(PARTS)})"
 _NAMED = rf"the\s+day\s+before\s+yesterday|yesterday|today|(?:on\s+|last\s+)?(?:{'|'.join(WEEKDAYS)})"
 _DAY = rf"(?P<day>{_NAMED})(?:'s)?(?:\s+(?:in\s+the\s+)?{_PART}|\s+(?:at|around|by)\s+{_CLOCK})?\b"
 _DAY_LAST = rf"(?:in\s+the\s+{_PART}|\b(?:at|around|by)\s+{_CLOCK})\s+(?P<day>{_NAMED})\b"
+_RANGE = (
+    rf"\b(?:(?P<day>{_NAMED})\s+)?(?P<word>between|from)\s+(?P<hour>\d{{1,2}})(?:[:.](?P<minute>\d{{2}}))?\s*(?P<half>am|pm|o'?clock)?"
+    rf"\s+(?:and|to|until|till)\s+(?P<hour2>\d{{1,2}})(?:[:.](?P<minute2>\d{{2}}))?\s*(?P<half2>am|pm|o'?clock)?\b"
+    rf"(?!\s*(?:m|meters?)\b)(?:\s+(?P<after>{_NAMED})\b)?"
+)
 _BACK = rf"(?P<number>\d+|{_NUMBER})\s+(?P<unit>day|week)s?\s+ago\s+(?:in\s+the\s+{_PART}|(?:at|around|by)\s+{_CLOCK})"
 _START = r"(?:(?:at|from|in|since)\s+the\s+(?:very\s+)?(?:start|beginning)|initially|originally|at\s+first|(?<=\w )first)\b"
 
@@ -156,10 +161,15 @@ def _time_of_day(found: re.Match[str], day: datetime) -> datetime | None:
     """The clock time of a match on `day`; None if there is no such time."""
     if found["word"]:
         return day + timedelta(hours=12 if found["word"] == "noon" else 0)
-    hour, minute = int(found["hour"]), int(found["minute"] or 0)
-    if found["half"] == "pm" and hour < 12:
+    return _clock(day, found["hour"], found["minute"], found["half"])
+
+
+def _clock(day: datetime, hours: str, minutes: str | None, half: str | None) -> datetime | None:
+    """ "9", "9:30", "9 pm" on `day`; None if there is no such time."""
+    hour, minute = int(hours), int(minutes or 0)
+    if half == "pm" and hour < 12:
         hour += 12
-    if found["half"] == "am" and hour == 12:
+    if half == "am" and hour == 12:
         hour = 0
     return day + timedelta(hours=hour, minutes=minute) if hour < 24 and minute < 60 else None
 
@@ -202,6 +212,28 @@ def _at(found: re.Match[str], now: datetime) -> Interval | None:
         return None
     at = at - timedelta(days=1) if at > now else at
     return at, at
+
+
+def _range(found: re.Match[str], now: datetime) -> Interval | None:
+    """Between two clock times, of a day that is said or the latest one that is not in the future."""
+    if found["word"] == "from" and not (found["minute"] or found["half"] or found["minute2"] or found["half2"]):
+        return None  # "from 2 to 3" may be anything
+    said = found["day"] or found["after"]
+    day = _midnight(now, _days_back(said, now) if said else 0)
+    low = _clock(day, found["hour"], found["minute"], found["half"] or found["half2"])
+    high = _clock(day, found["hour2"], found["minute2"], found["half2"])
+    if low is None or high is None:
+        return None
+    while high <= low:
+        high += timedelta(hours=12)  # "between eleven and one"
+    back = timedelta(days=1 if not said and low > now else 0)
+    return low - back, high - back
+
+
+def _week(found: re.Match[str], now: datetime) -> Interval:
+    """The week from Monday on that is not over, or the one before."""
+    monday = _midnight(now, now.weekday() + (7 if found["which"] == "last" else 0))
+    return monday, monday + timedelta(days=7)
 
 
 def _until_now(meaning: Meaning) -> Meaning:
@@ -262,12 +294,15 @@ _PATTERNS: tuple[tuple[str, Meaning], ...] = (
     (rf"\bsince\s+{_SPAN}\s+ago\b", _until_now(_ago)),
     (rf"\b(?:in|within|during|over|for)\s+the\s+(?:last|past)\s+{_MAYBE_SPAN}\b", _last),
     (rf"\b{_SPAN}\s+ago\b", _ago),
+    (r"\bsince\s+(?P<which>this|last)\s+week\b", _until_now(_week)),
+    (r"\b(?P<which>this|last)\s+week\b", _week),
+    (_RANGE, _range),
     (rf"\bsince\s+{_DAY_LAST}", _until_now(_day)),
     (_DAY_LAST, _day),
     (rf"\bsince\s+{_DAY}", _until_now(_day)),
     (rf"\b(?:during\s+|over\s+|in\s+the\s+course\s+of\s+)?{_DAY}", _day),
     (rf"\bsince\s+(?P<which>this|last)\s+{_PART}\b", _until_now(_part)),
     (rf"\b(?P<which>this|last)\s+{_PART}\b", _part),
-    (rf"\bsince\s+{_CLOCK}", _until_now(_at)),
+    (rf"\b(?:since|after)\s+{_CLOCK}(?!\s*(?:{'|'.join(UNITS)})s?\b)", _until_now(_at)),
     (rf"\b(?:at|by|around|before)\s+{_CLOCK}", _at),
 )

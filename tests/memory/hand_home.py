@@ -28,7 +28,7 @@ def view(ident: int, label: str, position: Sequence[float], at_ns: int = 0, **ch
 class HandHome:
     """Kitchen (counter, dining table) and study (desk, shelf); objects are put, moved and lost by hand."""
 
-    def __init__(self, memory: RobotMemory) -> None:
+    def __init__(self, memory: RobotMemory, began_ns: int = 0) -> None:
         self.memory, self.graph = memory, SceneGraph()
         self.views: dict[int, ObjectView] = {}
         self.observations: dict[int, list[int]] = {}
@@ -42,8 +42,8 @@ class HandHome:
             self.ids[name] = number
             self.graph.put(Node(number, "furniture", name, np.array(spot), size))
             self.graph.relate(number, "part_of", self.ids[ROOM_OF[name]], 1.0, 0)
-            self.views[number] = view(number, name, spot, size=size, kind="furniture", place=self.ids[ROOM_OF[name]])
-        self._tell(0, tuple(self.views), ())
+            self.views[number] = view(number, name, spot, began_ns, size=size, kind="furniture", place=self.ids[ROOM_OF[name]])
+        self._tell(began_ns, tuple(self.views), ())
 
     def _id(self) -> int:
         self._next += 1

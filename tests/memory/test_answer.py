@@ -35,6 +35,21 @@ def lived() -> HandHome:
     return home
 
 
+@pytest.mark.parametrize(
+    "question",
+    ["what changed yesterday evening", "did the mug move last week", "how many mugs were there yesterday",
+     "what was on the desk yesterday"],
+)  # fmt: skip
+def test_before_memory_began_nothing_is_claimed(question: str) -> None:
+    """ "Nothing changed", "no" and "none" of a time that the robot did not see would be false."""
+    morning = 20 * 86_400 * S + 8 * 3600 * S
+    home = HandHome(RobotMemory.open(":memory:", clock=ManualClock(morning + 3600 * S)), morning)
+    home.put(1, "mug", "counter", morning, color="red")
+    answer = ask(home.memory, question)
+    assert answer.understood and not answer.known and answer.yes is None
+    assert re.match(r"I know nothing of (?:yesterday|last week).*: my memory begins 60 min ago \(08:00\)", answer.text), answer.text
+
+
 TABLE = [
     ("Where is the mug?", r"^The red mug \(#1\) is on the desk in the study: seen 40 s ago, 98% sure .* within 0\.03 m\. Evidence: obs"),
     ("robot, please tell me where the mug is", r"^The red mug \(#1\) is on the desk"),
@@ -52,6 +67,15 @@ TABLE = [
     ("what changed in the kitchen?", r"^1 change in the kitchen: the mug \(#1\) moved from the counter in the kitchen to the desk"),
     ("what has changed since one minute ago", r"^1 change: the mug"),
     ("what changed in the last 20 seconds", r"^Nothing that I noticed changed in the last 20 seconds"),
+    ("since when is the mug on the desk", r"^The red mug \(#1\) has been on the desk in the study since .*\(40 s ago\).* on the counter"),
+    ("when was the mug put on the counter", r"was on the counter in the kitchen since .*\(99 s ago\) at the latest, until I last saw it"),
+    ("how long has the book been on the shelf", r"^The book \(#4\) has been on the shelf in the study since .* when I first saw it"),
+    ("since when is the book on the counter", r"^I have never seen the book \(#4\) on the counter"),
+    ("how many red things are there", r"^1: #1 "),
+    ("how many red ones are there", r"^1: #1 "),
+    ("is there anything blue on the desk", r"^On the desk there is a blue cup \(#3\)\."),
+    ("are there green things on the desk", r"^I know of nothing green on the desk"),
+    ("what is under the desk", r"^What lies under a thing I do not know"),
     ("what changed in the garage", r"^I know no room called 'garage'; I know kitchen, study"),
     ("did anything move in the study", r"^1 change in the study"),
     ("Where is the book", r"^The book \(#4\) is on the shelf in the study"),
