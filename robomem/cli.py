@@ -326,10 +326,12 @@ def _ask(question: str, db: Path, as_json: bool) -> int:
 
 def _tell(statement: str, db: Path, source: str) -> int:
     from robomem.memory.answer import vocabulary
+    from robomem.memory.maintenance import open_store
     from robomem.memory.robot_memory import RobotMemory
     from robomem.memory.telling import read_statement
     from robomem.memory.tools import call
 
+    open_store(db).close()  # there must be a memory to correct: none is made
     with RobotMemory.open(db) as memory:
         said = read_statement(statement, vocabulary(memory).is_class)
         told = {"object": said.what, "place": said.place or None, "label": said.label or None, "by": source, "said": statement[:400]}

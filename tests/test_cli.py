@@ -43,6 +43,12 @@ def test_a_foreign_file_is_not_a_memory(tmp_path: Path, capsys: pytest.CaptureFi
     assert path.read_text().startswith("dear diary")
 
 
+@pytest.mark.parametrize("argv", [["ask", "where is the mug?"], ["tell", "the mug is on the desk"], ["memory", "verify", "--repair"]])
+def test_no_file_is_made_where_there_is_no_memory(argv: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*argv, "--db", str(tmp_path / "nope.db")]) == 2
+    assert "no such database" in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
 def test_bench_list_names_them(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "list"]) == 0
     told = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())

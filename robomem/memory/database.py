@@ -15,6 +15,10 @@ APPLICATION_ID = 0x524D454D  # "RMEM": how a database of ours is told from a for
 BUSY_TIMEOUT_MS = 5000
 HEADER = b"SQLite format 3\x00"
 WAL_RESET_BUG = ((3, 7, 0), (3, 51, 2))  # a checkpoint beside a writer could corrupt these (memory.md)
+BEYOND_REPAIR = (
+    "{path}: is damaged beyond what can be repaired in place (SQLite says: {cause}): it was cut short or overwritten. "
+    "Put a backup in its place: robomem memory restore --copy BACKUP --db {path} --force"
+)
 
 Row = tuple[Any, ...]
 
@@ -35,6 +39,10 @@ class UnreadableTextError(StoreError):
     """A row holds bytes that are no text: a flipped bit. The other rows of the table can still be read one by one."""
 
 
+class DamagedError(StoreError):
+    """SQLite finds the file itself broken, not only rows in it."""
+
+
 class Database:
     """An open SQLite file. Not thread-safe by itself: the store holds its lock around every call.
 
@@ -42,13 +50,14 @@ class Database:
         path: file, or ":memory:".
         read_only: open with `mode=ro`; nothing is written, not even a checkpoint.
         engine: "apsw" or "sqlite3"; None takes the best installed.
+        frozen: nobody is writing it, and no log is beside it: SQLite reads it as it stands and makes no file beside it.
 
     Raises:
         StoreError: missing, unreadable or not SQLite.
     """
 
-    def __init__(self, path: str, read_only: bool = False, engine: str | None = None) -> None:
-        self.path, self.read_only, self.engine = path, read_only, engine or default_engine()
+    def __init__(self, path: str, read_only: bool = False, engine: str | None = None, frozen: bool = False) -> None:
+        self.path, self.read_only, self.engine, self._frozen = path, read_only, engine or default_engine(), frozen
         if self.engine == "apsw" and not importlib.util.find_spec("apsw"):
             raise MissingDependencyError("engine 'apsw' asked for but it is not installed; pip install apsw, or use 'sqlite3'")
         _check_file(path, read_only)
@@ -59,8 +68,8 @@ class Database:
     def _connect(self) -> Any:
         try:
             if self.engine == "apsw":
-                return _apsw(self.path, self.read_only)
-            return _stdlib(self.path, self.read_only)
+                return _apsw(self.path, self.read_only, self._frozen)
+            return _stdlib(self.path, self.read_only, self._frozen)
         except self._faults as error:
             raise StoreError(f"{self.path}: SQLite cannot open it: {error}; check that the file and its folder are readable") from error
 
@@ -114,6 +123,8 @@ class Database:
             return UnreadableTextError(f"{self.path}: a row holds bytes that are no text ({text}); run verify()")
         if "locked" in text or "busy" in text.lower():
             return StoreLockedError(f"{self.path}: another connection kept it busy for {BUSY_TIMEOUT_MS / 1000:.0f} s; try again")
+        if "malformed" in text or "not a database" in text:  # both engines give SQLite's own words
+            return DamagedError(f"{self.path}: SQLite says: {text}; run verify(); a backup may be needed")
         advice = "free some space" if isinstance(error, self._full) or "full" in text else "run verify(); a backup may be needed"
         return StoreError(f"{self.path}: SQLite says: {text}; {advice}")
 
@@ -137,6 +148,7 @@ class Database:
     def _copy(self, path: str) -> None:
         other = Database.__new__(Database)
         other.path, other.read_only, other.engine, (other._faults, other._full) = path, False, self.engine, _fault_types(self.engine)
+        other._frozen = False
         other._connection = other._connect()
         try:
             if self.engine == "apsw":
@@ -196,27 +208,27 @@ def _fault_types(engine: str) -> tuple[tuple[type[BaseException], ...], tuple[ty
     return (sqlite3.Error,), ()
 
 
-def _apsw(path: str, read_only: bool) -> Any:
+def _apsw(path: str, read_only: bool, frozen: bool) -> Any:
     import apsw
 
     if path == ":memory:":
         return apsw.Connection(path)
     flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
-    return apsw.Connection(_uri(path, read_only), flags=flags | apsw.SQLITE_OPEN_URI)
+    return apsw.Connection(_uri(path, read_only, frozen), flags=flags | apsw.SQLITE_OPEN_URI)
 
 
-def _stdlib(path: str, read_only: bool) -> Any:
+def _stdlib(path: str, read_only: bool, frozen: bool) -> Any:
     import sqlite3
 
-    target = path if path == ":memory:" else _uri(path, read_only)
+    target = path if path == ":memory:" else _uri(path, read_only, frozen)
     # isolation_level None: transactions are begun and ended by the store alone. The committer thread uses it under the store's lock.
     return sqlite3.connect(target, uri=target != path, isolation_level=None, check_same_thread=False)
 
 
-def _uri(path: str, read_only: bool) -> str:
+def _uri(path: str, read_only: bool, frozen: bool) -> str:
     uri = Path(path).absolute().as_uri()
     if not read_only:
         return uri
     # A closed WAL database on a read-only mount has no -shm and none can be made: nobody can be writing, so read it as it stands.
-    frozen = not os.access(Path(path).absolute().parent, os.W_OK) and not Path(f"{path}-wal").exists()
+    frozen = frozen or (not os.access(Path(path).absolute().parent, os.W_OK) and not Path(f"{path}-wal").exists())
     return uri + ("?mode=ro&immutable=1" if frozen else "?mode=ro")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
 
 from robomem.errors import StoreError
 from robomem.memory.database import APPLICATION_ID, Database
@@ -95,6 +97,27 @@ def check_ours(database: Database) -> int:
     if version > SCHEMA_VERSION:
         raise StoreError(f"{path}: has schema version {version}, this robomem knows up to {SCHEMA_VERSION}; upgrade robomem")
     return version
+
+
+def check_file(path: str, engine: str | None) -> None:
+    """`check_ours` of a file as it stands, before it is opened for good: a lock and SQLite's log would stay beside a file that is refused.
+
+    Raises:
+        StoreError: no SQLite file, a damaged, a foreign or a newer one.
+    """
+    file, log = Path(path), Path(f"{path}-wal")
+
+    def logged() -> bool:
+        return log.exists() and log.stat().st_size > 0
+
+    if not file.exists() or (file.is_file() and file.stat().st_size == 0) or logged():
+        return  # what a log holds is not in the file yet: only an ordinary reader sees it whole
+    try:
+        with closing(Database(path, read_only=True, engine=engine, frozen=True)) as database:
+            check_ours(database)
+    except StoreError:
+        if not logged():  # else a writer has begun meanwhile, and this was half of what it wrote
+            raise
 
 
 def migrate(database: Database, version: int, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> int:

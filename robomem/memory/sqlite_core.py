@@ -12,9 +12,9 @@ import numpy as np
 
 from robomem.clock import Clock
 from robomem.errors import StoreError, StoreLockedError
-from robomem.memory.database import WAL_RESET_BUG, Database, Row, UnreadableTextError
+from robomem.memory.database import BEYOND_REPAIR, WAL_RESET_BUG, DamagedError, Database, Row, UnreadableTextError
 from robomem.memory.lock import WriterLock
-from robomem.memory.schema import SCHEMA_VERSION, check_ours, migrate, renew_boxes
+from robomem.memory.schema import SCHEMA_VERSION, check_file, check_ours, migrate, renew_boxes
 from robomem.memory.table import META, SEALED, Table
 
 
@@ -55,8 +55,11 @@ class SqliteCore:
         self.needs_verify = False  # a note that everything rests on was damaged
         self.lost_groups = 0  # groups that could not be written; their frames were refused with a StoreError
         self.bad_rows = 0  # rows refused for their checksum since this was opened
-        self._lock = None if read_only or self.path == ":memory:" else WriterLock(self.path)
+        self._lock = None
         try:
+            if self.path != ":memory:":
+                check_file(self.path, engine)
+                self._lock = None if read_only else WriterLock(self.path)
             self.database = Database(self.path, read_only, engine)
             try:
                 self._prepare(seed)
@@ -64,9 +67,11 @@ class SqliteCore:
             except BaseException:
                 self.database.close()
                 raise
-        except BaseException:
+        except BaseException as error:
             if self._lock:
                 self._lock.release()
+            if isinstance(error, DamagedError):  # what cannot be opened cannot be verified or mended either
+                raise StoreError(BEYOND_REPAIR.format(path=self.path, cause=str(error.__cause__)[:100])) from error
             raise
         self._committer = threading.Thread(target=self._commit_lingering, name="robomem-commit", daemon=True)
         if not read_only:
@@ -78,10 +83,8 @@ class SqliteCore:
         run("PRAGMA cache_size = -8192")
         if self.read_only:
             return
-        run("PRAGMA secure_delete = ON")
-        run("PRAGMA journal_mode = WAL")
-        run("PRAGMA synchronous = FULL")
-        run("PRAGMA mmap_size = 0")
+        for setting in ("secure_delete = ON", "journal_mode = WAL", "synchronous = FULL", "mmap_size = 0"):
+            run(f"PRAGMA {setting}")
         migrate(self.database, version)
         if version == 0:
             epoch = self._clock.now_ns()

@@ -42,7 +42,7 @@ def newer(path: Path) -> None:
 REFUSED = [
     ("a folder", lambda p: p.mkdir(), "is a folder"),
     ("a text file", lambda p: p.write_text("hello, I am not a database"), "is not an SQLite database"),
-    ("a truncated one", lambda p: p.write_bytes(b"SQLite format 3\x00" + b"\x00" * 50), "verify|cannot open|not a database"),
+    ("a truncated one", lambda p: p.write_bytes(b"SQLite format 3\x00" + b"\x00" * 50), "beyond what can be repaired.*restore --copy"),
     ("of another application", foreign, "another application"),
     ("of a newer robomem", newer, "upgrade robomem"),
 ]
@@ -57,6 +57,9 @@ def test_what_is_no_memory_is_refused_and_left_alone(tmp_path: Path, engine: str
     with pytest.raises(StoreError, match=message):
         store(path, engine=engine)
     assert (path.read_bytes() if path.is_file() else b"") == before
+    with pytest.raises(StoreError):
+        store(path, engine=engine, read_only=True)
+    assert list(tmp_path.iterdir()) == [path]  # no lock and no log beside what was refused
     with pytest.raises(StoreError):
         store(path, engine=engine)  # the lock was given back: the same error again, not a lock error
 

@@ -54,6 +54,20 @@ def test_verify_tells_and_repairs(db: Path, capsys: pytest.CaptureFixture[str]):
     assert run("verify", "--db", db) == 0
 
 
+def test_a_file_cut_short_names_the_backup_as_the_way_out(db: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    folder = tmp_path / "cut"
+    folder.mkdir()
+    short = folder / "home.db"
+    for repair in ([], ["--repair"]):
+        short.write_bytes(db.read_bytes()[:20_000])
+        assert run("verify", "--db", short, *repair) == 2
+        said = capsys.readouterr().err
+        assert "beyond what can be repaired" in said and f"restore --copy BACKUP --db {short} --force" in said and "verify()" not in said
+        assert list(folder.iterdir()) == [short] and short.stat().st_size == 20_000
+    assert run("restore", "--copy", db, "--db", short, "--force") == 0
+    assert run("verify", "--db", short) == 0
+
+
 def test_backup_and_restore_bring_everything_back(db: Path, clock: ManualClock, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     copy = tmp_path / "copy.db"
     with RobotMemory.open(db, clock=clock):  # beside a writer
