@@ -10,6 +10,7 @@ from robomem.viewer.figures import INK, _figure, _save
 
 COLORS = ("#2f7d5b", "#c9772e", "#9aa5b1", "#5a6fb0", "#a5527a")
 STYLES = ("-", "--", ":")  # when the colours are used up
+BESIDE, LEGEND_IN = 5, 2.2  # more names than these are listed beside the curves, not over them, on so many inches
 Curve = tuple[Sequence[float], Sequence[float]]  # x, y
 
 
@@ -22,8 +23,10 @@ def draw_curves(path: str | Path, panels: Mapping[str, Mapping[str, Curve]], x_w
     """
     if not panels:
         raise InvalidInputError("viewer: draw_curves needs at least one panel, got none")
-    figure = _figure(5.2 * len(panels) + 0.6, 3.8)
     names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
+    aside = len(names) > BESIDE
+    wide = 5.2 * len(panels) + 0.6
+    figure = _figure(wide + (LEGEND_IN if aside else 0.0), 3.8)
     for axes, (words, curves) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
         for name, (x, y) in curves.items():
             k = names.index(name)
@@ -32,7 +35,10 @@ def draw_curves(path: str | Path, panels: Mapping[str, Mapping[str, Curve]], x_w
         axes.set_xlabel(x_words, fontsize=9)
         axes.set_ylabel(y_words, fontsize=9)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.legend(fontsize=9, frameon=False)
+        if not aside:
+            axes.legend(fontsize=9, frameon=False)
+        elif words == next(reversed(panels)):
+            axes.legend(fontsize=9, frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1.0))
     figure.suptitle(title, x=0.01, ha="left", fontsize=13, fontweight="bold", color=INK)
     figure.tight_layout(rect=(0, 0, 1, 0.97))
     return _save(figure, path)
