@@ -78,13 +78,13 @@ def _numeric(text: str) -> bool:
 
 
 def write_json(figures: Mapping[str, Any], out: str | Path | None) -> str:
-    """The figures as one JSON line; also written, indented, to `out`."""
-    plain = json.loads(json.dumps(figures, default=_plain))
+    """The figures as one JSON line; also written, indented, to `out`. NaN and infinity, which JSON has no word for, are null."""
+    plain = json.loads(json.dumps(figures, default=_plain), parse_constant=lambda _: None)
     if out:
         path = Path(out)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
-    return json.dumps(plain)
+        path.write_text(json.dumps(plain, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    return json.dumps(plain, allow_nan=False)
 
 
 def _plain(value: Any) -> Any:

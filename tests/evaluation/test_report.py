@@ -55,3 +55,11 @@ def test_json_is_one_line_and_a_file(tmp_path: Path) -> None:
     line = write_json({"a": np.float32(0.5), "b": np.arange(3), "c": Path("x")}, tmp_path / "deep" / "r.json")
     assert "\n" not in line and json.loads(line) == {"a": 0.5, "b": [0, 1, 2], "c": "x"}
     assert json.loads((tmp_path / "deep" / "r.json").read_text()) == json.loads(line)
+
+
+def test_what_is_no_number_is_null(tmp_path: Path) -> None:
+    figures = {"ci": bootstrap_ci([]), "deep": [{"x": np.array([1.0, np.inf])}], "y": np.float32("nan"), "z": -float("inf"), "w": "NaN"}
+    line = write_json(figures, tmp_path / "r.json")
+    told = {"ci": [None, None], "deep": [{"x": [1.0, None]}], "y": None, "z": None, "w": "NaN"}
+    for text in (line, (tmp_path / "r.json").read_text()):
+        assert json.loads(text, parse_constant=pytest.fail) == told
