@@ -66,7 +66,7 @@ def _plain(graph: SceneGraph, form: str) -> dict[str, Any]:
         return {"format": ROOMS_FORMAT, "rooms": interchange.rooms_to_objects(graph)}
     if form == "networkx":
         return _node_link(interchange.to_networkx(graph))
-    return interchange.to_json(graph)
+    return interchange.without_strays(graph)
 
 
 def read_graph(path: str | Path, labels: Mapping[int, str] | None = None, max_bytes: int = MAX_BYTES) -> SceneGraph:
@@ -116,7 +116,9 @@ def _parse(raw: bytes, source: Path, labels: Mapping[int, str] | None) -> SceneG
         return from_spark_dsg(_load_spark(source, data), labels)
     if "nodes" in data and "multigraph" in data:
         return _parse_node_link(data)
-    return interchange.from_json(data)
+    graph = interchange.from_json(data)
+    interchange.refuse_strays(graph, data)
+    return graph
 
 
 def _load_spark(source: Path, data: dict[str, Any]) -> Any:
@@ -143,15 +145,32 @@ def _parse_node_link(data: dict[str, Any]) -> SceneGraph:
     if not data.get("directed"):
         raise InvalidInputError(UNDIRECTED)
     graph = nx.MultiDiGraph()
-    try:
-        for row in data["nodes"]:
-            graph.add_node(row["id"], **{k: v for k, v in row.items() if k != "id"})
-        for row in data["links"] if "links" in data else data["edges"]:  # networkx before 3.4 says links
-            told = {k: v for k, v in row.items() if k not in ("source", "target", "key")}
-            graph.add_edge(row["source"], row["target"], key=row.get("key"), **told)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InvalidInputError(f"is no node-link graph: {type(error).__name__}: {str(error)[:120]}") from error
+    links = data.get("links", data.get("edges"))  # networkx before 3.4 says links
+    if not isinstance(data["nodes"], list) or not isinstance(links, list):
+        raise InvalidInputError("is no node-link graph: expected lists 'nodes' and 'edges'")
+    for k, row in enumerate(data["nodes"], 1):
+        i = _id_of(row, "id", f"node {k}")
+        if i in graph:
+            raise InvalidInputError(f"is no node-link graph: node {k} (id {i}): another node before it has the same id")
+        graph.add_node(i, **{str(name): v for name, v in row.items() if name != "id"})
+    for k, row in enumerate(links, 1):
+        ends = [_id_of(row, end, f"edge {k}") for end in ("source", "target")]
+        for i in ends:
+            if i not in graph:
+                raise InvalidInputError(f"is no node-link graph: edge {k} ({ends[0]} -> {ends[1]}): there is no node {i}")
+        key, told = row.get("key"), {name: v for name, v in row.items() if name not in ("source", "target", "key")}
+        graph.add_edge(*ends, key=key if isinstance(key, str) else None, **told)
     return interchange.from_networkx(graph)
+
+
+def _id_of(row: Any, name: str, which: str) -> int:
+    """An id in a row of a node-link file.  Raises: InvalidInputError: it is none."""
+    if not isinstance(row, dict) or name not in row:
+        raise InvalidInputError(f"is no node-link graph: {which} has no '{name}'")
+    try:
+        return interchange.node_id(row[name])
+    except ValueError as error:
+        raise InvalidInputError(f"is no node-link graph: '{name}' of {which}: {error}") from error
 
 
 def _parse_graphml(raw: bytes) -> SceneGraph:
