@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from robomem.errors import RobomemError
+from robomem.errors import InvalidInputError, RobomemError, StoreError
 
 DEMO_DB = "out/demo/memory.db"
 
@@ -31,14 +31,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     replay.add_argument("--out", type=Path, default=Path("out/replay"), help="folder for memory.db, recording.rrd, map.png, summary.json")
     replay.add_argument("--ask", action="append", default=[], metavar="QUESTION", help="a question to answer at the end (repeatable)")
-    replay.add_argument("--limit", type=int, default=0, help="use only the first N frames")
+    replay.add_argument("--limit", type=int, metavar="N", help="use only the first N frames (default all)")
     replay.add_argument("--no-recording", action="store_true", help="do not write recording.rrd")
     _add_bag_options(replay)
 
     convert = commands.add_parser("convert", help="a recorded RGB-D folder as a bag (.mcap) that ROS tools play")
     convert.add_argument("folder", type=Path)
     convert.add_argument("bag", type=Path, metavar="BAG.mcap")
-    convert.add_argument("--limit", type=int, default=0, help="only the first N frames")
+    convert.add_argument("--limit", type=int, metavar="N", help="only the first N frames (default all)")
     convert.add_argument("--detect", action="store_true", help="also write what the packaged detector says (needs robomem_msgs)")
 
     record = commands.add_parser("record", help="record the sensors' topics into a bag (.mcap) until Ctrl-C")
@@ -71,14 +71,25 @@ def _parser() -> argparse.ArgumentParser:
 def _add_read_db(command: argparse.ArgumentParser) -> None:
     """`--db` of what only reads: without it the file named by ROBOMEM_DB, else the one that `make demo` leaves."""
     named = os.environ.get("ROBOMEM_DB") or (DEMO_DB if Path(DEMO_DB).is_file() else "")
-    default = Path(named) if named else None
     text = f"a robomem database (default: $ROBOMEM_DB, else {DEMO_DB} where there is one)"
-    command.add_argument("--db", type=Path, default=default, required=default is None, help=text)
+    command.add_argument("--db", type=Path, default=Path(named) if named else None, help=text)
+
+
+def _read_db(db: Path | None) -> Path:
+    if db is None:
+        raise StoreError(f"no memory to ask: {DEMO_DB} is not there yet; `make demo` leaves one, or give --db FILE")
+    return db
+
+
+def _frames(limit: int | None) -> int:
+    if limit is not None and limit < 1:
+        raise InvalidInputError(f"--limit: expected at least 1 frame, got {limit}; leave it out to take all")
+    return limit or 0
 
 
 def _add_talking(commands: Any) -> None:
     ask = commands.add_parser("ask", help='ask a memory: robomem ask "where is the mug?" --db out/demo/memory.db')
-    ask.add_argument("question")
+    ask.add_argument("question", nargs="+", help="in quotes or not; exit status 2 if it is not understood")
     _add_read_db(ask)
     ask.add_argument("--json", action="store_true", help="the whole answer as one line of JSON: verdict, position, evidence, ...")
 
@@ -197,13 +208,13 @@ def _run(args: argparse.Namespace) -> int:
         names = BagOptions(
             args.rgb, args.depth, args.camera_info, args.detections, args.map_frame, args.camera_frame, odom_frame=args.odom_frame
         )
-        return run_replay(args.folder, args.out, args.ask, args.limit, not args.no_recording, print, names)
+        return run_replay(args.folder, args.out, args.ask, _frames(args.limit), not args.no_recording, print, names)
     if args.command == "convert":
         from robomem.evaluation.convert import folder_to_bag
 
-        return folder_to_bag(args.folder, args.bag, args.limit, args.detect, print)
+        return folder_to_bag(args.folder, args.bag, _frames(args.limit), args.detect, print)
     if args.command == "ask":
-        return _ask(args.question, args.db, args.json)
+        return _ask(" ".join(args.question), _read_db(args.db), args.json)
     if args.command == "tell":
         return _tell(args.statement, args.db, args.by)
     if args.command == "mcp":
@@ -285,9 +296,9 @@ def _memory(args: argparse.Namespace) -> int:
     if args.verb == "stats" and args.json:
         import json
 
-        print(json.dumps(maintenance.stats(args.db)))
+        print(json.dumps(maintenance.stats(_read_db(args.db))))
     elif args.verb == "stats":
-        maintenance.show_stats(args.db, print)
+        maintenance.show_stats(_read_db(args.db), print)
     elif args.verb == "verify":
         return 0 if maintenance.check(args.db, args.repair, print) else 1
     elif args.verb == "backup":
@@ -317,11 +328,11 @@ def _ask(question: str, db: Path, as_json: bool) -> int:
             from robomem.memory.tool_answers import answer_json
 
             print(json.dumps(answer_json(memory, answer)))
-            return 0
+            return 0 if answer.understood else 2
     print(answer.text)
     if answer.evidence and "Evidence" not in answer.text:  # most answers name it themselves
         print(f"evidence: observations {', '.join(str(i) for i in answer.evidence[:8])}")
-    return 0
+    return 0 if answer.understood else 2
 
 
 def _tell(statement: str, db: Path, source: str) -> int:

@@ -24,6 +24,9 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     ("argv", "words"),
     [
         (["replay", "no/such/folder"], "no recording at"),
+        (["replay", "no/such/folder", "--limit", "-3"], "--limit: expected at least 1 frame, got -3"),
+        (["replay", "no/such/folder", "--limit", "0"], "--limit: expected at least 1 frame, got 0"),
+        (["convert", "no/such/folder", "x.mcap", "--limit", "0"], "--limit: expected at least 1 frame, got 0"),
         (["bench", "nonsense"], "no benchmark 'nonsense'"),
         (["bench", "map", "--seeds", "x"], "--seeds"),
         (["ask", "where is the mug?", "--db", "no/such.db"], "no/such.db"),
@@ -60,9 +63,9 @@ def test_what_only_reads_knows_where_the_demos_memory_is(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ROBOMEM_DB", raising=False)
-    with pytest.raises(SystemExit):
-        main(["ask", "where is the mug?"])
-    assert "--db" in capsys.readouterr().err
+    for reads in (["ask", "where is the mug?"], ["memory", "stats"], ["memory", "stats", "--json"]):
+        assert main(reads) == 2
+        assert f"no memory to ask: {DEMO_DB} is not there yet; `make demo` leaves one, or give --db FILE" in capsys.readouterr().err
     (tmp_path / DEMO_DB).parent.mkdir(parents=True)
     RobotMemory.open(tmp_path / DEMO_DB).close()
     assert main(["memory", "stats"]) == 0 and main(["ask", "where is the mug?"]) == 0
@@ -72,3 +75,15 @@ def test_what_only_reads_knows_where_the_demos_memory_is(
     for writes in (["tell", "the mug is on the desk"], ["memory", "verify", "--repair"]):
         with pytest.raises(SystemExit):
             main(writes)  # what may write is told where
+
+
+def test_a_question_needs_no_quotes_and_one_that_is_not_understood_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    db = str(tmp_path / "home.db")
+    RobotMemory.open(db).close()
+    assert main(["ask", "where", "is", "the", "mug", "--db", db]) == 0
+    unquoted = capsys.readouterr().out
+    assert main(["ask", "where is the mug", "--db", db]) == 0
+    assert capsys.readouterr().out == unquoted and "mug" in unquoted
+    for form in ([], ["--json"]):
+        assert main(["ask", "colourless green ideas sleep furiously", "--db", db, *form]) == 2
+        assert "I do not understand" in capsys.readouterr().out

@@ -98,6 +98,9 @@ def run_replay(
 ) -> int:
     """Replay a folder or a bag and write memory.db, map.png, recording.rrd and summary.json to `out`.
 
+    Args:
+        limit: only the first so many frames, 0 = all.
+
     Raises:
         InvalidInputError: no recording there, or none of its frames can be used.
     """
@@ -105,7 +108,7 @@ def run_replay(
     detector = CocoDetector()
     out.mkdir(parents=True, exist_ok=True)
     database = fresh_database(out)
-    say(f"replaying {len(sequence)} frames of {folder}")
+    say(f"replaying {_total(sequence, limit)} frames of {folder}")
     with RobotMemory.open(database) as memory:
         recording = Recording(out / "recording.rrd") if record else None
         try:
@@ -146,9 +149,13 @@ def fresh_database(out: Path) -> Path:
     return database
 
 
+def _total(sequence: Source, limit: int) -> int:
+    return min(len(sequence), limit) if limit else len(sequence)
+
+
 def _feed(memory: RobotMemory, sequence: Source, detector: Detector, recording: Recording | None, limit: int, say: Say) -> Pace:
     pace = Pace()
-    total = min(len(sequence), limit) if limit else len(sequence)
+    total = _total(sequence, limit)
     for frame, said in sequence:
         t0 = time.perf_counter()
         detections = detector.detect(frame.rgb) if said is None else said
