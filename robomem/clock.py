@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+import operator
 import time
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
+
+from robomem.errors import InvalidInputError
 
 NS_PER_S = 1_000_000_000
+
+
+def whole_ns(value: Any, name: str) -> int:
+    """A time as a Python int.
+
+    Args:
+        name: of the argument; the error names it.
+
+    Raises:
+        InvalidInputError: not an integer: seconds, or words, that would be taken for nanoseconds or cut.
+    """
+    try:
+        return operator.index(value)
+    except TypeError as error:
+        raise InvalidInputError(f"{name}: integer nanoseconds, got {str(value)[:40]!r} ({type(value).__name__})") from error
 
 
 class Clock(Protocol):

@@ -38,6 +38,7 @@ RAISES: dict[str, Callable[[], object]] = {
     "frame: intrinsics of another size": lambda: frame(k=K.scaled(0.5)),
     "frame: pose with NaN": lambda: frame(T=np.full((4, 4), np.nan)),
     "frame: negative stamp": lambda: frame(stamp_ns=-5),
+    "frame: stamp in seconds": lambda: frame(stamp_ns=1.5),  # pyright: ignore[reportArgumentType]
     "intrinsics: no focal length": lambda: Intrinsics(0.0, 525.0, 319.5, 239.5, 640, 480),
     "detections: a score too many": lambda: detect(scores=(0.5, 0.6)),
     "detections: score above one": lambda: detect(scores=(1.2,)),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from robomem.belief.correction import MapCorrection
 from robomem.belief.existence import MoveRates
-from robomem.clock import Clock, SystemClock
+from robomem.clock import Clock, SystemClock, whole_ns
 from robomem.config import RobomemConfig, of_environment
 from robomem.errors import InvalidInputError, StoreError
 from robomem.ids import IdAllocator
@@ -207,7 +207,7 @@ class RobotMemory(LookVerbs, TierVerbs):
             InvalidInputError: nothing is asked for.
         """
         with self._guard:
-            at = self.now_ns() if at_ns is None else at_ns
+            at = self.now_ns() if at_ns is None else whole_ns(at_ns, "at_ns")
             if at < self._newest_ns():
                 return self._questions.where_was(query, at, k)
             recall = self._questions.find(query, at, k)
@@ -220,18 +220,18 @@ class RobotMemory(LookVerbs, TierVerbs):
     def where_was(self, query: str | int, at_ns: int, k: int = 5) -> Recall:
         """Where something was at `at_ns`, read from the history and never from the present."""
         with self._guard:
-            return self._questions.where_was(query, at_ns, k)
+            return self._questions.where_was(query, whole_ns(at_ns, "at_ns"), k)
 
     def what_is_in(self, place: str | int, at_ns: int | None = None) -> list[ObjectView]:
         """Objects on or in a piece of furniture or a room, named by words or id, now or at a past time."""
         with self._guard:
-            return self._questions.what_is_in(place, at_ns)
+            return self._questions.what_is_in(place, None if at_ns is None else whole_ns(at_ns, "at_ns"))
 
     def changes(self, since_ns: int = 0, until_ns: int | None = None, room: str | None = None, label: str | None = None) -> list[Event]:
         """Events in time order; `room` keeps those that left, reached or happened in it."""
         with self._guard:
-            until = (1 << 63) - 1 if until_ns is None else until_ns
-            return self.store.events(since_ns, until, clean_label(room or ""), self.ontology.canonical(label) if label else "")
+            since, until = whole_ns(since_ns, "since_ns"), (1 << 63) - 1 if until_ns is None else whole_ns(until_ns, "until_ns")
+            return self.store.events(since, until, clean_label(room or ""), self.ontology.canonical(label) if label else "")
 
     def episodes(self, query: str | None = None, k: int = 5) -> list[Episode]:
         """Past tasks by words and recency; without a query the newest."""
@@ -250,7 +250,7 @@ class RobotMemory(LookVerbs, TierVerbs):
             query: an object known by words or id, or a class never seen (then common sense speaks).
         """
         with self._guard:
-            at = self.now_ns() if at_ns is None else at_ns
+            at = self.now_ns() if at_ns is None else whole_ns(at_ns, "at_ns")
             world = self.world
             if world is None:
                 return self._questions.predict(query, at)
@@ -269,7 +269,7 @@ class RobotMemory(LookVerbs, TierVerbs):
     def objects(self, at_ns: int | None = None) -> list[ObjectView]:
         """Every object as believed now (tentative, missing and removed ones too: see status), or what existed at a past time."""
         with self._guard:
-            if at_ns is not None and at_ns < self._newest_ns():
+            if at_ns is not None and whole_ns(at_ns, "at_ns") < self._newest_ns():
                 return self._questions.objects(at_ns)
             world = self.world
             return self._questions.objects(None) if world is None else [self._recorder.corrected(view) for view in world.objects()]
@@ -306,7 +306,7 @@ class RobotMemory(LookVerbs, TierVerbs):
     def matching(self, query: str, at_ns: int | None = None) -> list[ObjectView]:
         """Every object that fits a query (nothing is ranked or cut off), with its existence aged to the time asked about."""
         with self._guard:
-            at = self.now_ns() if at_ns is None else at_ns
+            at = self.now_ns() if at_ns is None else whole_ns(at_ns, "at_ns")
             return self._questions.matching(query, at, at < self._newest_ns())
 
     def evidence_of(self, object_id: int, k: int = 5, until_ns: int | None = None) -> list[int]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from robomem.clock import whole_ns
 from robomem.errors import InvalidInputError
 from robomem.geometry import is_rigid
 
@@ -56,7 +57,7 @@ class RgbdFrame:
         camera: who sent it; named in every error.
 
     Raises:
-        InvalidInputError: shapes that do not agree, a pose that is not rigid, negative stamps, or no valid depth at all.
+        InvalidInputError: shapes that disagree, a pose that is not rigid, a stamp that is negative or no integer, or no valid depth at all.
     """
 
     stamp_ns: int
@@ -84,7 +85,8 @@ class RgbdFrame:
             raise InvalidInputError(f"{who}: depth must be float metres, got {depth.dtype}; divide 16-bit millimetres by 1000")
         if not is_rigid(self.T_map_camera):
             raise InvalidInputError(f"{who}: T_map_camera must be a finite rigid 4x4 transform; is the localiser running?")
-        if int(self.stamp_ns) < 0:
+        stamp_ns = whole_ns(self.stamp_ns, f"{who}: stamp_ns")
+        if stamp_ns < 0:
             raise InvalidInputError(f"{who}: stamp_ns must be >= 0, got {self.stamp_ns}")
         clean, valid = clean_depth(depth)
         if valid < MIN_VALID_SHARE * clean.size:
@@ -93,7 +95,7 @@ class RgbdFrame:
                 "(NaN, 0 and inf are none); check the depth stream"
             )
         put = object.__setattr__
-        put(self, "stamp_ns", int(self.stamp_ns))
+        put(self, "stamp_ns", stamp_ns)
         put(self, "rgb", rgb)
         put(self, "depth_m", clean)
         put(self, "T_map_camera", np.asarray(self.T_map_camera, np.float64))

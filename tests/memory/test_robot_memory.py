@@ -196,6 +196,14 @@ def test_corrections_hold(furnished: HandHome):
         (lambda m: m.forget(label="mug", id=1), "exactly one"),
         (lambda m: m.find(""), "query"),
         (lambda m: m.where_was("the", 0), "query"),
+        (lambda m: m.where_was("mug", "9:00"), "at_ns: integer nanoseconds, got '9:00'"),
+        (lambda m: m.where_was("mug", 1.5), "at_ns: integer nanoseconds, got '1.5'"),
+        (lambda m: m.find("mug", at_ns="9:00"), "at_ns: integer nanoseconds"),
+        (lambda m: m.predict("mug", "9:00"), "at_ns: integer nanoseconds"),
+        (lambda m: m.objects("9:00"), "at_ns: integer nanoseconds"),
+        (lambda m: m.what_is_in("desk", "9:00"), "at_ns: integer nanoseconds"),
+        (lambda m: m.changes("9:00"), "since_ns: integer nanoseconds"),
+        (lambda m: m.changes(0, 2.5), "until_ns: integer nanoseconds"),
     ],
 )
 def test_refused(furnished: HandHome, call, message: str):
