@@ -141,7 +141,9 @@ def picture(path: Path, frames: Sequence[RgbdFrame], figures: dict[str, Any]) ->
         axes[1].bar(x, [r["frames_median"] or 0 for r in rows], 0.34, color=color, label=f"median, {holes:.0%} of depth missing")
     axes[1].set_xticks(range(len(BOXES)), [f"{100 * h:.0f} cm" for h in BOXES])
     axes[1].set_ylabel("visible frames until reported gone")
-    axes[1].legend(fontsize=8)
+    axes[1].set_xlabel("height of the box")
+    axes[1].set_ylim(0, 1.45 * max(axes[1].get_ylim()))  # room for the legend above the bars
+    axes[1].legend(fontsize=8, loc="upper left")
     fig.tight_layout()
     fig.savefig(path, dpi=110)
     plt.close(fig)
