@@ -59,7 +59,7 @@ def test_what_happened_becomes_facts_without_anybody_asking(tmp_path: Path) -> N
     assert node.hub is not None
     home, now = HandHome(node.hub), time.time_ns()
     for k in range(8, 0, -1):
-        home.put(1, "mug", "counter" if k % 4 else "desk", now - 6 * k * H, moved=k < 8)
+        home.put(1, "mug", "counter" if k % 3 else "desk", now - 6 * k * H, moved=k < 8)
     end = time.monotonic() + 20
     while not node.hub.semantic.current() and time.monotonic() < end:
         rclpy.spin_once(node, timeout_sec=0.1)
