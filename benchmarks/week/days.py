@@ -26,7 +26,8 @@ from robomem_sim.world import World
 EPOCH_NS = 1_767_571_200 * NS_PER_S  # Monday 2026-01-05 00:00 UTC
 HOUR_S, DAY_S = 3600.0, 86400.0
 SURVEY_H = 5.0  # the robot's first hour in the home
-PATROL_H = (7.9, 10.5, 13.5, 17.2, 20.8)
+PATROL_H = tuple(6.6 + 0.65 * k for k in range(25))  # every 39 minutes from when the people get up to when they go to bed
+ERRAND_H = (9.3, 16.0)
 ASKED_H = (14.4, 21.7)  # about when the robot is asked; half an hour sooner or later by chance
 _ROBOT_M = 0.36
 
@@ -36,18 +37,20 @@ class Settings:
     """How long the week is and how much of it is seen.
 
     Attributes:
-        patrols: hours of the day.  images: per viewpoint.  viewpoints: per stop.  headings: directions looked to from each survey point.
+        patrols, errands: hours of the day.  images: per viewpoint.  viewpoints: per stop.
+        headings: directions looked to from each survey point.
     """
 
     days: int = DAYS
     patrols: tuple[float, ...] = PATROL_H
+    errands: tuple[float, ...] = ERRAND_H
     asked: tuple[float, ...] = ASKED_H
     images: int = 3
     viewpoints: int = 2
     headings: int = 10
 
 
-QUICK = Settings(days=2, patrols=(8.0, 20.0), asked=(21.7,), images=3, viewpoints=1, headings=6)
+QUICK = Settings(days=2, patrols=(8.0, 20.0), errands=(18.8,), asked=(21.7,), images=3, viewpoints=1, headings=6)
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ class _Life:
         s = self._settings
         yield from self._survey()
         for day in range(s.days):
-            hours = [(h, "patrol") for h in s.patrols] + [(h, "ask") for h in s.asked] + [(h - 1.2, "bring") for h in s.patrols[1::2]]
+            hours = [(h, "patrol") for h in s.patrols] + [(h, "ask") for h in s.asked] + [(h, "bring") for h in s.errands]
             for hour, what in sorted(hours):
                 at_s = DAY_S * day + HOUR_S * (hour + float(self._rng.uniform(-0.3, 0.3)))
                 self._live_until(max(at_s, self._now_s + 60.0))

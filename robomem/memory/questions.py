@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from robomem.clock import NS_PER_S
+from robomem.clock import NS_PER_S, whole_ns
 from robomem.config import MemoryConfig
 from robomem.memory import query as queries
 from robomem.memory import wording
@@ -238,8 +238,10 @@ class Questions:
 
 def graph_of(store: Store, world: WorldModel | None, at_ns: int | None, known_ns: int | None) -> SceneGraph:
     """The scene graph of a live world (None: of the rows) now, at a past time, or as it was known at `known_ns`."""
+    at_ns = None if at_ns is None else whole_ns(at_ns, "at_ns")
     graph = graph_from_rows(store) if world is None else world.graph
     if known_ns is not None:
+        known_ns = whole_ns(known_ns, "known_ns")
         return graph_at(graph, store.events(0, known_ns), known_ns, at_ns)
     return graph if at_ns is None else graph.at(at_ns)
 

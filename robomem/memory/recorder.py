@@ -147,7 +147,8 @@ class Recorder:
             self._store.merge(absorbed, kept, stamp_ns)
             self._short_term.discard(absorbed)
             self.place_memory.forget(absorbed)
-            self._history.reload()
+            if self._history.knows(absorbed):  # of what was never confirmed there is no stay: nothing moved to the kept one's name
+                self._history.reload()
 
     def correct(self, correction: Correction) -> None:
         """Keep what a person says of an object; it is applied to every row from now on.

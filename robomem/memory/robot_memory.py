@@ -312,7 +312,7 @@ class RobotMemory(LookVerbs, TierVerbs):
     def evidence_of(self, object_id: int, k: int = 5, until_ns: int | None = None) -> list[int]:
         """Ids of the newest `k` observations of an object, up to a time."""
         with self._guard:
-            until = (1 << 63) - 1 if until_ns is None else until_ns
+            until = (1 << 63) - 1 if until_ns is None else whole_ns(until_ns, "until_ns")
             return [o.id for o in self.store.observations_of(self.store.resolve(object_id), 0, until, k)]
 
     def place_words(self, object_id: int) -> str:

@@ -73,6 +73,10 @@ class SpatialHistory:
         for i in object_ids:
             self._last.pop(i, None)
 
+    def knows(self, object_id: int) -> bool:
+        """True if a stay of an object is kept here."""
+        return object_id in self._last
+
     def reload(self) -> None:
         """Read the store again after rows were changed behind this cache."""
         self._last = {stay.object_id: stay for stay in self._store.stays(at_ns=END_OF_TIME_NS)}

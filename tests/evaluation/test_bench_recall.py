@@ -26,7 +26,7 @@ from robomem_sim.household import generate_home
 
 S = 1_000_000_000
 HERE, THERE = np.array([1.0, 1.0, 0.9]), np.array([3.0, 1.0, 0.9])
-TINY = Settings(days=1, patrols=(8.0,), asked=(21.7,), images=3, viewpoints=1, headings=4)
+TINY = Settings(days=1, patrols=(8.0,), errands=(), asked=(21.7,), images=3, viewpoints=1, headings=4)
 DESK = Place("desk", "", HERE)
 
 

@@ -204,6 +204,9 @@ def test_corrections_hold(furnished: HandHome):
         (lambda m: m.what_is_in("desk", "9:00"), "at_ns: integer nanoseconds"),
         (lambda m: m.changes("9:00"), "since_ns: integer nanoseconds"),
         (lambda m: m.changes(0, 2.5), "until_ns: integer nanoseconds"),
+        (lambda m: m.graph(1.5), "at_ns: integer nanoseconds"),
+        (lambda m: m.graph(known_ns="9:00"), "known_ns: integer nanoseconds"),
+        (lambda m: m.evidence_of(1, until_ns="9:00"), "until_ns: integer nanoseconds"),
     ],
 )
 def test_refused(furnished: HandHome, call, message: str):
