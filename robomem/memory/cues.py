@@ -10,7 +10,10 @@ FUTURE = (
 # and then none is
 PAST = r"\bwas\b|\bwere\b|\bdid\b|\bhad\b|\bhave (?:i |you |we )?(?:found|been|seen)\b"
 # a number
-MANY = r"how many(?! (?:hours|minutes|days|weeks|times))|number of|count|amount of|how much(?! time)|tally"
+MANY = (
+    r"how many(?! (?:hours|minutes|days|weeks|times))|number of|quantity of|total of|in numbers|"
+    r"count|amount of|how much(?! time)|tally"
+)
 # how often
 TIMES = r"how (?:many times|often)"
 # rooms, asked for as such
@@ -18,7 +21,16 @@ ROOMS = r"(?:how many|what|which|list|name|number of|all|know|count)(?: \w+)? ro
 # what a robot does to a thing for somebody
 DEEDS = (
     r"bring|brought|fetch(?:ed)?|deliver(?:ed)?|carry|carried|drop(?:ped)? off|hand(?:ed)?|get|got|take|took|taken|"
-    r"return(?:ed)?|bringing|fetching|delivering|transport(?:ed)?|give|gave"
+    r"return(?:ed)?|bringing|fetching|delivering|delivery|transport(?:ed)?|give|gave|"
+    r"c[oa]me (?:round|over|by|along) with"
+)
+# what such a question does not say; and what tells "did you get the mug" from "where did you get to"
+NO_DEED = (
+    r"where|how long(?! ago (?:did|have) you| is it since)|move[ds]?|what (?!time|day|hour|was the time)|which (?!day)|last (?:see|saw)"
+)
+GOT = (
+    r"i asked|like i asked|did you (?:\w+ )?(?:get|take|hand)|have you (?:\w+ )?(?:got|taken)|you (?:went and |go and )?(?:get|got|took)|"
+    r"supposed|from you|picked up|c[oa]me (?:round|over|by|along)"
 )
 # what the robot did
 DOING = (
@@ -30,7 +42,7 @@ DOING = (
     r"errands?|schedule|report|agenda)|kept you busy|you (?:did|do|done|patrol\w*|accomplish\w*|finish\w*|complete\w*|"
     r"perform\w*)|have you been|you (?:get|got) up to|(?:you|did you) spend|keep you busy|(?:jobs?|tasks?|errands?|chores?|"
     r"activit\w+|work|actions?|duties) (?:did|have|had|were|was)|your shift|you keep busy|"
-    r"did the robot do|asked to do|did you have any (?:jobs?|tasks?|errands?|chores?|work)"
+    r"did the robot do|asked to do|you were about|occup\w+ (?:yourself|you)|did you have any (?:jobs?|tasks?|errands?|chores?|work)"
 )
 # since when it is where it is; and what makes it a question for a last time
 SINCE = (
@@ -51,12 +63,19 @@ USUAL = (
     r"majority) of the|belongs?|would you expect|as a rule|by default|ordinarily|commonly|common|habit\w*|customary|"
     r"customarily|supposed to (?:be|go|live)|most frequent(?:ly)?|frequently|favou?rite|always|often|routine(?:ly)?|"
     r"most likely|likeliest|default|live|lives|home for|proper|most days|most of (?:its|the|his|her) time|"
-    r"where does (?:\w+ ){1,4}go|should (?:\w+ ){1,4}be put"
+    r"where does (?:\w+ ){1,4}go|should (?:\w+ ){1,4}be put|where (?:\w+ ){0,3}do (?:\w+ ){1,3}keep|(?:is|are) (?:\w+ ){1,5}kept|"
+    r"home of|ordinary|habitually|(?:as|more) often (?:as|than) not|where do (?:\w+ ){2,6}most|every day"
+)
+# and that beside a time of day, which without them would be one of today
+USUAL_STRONG = (
+    r"usual(?:ly)?|normal(?:ly)?|typical(?:ly)?|tends?|general(?:ly)?|mostly|belongs?|regular(?:ly)?|habit\w*|(?:every|most|ordinary) days?|"
+    r"most (?:common|often|of the time)|(?:as|more) often (?:as|than) not|as a rule|routine(?:ly)?|ordinarily|customar\w+"
 )
 # states of doors and of what is switched
 STATES = {
     "open": r"open(?:ed)?|ajar|closed?|shut|locked",
-    "on": r"(?:turned|switched|left|leave|turn|switch|powered|still|it|was|is) (?:on|off)|(?:on|off) or (?:on|off)|running|(?:on|off)$",
+    "on": r"(?:turned|switched|left|leave|turn|switch|powered|still|it|was|is|was not) (?:on|off)|"
+    r"(?:on|off) or (?:on|off)|running|lit|burning|alight|(?:on|off)$",
 }
 # any state
 STATE_WORD = r"(?:what )?state|status|condition|how (?:is|was|were|did)"
@@ -70,7 +89,7 @@ CHANGE = (
     r"chang\w*|differ\w*|moved?|moving|movement|move|moves|shift\w*|new|missing|disappear\w*|vanish\w*|gone|touch\w*|"
     r"turned up|added|swap\w*|rearrang\w*|happen\w*|as it was|where it was|the same|appear\w*|taken|took|take|left|removed?|"
     r"remove|displac\w*|relocat\w*|altered|budged?|stir\w*|update\w*|elsewhere|stayed?|stay|been put|brought in|mess\w*|"
-    r"tamper\w*|gone anywhere|put back|been (?:at|with)|had|"
+    r"tamper\w*|meddl\w*|fiddl\w*|missed|no longer|gone anywhere|put back|been (?:at|with)|had|"
     r"going on|somewhere else|out of place|not where they were|picked up|reorgani\w*|shuffl\w*|came in(?:to)?|" + GOES
 )
 # has it ever been seen

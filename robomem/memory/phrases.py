@@ -42,14 +42,20 @@ figure figured idea clue hint information info details detail question answer ru
 heard hear per regarding concerning rearranged rearrange relocated relocate reorganised reorganized displaced altered shuffled
 summarise summarize summary compared compare busy describe actions action duties duty shifts holding piece
 disturbed disturb travelled traveled travel switch wander longer default bringing fetching delivering transport transported recall give
-came away
+came away missed mess messing messed meddling meddled fiddling fiddled tampering tampered ordinary quantity delivery record
 """.split()
 GLUE = frozenset(_GLUE)
 _CONTRACTED = re.compile(r"\b(what|where|when|who|how|which|that|there|here|it|everything|anything|something)'(s|d|re|ve|ll)\b")
 _IDIOMS = re.compile(
     r"\b(?:(?:set|lay|laid|clapped|clap) eyes on|(?:put|lay|get) my hands on|"
-    r"(?:get|got|catch|caught) (?:a )?(?:hold|sight|glimpse) of|c[oa]me across)\b"
+    r"(?:get|got|catch|caught) (?:a )?(?:hold|sight|glimpse) of|c[oa]me across|(?:run|ran|bump|bumped) into|"
+    r"(?:had|have|has|took|take) a look at)\b"
 )
+_TAG = re.compile(
+    r",\s*(?:is|was|are|were|has|have|had|does|do|did|will|would|can|could)(?:n't| not)? (?:it|they|he|she|you)(?: not)?\s*[?!.]*\s*$"
+)
+_ON_TOP = re.compile(r"\b(?:on top of|cluttering up|cluttering)\b")
+_ON_RECORD = re.compile(r"\bon record\b")
 _OWNED = re.compile(r"\b([a-z]+)'s (place|spot|home|position|location|usual|regular|normal|whereabouts|count)\b")  # "the mug's usual place"
 _FULL = {"s": "is", "d": "did", "re": "are", "ve": "have", "ll": "will"}
 
@@ -74,7 +80,8 @@ class Phrase:
 
 def spelled_out(sentence: str) -> str:
     """ "where's", "when'd" in full, and turns of phrase whose preposition leads to no place ("set eyes on") in one word."""
-    full = _CONTRACTED.sub(lambda found: f"{found[1]} {_FULL[found[2]]}", sentence.replace("’", "'"))
+    full = _CONTRACTED.sub(lambda found: f"{found[1]} {_FULL[found[2]]}", _TAG.sub("", sentence.replace("’", "'")))
+    full = _ON_RECORD.sub("", _ON_TOP.sub("on", full))
     return _IDIOMS.sub("seen", _OWNED.sub(r"\1 \2", full))
 
 
@@ -95,8 +102,14 @@ def phrases(words: Sequence[str], rooms: Sequence[str], is_class: Callable[[str]
     while i < len(words):
         room = next((n for n in (3, 2, 1) if " ".join(words[i : i + n]) in rooms and i + n <= len(words)), 0)
         if room:
-            out.append(_phrase(words, i, i + room, room=True))
-            i += room
+            end = i + room
+            end += _known_length(words, end, is_class)
+            found = _phrase(words, i, i + room, room=True)
+            if end > i + room:  # "on the kitchen counter": the counter in the kitchen
+                out.append(Phrase(" ".join(words[i + room : end]), found.before, i, end, False, True, found.determiner))
+                found = Phrase(found.words, "in", end, end, room=True)
+            out.append(found)
+            i = end
             continue
         if words[i + 1 : i + 2] == ["room"] and _is_name(words, i):  # "the guest room": a room, if one that nobody knows
             out.append(_phrase(words, i, i + 2, room=True))

@@ -48,7 +48,7 @@ class Reading:
 
 def read(sentence: str, now_ns: int, timezone: str, vocabulary: Vocabulary) -> Reading | None:
     """The meaning of a sentence; None if it is no question that memory can read."""
-    text = phrases.spelled_out(re.sub(r"[?!.,;]+(?=\s|$)", " ", clean_words(sentence)))
+    text = re.sub(r"[?!.,;]+(?=\s|$)", " ", phrases.spelled_out(clean_words(sentence)))
     text = " ".join(text.split())
     asks_ahead = re.search(cues.FUTURE, text) and not re.search(cues.PAST, text)
     to_come = timewords.ahead(text, now_ns, timezone) if asks_ahead else None
@@ -78,6 +78,8 @@ class _Parts:
         self.place = next((p for p in places if p.known), places[0] if places else None)
         if self.thing is None and len(places) > 1:  # "any movement of the mug on the desk"
             self.thing, self.place = places[0], places[1]
+        if self.place is None and len(known) > 1 and self.is_furniture(self.thing) and self.says("(?:on|in|inside) (?:it|there)"):
+            self.place, self.thing = known[0], known[1]  # "when did the table last have the mug on it"
 
     def says(self, pattern: str) -> bool:
         """True if the sentence has such words."""
@@ -134,7 +136,7 @@ def _will_be(q: _Parts) -> Reading | None:
     to_come = q.when is not None and q.when.to_come
     if not (q.thing or q.place) or q.says(cues.MANY) or not (to_come or (q.says("will|going to be|predict") and q.when is None)):
         return None
-    if not to_come and q.says("usually|normally|typically|generally|mostly"):
+    if q.says("usually|normally|typically|generally|mostly|habitually|ordinary day") and not (to_come and q.says(r"will|tomorrow|tonight")):
         return None
     return Reading("will_be", q.subject, when=q.when)
 
@@ -153,20 +155,11 @@ def _rooms(q: _Parts) -> Reading | None:
 
 
 def _did_task(q: _Parts) -> Reading | None:
-    if (
-        q.thing is None
-        or not q.says(r"you|(?:was|were|been|get|got) (?:\w+ ){0,4}(?:delivered|fetched|brought)")
-        or not q.says(cues.DEEDS)
-        or (
-            q.says(r"where|how long(?! ago (?:did|have) you)|move[ds]?|what (?!time|day)|which (?!day)|last (?:see|saw)")
-            and not q.says("where it")
-            and not q.says("where it")
-        )
-    ):
+    if q.thing is None or not q.says(r"you|(?:was|were|been|get|got) (?:\w+ ){0,4}(?:delivered|fetched|brought)") or not q.says(cues.DEEDS):
         return None
-    if q.says("get|got|take|took|taken|hand") and not q.says(
-        r"i asked|like i asked|did you (?:\w+ )?(?:get|take|hand)|have you (?:\w+ )?(?:got|taken)|you (?:get|took)|supposed"
-    ):
+    if q.says(cues.NO_DEED) and not q.says("where it"):
+        return None
+    if q.says("get|got|take|took|taken|hand") and not q.says(cues.GOT):
         return None
     return Reading("did_task", q.bare, when=q.when)
 
@@ -190,7 +183,11 @@ def _since(q: _Parts) -> Reading | None:
 def _when_last(q: _Parts) -> Reading | None:
     if q.thing is None and (q.place is None or not q.says(r"sighting|glimpse|view|sign|last look\w*")):
         return None
-    if not q.says(cues.LAST) or (q.says("where|whereabouts") and not q.says("when")) or q.says(cues.MANY):
+    if (
+        not q.says(cues.LAST)
+        or (q.says("where|whereabouts") and not q.says(r"when(?! (?:i|it|it's|we|they|nobody) )"))
+        or q.says(cues.MANY)
+    ):
         return None
     if q.when is not None and not q.says("when|how long|last|what time"):
         return None
@@ -207,7 +204,7 @@ def _usually(q: _Parts) -> Reading | None:
         or q.says(cues.EVER_STRONG)
     ):
         return None
-    if q.when is not None and not q.says("usual(?:ly)?|normal(?:ly)?|typical(?:ly)?|tends?|generally|mostly|belongs?"):
+    if q.when is not None and not q.says(cues.USUAL_STRONG):
         return None
     if q.says("how|open|closed|shut|why") and not q.says("where|place|spot|usual"):
         return None
@@ -238,7 +235,7 @@ def _changes(q: _Parts) -> Reading | None:
     if q.thing is not None and not _is_anything(q.thing.words) and (q.thing.known or not q.says(cues.WHAT_CHANGED)):
         return None
     cued = q.says(cues.CHANGE) and q.says(
-        r"what|which|anything|something|everything|nothing|things?|stuff|any|anyone|anybody|somebody|someone|changes?|is|has|have|did|list"
+        r"what|which|anything|something|everything|nothing|things?|stuff|any|anyone|anybody|somebody|someone|changes?|is|has|have|did|list|report|tell|differences"
     )
     if (
         not cued
