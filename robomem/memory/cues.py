@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # a time to come may be meant
 FUTURE = (
-    r"\bwill\b|'ll\b|\bgoing to\b|\bshould i\b|\bi (?:want|need)\b|\bcan i expect\b|\bwould\b|\blikely\b|\bpredict|\bexpect\b|"
+    r"\bwill\b|'ll\b|\bgoing to\b|\bshould i\b|\bi (?:want|need)\b|\bcan i expect\b|\bwould\b(?! (?:you|like)\b)|\blikely\b|\bpredict|\bexpect\b|"
     r"\btomorrow\b|\btonight\b"
 )
 # and then none is

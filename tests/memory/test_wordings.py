@@ -100,6 +100,7 @@ def test_a_room_before_a_piece_of_furniture_tells_which(said: str, place: str, r
         ("When did I get the mug from you?", "did_task"),
         ("When did the dining table last have the mug on it?", "when_last_at"),
         ("Find me the mug, will you?", "where_is"),
+        ("Would you say anything has changed in the study since yesterday at noon, and what?", "changes"),
         ("The lamp wasn't on yesterday at 14:30, was it?", "state"),
         ("Where would the mug typically be around 16:00?", "usually"),
         ("Where will the mug typically be tomorrow around 16:00?", "will_be"),
