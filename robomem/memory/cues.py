@@ -4,8 +4,8 @@ from __future__ import annotations
 
 # a time to come may be meant
 FUTURE = (
-    r"\bwill\b|'ll\b|\bgoing to\b|\bshould i\b|\bi (?:want|need)\b|\bcan i expect\b|\bwould\b(?! (?:you|like)\b)|\blikely\b|\bpredict|\bexpect\b|"
-    r"\btomorrow\b|\btonight\b"
+    r"\bwill\b|'ll\b|\bgoing to\b|\bshould i\b|\bi (?:want|need)\b|\bcan i expect\b|"
+    r"\bwould\b(?! (?:you|like)\b)|\blikely\b|\bpredict|\bexpect\b|\btomorrow\b|\btonight\b"
 )
 # and then none is
 PAST = r"\bwas\b|\bwere\b|\bdid\b|\bhad\b|\bhave (?:i |you |we )?(?:found|been|seen)\b"
@@ -68,8 +68,9 @@ USUAL = (
 )
 # and that beside a time of day, which without them would be one of today
 USUAL_STRONG = (
-    r"usual(?:ly)?|normal(?:ly)?|typical(?:ly)?|tends?|general(?:ly)?|mostly|belongs?|regular(?:ly)?|habit\w*|(?:every|most|ordinary) days?|"
-    r"most (?:common|often|of the time)|(?:as|more) often (?:as|than) not|as a rule|routine(?:ly)?|ordinarily|customar\w+"
+    r"usual(?:ly)?|normal(?:ly)?|typical(?:ly)?|tends?|general(?:ly)?|mostly|belongs?|regular(?:ly)?|habit\w*|"
+    r"(?:every|most|ordinary) days?|most (?:common|often|of the time)|(?:as|more) often (?:as|than) not|as a rule|"
+    r"routine(?:ly)?|ordinarily|customar\w+"
 )
 # states of doors and of what is switched
 STATES = {
