@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from robomem.errors import InvalidInputError
 from robomem.memory import query as queries
-from robomem.memory import replies_deeds, replies_habits, replies_what, replies_where, wording
+from robomem.memory import replies_changes, replies_deeds, replies_habits, replies_what, replies_where, wording
 from robomem.memory.answering import Answer, Asked
 from robomem.memory.query import clean_words
 from robomem.memory.robot_memory import RobotMemory
@@ -35,7 +35,7 @@ REPLIES: dict[str, Callable[[Asked], Answer]] = {
     "when_last": replies_where.when_last,
     "when_last_at": replies_where.when_last_at,
     "seen": replies_where.seen,
-    "changes": replies_what.changed,
+    "changes": replies_changes.changed,
     "contents": replies_what.contents,
     "rooms": replies_what.rooms,
     "how_many": replies_what.how_many,

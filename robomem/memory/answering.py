@@ -19,6 +19,7 @@ class Answer:
         recall: the answer contract, where the question is about one thing's place.
         evidence: ids of the observations (and of the observations behind the events) it rests on.
         objects, events, episodes, places: what was counted, listed, reported or expected, best first.
+        others: so many of the events, at their end, are of other kinds than were asked for ("did anything vanish").
         understood: False if the sentence is no question memory can read.
         known: False if memory says that it does not know.
         meaning: what was asked (a key of `answer.REPLIES`).
@@ -40,6 +41,7 @@ class Answer:
     stamp_ns: int | None = None
     state: str = ""
     confidence: float = 1.0
+    others: int = 0
 
 
 @dataclass(frozen=True)

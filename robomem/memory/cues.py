@@ -93,6 +93,25 @@ CHANGE = (
     r"tamper\w*|meddl\w*|fiddl\w*|missed|no longer|gone anywhere|put back|been (?:at|with)|had|"
     r"going on|somewhere else|out of place|not where they were|picked up|reorgani\w*|shuffl\w*|came in(?:to)?|" + GOES
 )
+# it was there before, and is again
+BACK = (
+    r"(?:(?:brought|bring|brings|come|comes|came|put|moved|turned|carried|got|given|is|are|been|was|were) "
+    r"(?:\w+ )?back)(?! (?:in|of|to front))|"
+    r"returned|reappear\w*|(?:turned up|seen|found|there) again|(?:turned|turn) up again"
+)
+# kinds of change, where one is asked for; see change_kinds.py. What says BACK is looked at first, and taken out
+KINDS = {
+    "removed": r"vanish\w*|disappear\w*|gone(?! (?:any|some)where)|missing|(?:got|get|been|was|were) lost|stolen|taken|"
+    r"take|took|removed?|taking|left (?=the|my|our)",
+    "appeared": r"new|appear\w*|added|turned up|turn up|came in(?:to)?|brought in(?:to)?|newcomers?|arrived?|showed up|for the first time",
+    "moved": r"moved?|moves|moving|shift\w*|relocat\w*|displac\w*|rearrang\w*|swap\w*|shuffl\w*|reorgani\w*|misplaced|out of place|"
+    r"somewhere else|elsewhere",
+    "state_changed": r"opened|closed|shut|switched",
+}
+# what speaks for a change only where no thing is named
+NO_THING = r"(?:got|get|been|was|were) lost|stolen|arrived?|showed up|opened|closed|switched"
+# changes of any kind
+ANY_KIND = r"chang\w*|differ\w*|happen\w*|updates?|touch\w*|tamper\w*|mess\w*|disturb\w*|going on|as it was|the same"
 # has it ever been seen
 EVER = (
     r"ever|never|own|owns|do (?:we|you|i) (?:even )?(?:have|know|own)|have (?:we|you|i) (?:got )?(?:an?|any)|does .* have|"

@@ -1,4 +1,4 @@
-"""The keeping half of RobotMemory: copies, checks, health, and what people said that still holds."""
+"""The keeping half of RobotMemory: copies, checks, health."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from robomem.memory.corrections import Correction
 from robomem.memory.embedding import LabelSimilarity
 from robomem.memory.integrity import Integrity, verify
-from robomem.memory.recorder import Recorder
 from robomem.memory.short_term import ShortTermMemory
 from robomem.memory.sqlite_store import SqliteStore
 
@@ -23,7 +21,6 @@ class Keeping(ABC):
     short_term: ShortTermMemory
     _guard: threading.RLock
     _similarity: LabelSimilarity
-    _recorder: Recorder
 
     @property
     @abstractmethod
@@ -58,11 +55,3 @@ class Keeping(ABC):
                 "embedder": self._similarity.state,
                 "newest_stamp_ns": self._newest_ns(),
             }
-
-    def told_place(self, object_id: int) -> Correction | None:
-        """What a person said of where an object is, while that holds; None where it is known by being seen."""
-        with self._guard:
-            if self.store.read_only:
-                said = self.store.corrections().get(object_id)
-                return said if said is not None and said.position is not None else None
-            return self._recorder.told_place(object_id)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from robomem.memory.answering import Asked
+from robomem.memory.change_kinds import again
 from robomem.memory.recall import DOUBTED
 from robomem.memory.shifts import SHIFT_M
 from robomem.memory.stays import SAME_SPOT_M, is_at
@@ -90,11 +91,6 @@ def _stayed(e: Event) -> bool:
     a, b = (np.asarray(x.get("position", ()), float) for x in (e.before, e.after))
     near = a.shape == b.shape == (3,) and float(np.linalg.norm(a - b)) < SHIFT_M
     return e.kind == "moved" and near and e.before.get("place_id") == e.after.get("place_id")
-
-
-def again(e: Event) -> bool:
-    """It was seen again after it had been missed."""
-    return e.kind == "appeared" and bool(e.before.get("again"))
 
 
 def _same_holder(q: Asked, e: Event) -> bool:

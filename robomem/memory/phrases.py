@@ -44,6 +44,7 @@ summarise summarize summary compared compare busy describe actions action duties
 disturbed disturb travelled traveled travel switch wander longer default bringing fetching delivering transport transported recall give
 came away missed mess messing messed meddling meddled fiddling fiddled tampering tampered ordinary quantity delivery record
 numbers collection
+return returned returns stolen stole reappear reappeared reappears arrive arrived arrives
 """.split()
 GLUE = frozenset(_GLUE)
 _CONTRACTED = re.compile(r"\b(what|where|when|who|how|which|that|there|here|it|everything|anything|something)'(s|d|re|ve|ll)\b")

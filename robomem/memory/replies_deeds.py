@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from robomem.memory import noticed, wording
+from robomem.memory import change_kinds, noticed, wording
 from robomem.memory.answering import Answer, Asked
 from robomem.memory.recall import RIVAL_SHARE
-from robomem.memory.replies_what import NOBODY
+from robomem.memory.replies_changes import NOBODY
 from robomem.memory.replies_where import NEVER_SEEN
 from robomem.memory.shifts import shifts
 from robomem.types import Episode, Event, ObjectView, Recall
@@ -53,7 +53,9 @@ def _one_moved(q: Asked, recall: Recall) -> Answer:
     assert recall.id is not None
     since, until = (q.when.from_ns, q.when.to_ns) if q.when is not None and not q.when.first else (0, q.now_ns)
     who, said = wording.name(recall, q.color(recall)), q.when.said if q.when is not None else "so far"
-    told = [e for e in noticed.changes(q, since, until, object_id=recall.id) if e.kind in MOVES or "held_by" in e.after or noticed.again(e)]
+    told = [
+        e for e in noticed.changes(q, since, until, object_id=recall.id) if e.kind in MOVES or "held_by" in e.after or change_kinds.again(e)
+    ]
     told = told or noticed.newcomers(q, since, until, object_id=recall.id)
     if not told and q.when is not None and not q.when.first:
         told = shifts(q.memory.store, [v for v in q.memory.matching(f"#{recall.id}") if v.id == recall.id], since, until)

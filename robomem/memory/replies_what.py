@@ -1,4 +1,4 @@
-"""Replies about changes, about what a place holds, and about numbers."""
+"""Replies about what a place holds, which rooms there are, and numbers."""
 
 from __future__ import annotations
 
@@ -9,52 +9,14 @@ from dataclasses import replace
 import numpy as np
 
 from robomem.geometry import distance_to_box
-from robomem.memory import noticed, wording
+from robomem.memory import wording
 from robomem.memory.answering import Answer, Asked
 from robomem.memory.recall import LIKELY, OVERLAP
-from robomem.memory.shifts import shifts
 from robomem.memory.spatial import GONE
 from robomem.types import ObjectView
 
 BESIDE, NEAR_M = ("near", "by", "beside"), 0.75
 BELOW_TOP_M = 0.1  # further below its top than this a thing's middle is inside
-NOBODY = "Who did it I do not know: I do not tell people apart, and see nothing between my looks. "
-
-
-def changed(q: Asked) -> Answer:
-    """What was noticed to change, everywhere or in a room."""
-    room = re.sub(r"^(?:the|my|our)\s+", "", q.reading.room or q.reading.place)
-    since, until = (q.when.from_ns, q.when.to_ns) if q.when else (0, q.now_ns)
-    rooms = set(q.memory.store.room_names().values())
-    if room and room not in rooms:
-        return Answer(f"I know no room called '{room}'; I know {', '.join(sorted(rooms)) or 'no room yet'}.", known=False)
-    told = noticed.changes(q, since, until, room)
-    new = [e for e in told if e.kind == "appeared" and not e.before.get("again")]
-    told = [e for e in told if e not in new]
-    if q.when is not None and not q.when.first:
-        known = {e.object_id for e in told}
-        unsaid = [*noticed.newcomers(q, since, until, room), *shifts(q.memory.store, _in_room(q, room), since, until)]
-        told += [e for e in unsaid if e.object_id not in known]
-        new = [e for e in new if e.object_id not in {e.object_id for e in unsaid}]
-        told, new = sorted([*told, *new], key=lambda e: (wording.happened_ns(e), e.id)), []
-    where = f" in the {room}" if room else ""
-    first = f" I saw {len(new)} {'thing' if len(new) == 1 else 'things'} there for the first time." if new else ""
-    who = NOBODY if q.reading.asked == "who" else ""
-    if not told:
-        return Answer(f"{who}Nothing that I noticed changed{where}{f' {q.when.said}' if q.when else ''}.{first}", events=tuple(new))
-    lines = [wording.change(e, noticed.place_before(q, e), q.now_ns) for e in told[-wording.MAX_LINES :]]
-    more = f" (and {len(told) - len(lines)} earlier changes)" if len(told) > len(lines) else ""
-    ids = tuple(dict.fromkeys(i for e in told for i in e.evidence))
-    text = (
-        f"{who}{len(told)} {'change' if len(told) == 1 else 'changes'}{where}: {'; '.join(lines)}{more}.{first}{wording.evidence(ids[:10])}"
-    )
-    return Answer(text, evidence=ids, events=tuple(told))
-
-
-def _in_room(q: Asked, room: str) -> list[ObjectView]:
-    """Things as believed now, of one room if one is named."""
-    rows = q.memory.store.objects()
-    return [v for v in q.memory.matching("everything") if not room or (v.id in rows and rows[v.id][1].room == room)]
 
 
 def rooms(q: Asked) -> Answer:

@@ -10,9 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
-from numpy.typing import NDArray
-
 from robomem.belief.correction import MapCorrection
 from robomem.belief.existence import MoveRates
 from robomem.clock import Clock, SystemClock, whole_ns
@@ -20,7 +17,7 @@ from robomem.config import RobomemConfig, of_environment
 from robomem.errors import InvalidInputError, StoreError
 from robomem.ids import IdAllocator
 from robomem.memory.budget import Budget
-from robomem.memory.corrections import Correction
+from robomem.memory.change_kinds import Area, of_kind
 from robomem.memory.embedding import LabelSimilarity
 from robomem.memory.episodic import EpisodicMemory
 from robomem.memory.forgetting import Eraser, Forgotten, Region
@@ -32,19 +29,19 @@ from robomem.memory.remap import Remapper
 from robomem.memory.semantic import SemanticMemory
 from robomem.memory.short_term import ShortTermMemory
 from robomem.memory.similar import LookVerbs
-from robomem.memory.spatial import GONE, Sighting, SpatialHistory
+from robomem.memory.spatial import GONE, SpatialHistory
 from robomem.memory.sqlite_store import SqliteStore
 from robomem.memory.store import Located
-from robomem.memory.telling import read_place
 from robomem.memory.tier_verbs import TierVerbs
+from robomem.memory.told_verbs import ToldVerbs
 from robomem.ontology import Ontology, default_ontology
 from robomem.perception.frame import RgbdFrame
 from robomem.scene_graph.graph import SceneGraph
 from robomem.scene_graph.world_model import FrameResult, WorldModel
-from robomem.types import MAX_LABEL_CHARS, Detections, Episode, Event, ObjectView, Observations, PlaceProbability, Recall, clean_label
+from robomem.types import Detections, Episode, Event, ObjectView, Observations, PlaceProbability, Recall, clean_label
 
 
-class RobotMemory(LookVerbs, TierVerbs):
+class RobotMemory(LookVerbs, ToldVerbs, TierVerbs):
     """A robot's memory in one file. Use `RobotMemory.open(path)` in a with-statement. Every verb may be called from any thread.
 
     Attributes:
@@ -227,11 +224,18 @@ class RobotMemory(LookVerbs, TierVerbs):
         with self._guard:
             return self._questions.what_is_in(place, None if at_ns is None else whole_ns(at_ns, "at_ns"))
 
-    def changes(self, since_ns: int = 0, until_ns: int | None = None, room: str | None = None, label: str | None = None) -> list[Event]:
-        """Events in time order; `room` keeps those that left, reached or happened in it."""
+    def changes(
+        self, since_ns: int = 0, until_ns: int | None = None, room: str | None = None, label: str | None = None, kind: str | None = None
+    ) -> list[Event]:
+        """Events in time order; `room` keeps those that left, reached or happened in it, `kind` those of one of `change_kinds.KINDS`.
+
+        Raises:
+            InvalidInputError: no such kind.
+        """
         with self._guard:
             since, until = whole_ns(since_ns, "since_ns"), (1 << 63) - 1 if until_ns is None else whole_ns(until_ns, "until_ns")
-            return self.store.events(since, until, clean_label(room or ""), self.ontology.canonical(label) if label else "")
+            found = self.store.events(since, until, clean_label(room or ""), self.ontology.canonical(label) if label else "")
+            return found if kind is None else of_kind(self.store, found, kind, Area(clean_label(room or "")))
 
     def episodes(self, query: str | None = None, k: int = 5) -> list[Episode]:
         """Past tasks by words and recency; without a query the newest."""
@@ -336,35 +340,6 @@ class RobotMemory(LookVerbs, TierVerbs):
         """Remember a lesson or a told fact with who says so."""
         with self._guard:
             return self.semantic.add(text, source, self.now_ns())
-
-    def correct(
-        self,
-        object_id: int,
-        label: str | None = None,
-        position: NDArray[np.float64] | None = None,
-        place: str | int | None = None,
-        source: str = "user",
-        said: str = "",
-    ) -> ObjectView:
-        """A person says what something is, or where: in coordinates (Float64[3], m, map frame) or in words ("in the drawer").
-
-        A label holds for good. A place holds until the thing is seen there, seen elsewhere often enough (see corrections.Doubt), or taken.
-        Who said it, in which words and what became of it stays on record.
-
-        Raises:
-            InvalidInputError: no such object or place, nothing to correct, or a position that is not three finite numbers.
-        """
-        with self._guard:
-            ident, name = self.store.resolve(object_id), self.ontology.canonical(label) if label is not None else None
-            where = read_place(place, self.store, self._questions) if place is not None else None
-            at = where.position if where else None if position is None else np.asarray(position, np.float64)
-            extra = (where.place, where.spread_m) if where else (None, 0.1)
-            self._recorder.correct(Correction(ident, name, at, self.now_ns(), *extra, source[:MAX_LABEL_CHARS], said[:400]))
-            row = self._refresh(self.store.objects()[ident])
-            self.store.put_objects([row])
-            if at is not None:
-                self._history.update([Sighting(*row, moved=True, seen=False)], self.now_ns())
-            return row[0]
 
     def correct_map(self, correction: MapCorrection) -> None:
         """The localiser corrected itself: belief, graph and every row of the past move; ids stay. Durable when this returns.

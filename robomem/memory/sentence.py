@@ -34,6 +34,7 @@ class Reading:
         what: the thing asked about, with its room if one is said.  place: the furniture or room.  how: the preposition before it.
         room: a room that narrows the question.
         when: a time, past or (of "will be") to come.  hours: a part of any day, hours.  asked: a state that is named ("open", "on").
+        kinds: of changes, those asked for (see change_kinds.py); none: all.
     """
 
     meaning: str
@@ -44,6 +45,7 @@ class Reading:
     when: When | None = None
     hours: tuple[int, int] | None = None
     asked: str = ""
+    kinds: tuple[str, ...] = ()
 
 
 def read(sentence: str, now_ns: int, timezone: str, vocabulary: Vocabulary) -> Reading | None:
@@ -234,21 +236,33 @@ def _state(q: _Parts) -> Reading | None:
 def _changes(q: _Parts) -> Reading | None:
     if q.thing is not None and not _is_anything(q.thing.words) and (q.thing.known or not q.says(cues.WHAT_CHANGED)):
         return None
-    cued = q.says(cues.CHANGE) and q.says(
-        r"what|which|anything|something|everything|nothing|things?|stuff|any|anyone|anybody|somebody|someone|changes?|is|has|have|did|list|report|tell|differences"
+    cued = q.says(f"{cues.CHANGE}|{cues.BACK}|{cues.NO_THING}") and q.says(
+        r"what|which|anything|something|everything|nothing|things?|stuff|any|anyone|anybody|somebody|someone|changes?|is|has|have|did|list|"
+        r"report|tell|differences"
     )
+    strong = cues.CHANGE_STRONG + r"|new|gone|missing|disappear\w*|vanish\w*|differ\w*|" + cues.BACK
     if (
         not cued
         or q.says(r"where (?:is|are|was|were) (?!it was)|how many")
-        or (q.place is not None and not q.says(cues.CHANGE_STRONG + r"|new|gone|missing|disappear\w*|differ\w*"))
+        or (q.place is not None and not q.says(strong))
+        or (q.says(cues.BACK) and q.says("you"))
     ):
         return None
-    if q.when is None and q.place is not None and not q.says(cues.CHANGE_STRONG):
+    kinds = _kinds(q)
+    if q.when is None and q.place is not None and not kinds and not q.says(cues.CHANGE_STRONG):
         return None
     who = q.says("who") or (q.thing is not None and not q.thing.known and q.says("did"))
-    return Reading(
-        "changes", place=q.place.words if q.place else "", room=q.room.words if q.room else "", when=q.when, asked="who" if who else ""
-    )
+    place, room = q.place.words if q.place else "", q.room.words if q.room else ""
+    return Reading("changes", place=place, room=room, when=q.when, asked="who" if who else "", kinds=kinds)
+
+
+def _kinds(q: _Parts) -> tuple[str, ...]:
+    """The kinds of change that are asked for; none where any will do."""
+    if q.says(cues.ANY_KIND):
+        return ()
+    rest = re.sub(rf"\b(?:{cues.BACK})\b", " ", q.text)
+    named = [kind for kind, cue in cues.KINDS.items() if re.search(rf"\b(?:{cue})\b", rest)]
+    return tuple([*named, "returned"] if q.says(cues.BACK) else named)
 
 
 def _moved(q: _Parts) -> Reading | None:

@@ -188,6 +188,7 @@ def answer_json(memory: RobotMemory, answer: Answer) -> dict[str, Any]:
         "understood": answer.understood,
         "answer": None if answer.recall is None else recall_json(memory, answer.recall),
         "objects": [object_json(memory, v) for v in answer.objects],
-        "changes": [event_json(memory, e) for e in answer.events],
+        "changes": [event_json(memory, e) for e in answer.events[: len(answer.events) - answer.others]],
+        "other_changes": [event_json(memory, e) for e in answer.events[len(answer.events) - answer.others :]],
         "evidence": list(answer.evidence),
     }

@@ -17,6 +17,7 @@ import numpy as np
 from robomem.errors import InvalidInputError, StoreError
 from robomem.memory import tool_answers as said
 from robomem.memory import tool_args as args
+from robomem.memory.change_kinds import KINDS
 from robomem.memory.query import clean_words
 from robomem.memory.robot_memory import RobotMemory
 
@@ -117,7 +118,7 @@ def _what_is_in(memory: RobotMemory, given: Arguments) -> dict[str, Any]:
 def _changes(memory: RobotMemory, given: Arguments) -> dict[str, Any]:
     since, until = _time(memory, given, "since", "changes", end=False) or 0, _time(memory, given, "until", "changes")
     room = _known_room(memory, given, "changes")
-    events = memory.changes(since, until, room, given.get("label"))
+    events = memory.changes(since, until, room, given.get("label"), given.get("kind"))
     return _cut("changes", [said.event_json(memory, e) for e in events[-given.get("limit", 20) :]], given, len(events), 20)
 
 
@@ -236,12 +237,20 @@ _ALL = (
     Tool(
         "changes",
         "What was noticed to change: things that appeared, moved, were taken away or changed state, oldest first; when there are too many, "
-        "the newest are kept. Use it for 'what changed since this morning'. Do not use it for where a thing is now ('find').",
+        "the newest are kept. Use it for 'what changed since this morning', and with a kind for 'did anything vanish'. "
+        "Do not use it for where a thing is now ('find').",
         _schema(
             since=_words(f"from when on: {TIME}", args.MAX_TIME_CHARS),
             until=_words(f"until when: {TIME}", args.MAX_TIME_CHARS),
             room=_words("only what left, reached or happened in this room"),
             label=_words("only things of this kind ('mug')"),
+            kind={
+                "type": "string",
+                "enum": list(KINDS),
+                "maxLength": args.MAX_WORDS,
+                "description": "only changes of this kind; appeared: new (in the room); removed: vanished (from the room) or taken; moved; "
+                "returned: seen again after it was missed, or put back where it had been; state_changed: opened, shut, switched",
+            },
             limit=_upto("changes", args.MAX_ROWS, 20),
         ),
         _changes,
