@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from robomem.errors import InvalidInputError
@@ -11,7 +11,8 @@ from robomem.memory import replies_changes, replies_deeds, replies_habits, repli
 from robomem.memory.answering import Answer, Asked
 from robomem.memory.query import clean_words
 from robomem.memory.robot_memory import RobotMemory
-from robomem.memory.sentence import Vocabulary, read
+from robomem.memory.sentence import Reading, Vocabulary, read
+from robomem.memory.several import split
 
 EXAMPLES = (
     "where is the mug",
@@ -53,18 +54,77 @@ __all__ = ["REPLIES", "Answer", "ask"]
 
 
 def ask(memory: RobotMemory, sentence: str) -> Answer:
-    """Answer an English question about the home, its past and its habits, or about what the robot did (see EXAMPLES)."""
-    now = memory.now_ns()
-    reading = read(sentence, now, memory.config.memory.timezone, vocabulary(memory))
-    if reading is not None:
-        try:
-            asked = Asked(memory, now, reading)
-            answer = _too_early(asked) if reading.meaning in OF_A_TIME else None
-            return replace(answer or REPLIES[reading.meaning](asked), meaning=reading.meaning)
-        except InvalidInputError:  # a question about nothing ("where is the")
-            pass
+    """Answer an English question about the home, its past and its habits, or about what the robot did (see EXAMPLES).
+
+    Of several things asked about at once each is answered for, in `Answer.parts`.
+    """
+    words = vocabulary(memory)
+    each = split(sentence, words)
+    if len(each.sentences) > 1:
+        readings = [_read(memory, part, words) for part in each.sentences]
+        parts = [_answer(memory, reading) for reading in readings]
+        understood = [part for part in parts if part is not None]
+        if len(understood) == len(parts):
+            return _left_out(_together(understood, [r.what for r in readings if r is not None]), each.left_out)
+    reading = (_read(memory, next(iter(each.sentences), sentence), words) if each.left_out else None) or _read(memory, sentence, words)
+    answer = _answer(memory, reading)
+    if answer is not None and reading is not None:
+        named = f"{reading.what} {reading.place} {reading.room}".split()
+        return _left_out(answer, [w for w in each.left_out if not set(w.split()) <= set(named)])
     said = clean_words(sentence)[:60]
     return Answer(f"I do not understand '{said}'; try {', '.join(repr(e) for e in EXAMPLES)}.", understood=False, known=False)
+
+
+def _read(memory: RobotMemory, sentence: str, words: Vocabulary) -> Reading | None:
+    return read(sentence, memory.now_ns(), memory.config.memory.timezone, words)
+
+
+def _answer(memory: RobotMemory, reading: Reading | None) -> Answer | None:
+    """The answer to a reading; None where there is none, or it is a question about nothing ("where is the")."""
+    if reading is None:
+        return None
+    try:
+        asked = Asked(memory, memory.now_ns(), reading)
+        answer = _too_early(asked) if reading.meaning in OF_A_TIME else None
+        return replace(answer or REPLIES[reading.meaning](asked), meaning=reading.meaning)
+    except InvalidInputError:
+        return None
+
+
+def _together(parts: Sequence[Answer], whats: Sequence[str]) -> Answer:
+    """The answers to several questions in one; of "is it here or there" the one that is so is enough."""
+    first = parts[0]
+    so = [part for part in parts if part.yes]
+    if (
+        so
+        and len(parts) > 1
+        and all(part.meaning == "is_at" for part in parts)
+        and len({part.recall.id for part in parts if part.recall}) == 1
+    ):
+        return replace(so[0], parts=tuple(parts))
+    numbered = len(set(whats)) > 1 and any(part.meaning == "how_many" for part in parts)
+    texts = [f"{what[:1].upper()}{what[1:]}: {part.text}" if numbered else part.text for part, what in zip(parts, whats, strict=True)]
+    yes = {part.yes for part in parts}
+    return replace(
+        first,
+        text=" ".join(dict.fromkeys(texts)),
+        evidence=tuple(dict.fromkeys(i for part in parts for i in part.evidence)),
+        objects=tuple(v for part in parts for v in part.objects),
+        events=tuple(e for part in parts for e in part.events[: len(part.events) - part.others]),
+        others=0,
+        episodes=tuple({e.id: e for part in parts for e in part.episodes}.values()),
+        known=any(part.known for part in parts),
+        yes=yes.pop() if len(yes) == 1 else None,
+        confidence=min(part.confidence for part in parts),
+        parts=tuple(parts),
+    )
+
+
+def _left_out(answer: Answer, words: Sequence[str]) -> Answer:
+    """Say what was asked about, too, and is not answered."""
+    if not words:
+        return answer
+    return replace(answer, text=f"{answer.text} (Not answered: {', '.join(words)}; ask for it by itself.)")
 
 
 def _too_early(q: Asked) -> Answer | None:

@@ -23,6 +23,7 @@ class Answer:
         understood: False if the sentence is no question memory can read.
         known: False if memory says that it does not know.
         meaning: what was asked (a key of `answer.REPLIES`).
+        parts: where several things were asked about, the answer for each; the fields above are the first's, or all of theirs together.
         yes: of yes-or-no questions.  stamp_ns: of questions for a time.  state: the value asked for ("true" of "open").
         confidence: 0..1, where memory can tell.
     """
@@ -42,6 +43,7 @@ class Answer:
     state: str = ""
     confidence: float = 1.0
     others: int = 0
+    parts: tuple[Answer, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -191,4 +191,5 @@ def answer_json(memory: RobotMemory, answer: Answer) -> dict[str, Any]:
         "changes": [event_json(memory, e) for e in answer.events[: len(answer.events) - answer.others]],
         "other_changes": [event_json(memory, e) for e in answer.events[len(answer.events) - answer.others :]],
         "evidence": list(answer.evidence),
+        "parts": [answer_json(memory, part) for part in answer.parts],
     }
