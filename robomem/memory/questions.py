@@ -36,6 +36,7 @@ class Questions:
         refresh: the newest view of an object (the live world's), or the stored one.
         hours: mean hours between moves of a label.
         embedded: similarity of an unknown word to a label, 0 below its threshold.
+        now_ns: what time it is.
     """
 
     def __init__(
@@ -47,9 +48,10 @@ class Questions:
         refresh: Callable[[Located], Located],
         hours: Callable[[str], float],
         embedded: LabelSimilarity,
+        now_ns: Callable[[], int],
     ) -> None:
         self._store, self._history, self._ontology = store, history, ontology
-        self._refresh, self._hours, self._embedded = refresh, hours, embedded
+        self._refresh, self._hours, self._embedded, self._now_ns = refresh, hours, embedded, now_ns
         self._recaller = Recaller(ontology, config.abstain_below, self._similar)
 
     def parse(self, text: str | int) -> Query:
@@ -164,7 +166,10 @@ class Questions:
         return [view for view, at in rows if at.place_id in holders or (at.room_id in rooms and view.id not in rooms)]
 
     def _now(self) -> list[Located]:
-        return [(view, place) for view, place in self.present() if view.status not in GONE]
+        """What is not known to be gone, its existence aged to now as it is everywhere else."""
+        rows, now = [row for row in self.present() if row[0].status not in GONE], self._now_ns()
+        traces = [present_trace(view, place, now, self._hours(view.label)) for view, place in rows]
+        return [(replace(view, existence=t.p_there), place) for (view, place), t in zip(rows, traces, strict=True)]
 
     def _then(self, at_ns: int) -> list[Located]:
         rows = self._store.objects()

@@ -66,7 +66,9 @@ def _one_moved(q: Asked, recall: Recall) -> Answer:
     if (recall.last_seen_ns or 0) < since:
         ago = wording.ago(recall.last_seen_ns or 0, q.now_ns)
         return Answer(f"I cannot say: I last saw {who} {ago} and have not looked since.", recall, recall.evidence, known=False)
-    text = f"No, I have not seen {who} move {said}: it is {wording.spot(recall.place, None)}.{wording.evidence(recall.evidence)}"
+    spot = wording.placed(wording.spot(recall.place, None), recall.p_still_there)
+    be = "is" if recall.p_still_there >= wording.LIKELY else "was"
+    text = f"No, I have not seen {who} move {said}: it {be} {spot}.{wording.evidence(recall.evidence)}"
     return Answer(text, recall, recall.evidence, yes=False, confidence=recall.p_still_there)
 
 

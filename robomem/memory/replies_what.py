@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -56,7 +56,7 @@ def contents(q: Asked) -> Answer:
         said = f"{q.reading.what} {said}".strip()
         return Answer(f"I know of nothing {said}; that is not to say that nothing {was} there unseen.", confidence=0.5)
     ids = tuple(i for v in inside for i in q.memory.evidence_of(v.id, 1, at))
-    text = f"{said[:1].upper()}{said[1:]} there {'were' if q.when else 'are' if len(inside) > 1 else 'is'} {wording.things(inside)}."
+    text = wording.there(inside, said, q.when is not None)
     return Answer(text + wording.evidence(ids[:10]), evidence=ids, objects=tuple(inside))
 
 
@@ -72,8 +72,8 @@ def _beside(q: Asked, holders: Collection[int]) -> Answer:
     if not near:
         return Answer(f"I know of nothing near the {q.reading.place}.", confidence=0.5)
     ids = tuple(i for v in near for i in q.memory.evidence_of(v.id, 1))
-    text = f"Near the {q.reading.place} there {'are' if len(near) > 1 else 'is'} {wording.things(near)}.{wording.evidence(ids[:10])}"
-    return Answer(text, evidence=ids, objects=tuple(near))
+    text = wording.there(near, f"near the {q.reading.place}", False)
+    return Answer(text + wording.evidence(ids[:10]), evidence=ids, objects=tuple(near))
 
 
 def _apart(views: list[ObjectView]) -> list[ObjectView]:
@@ -105,15 +105,24 @@ def _lies(q: Asked, view: ObjectView, relation: str, at_ns: int | None) -> bool:
 
 
 def how_many(q: Asked) -> Answer:
-    """How many of a kind there are (or were)."""
+    """How many of a kind there are (or were); those that probably are not there any more are named beside it."""
     what = re.sub(r"\b(?:are|is|do|you|there|we|have|know|see|of|i)\b", " ", q.reading.what)
     at = q.now_ns if q.when is None else q.when.to_ns
-    views = [v for v in q.memory.matching(f"all {' '.join(what.split())}", at) if _counts(q, v)]
+    fit = q.memory.matching(f"all {' '.join(what.split())}", at)
+    views = [v for v in fit if _counts(q, v)]
     ids = tuple(i for v in views for i in q.memory.evidence_of(v.id, 1))
+    lost = [v for v in fit if v not in views and 0.0 < v.existence < LIKELY and q.when is None]
+    more = f" Besides, {_each(q, lost)}." if lost else ""
     if not views:
-        return Answer(f"None that I know of: {q.memory.find(q.reading.what).needs or 'none is likely to be there now'}.", confidence=0.5)
-    listed = "; ".join(f"#{v.id} {q.memory.place_words(v.id)}".strip() for v in views[: wording.MAX_LINES])
-    return Answer(f"{len(views)}: {listed}.{wording.evidence(ids[:10])}", evidence=ids, objects=tuple(views))
+        why = _each(q, lost) or q.memory.find(q.reading.what).needs or "none is likely to be there now"
+        return Answer(f"None that I know of: {why}.", confidence=0.5)
+    return Answer(f"{len(views)}: {_each(q, views)}.{more}{wording.evidence(ids[:10])}", evidence=ids, objects=tuple(views))
+
+
+def _each(q: Asked, views: Sequence[ObjectView]) -> str:
+    """ "#12 on the desk; #14 probably on the shelf (62%)"; of a past time the place of now would be beside the point."""
+    said = [(v, q.memory.place_words(v.id)) for v in views[: wording.MAX_LINES]]
+    return "; ".join(f"#{v.id} {wording.placed(place, v.existence) if place and q.when is None else place}".strip() for v, place in said)
 
 
 def _counts(q: Asked, view: ObjectView) -> bool:

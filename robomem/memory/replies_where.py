@@ -22,8 +22,8 @@ def where_is(q: Asked) -> Answer:
     recall = q.memory.find(q.reading.what)
     if recall.found and len(recall.candidates) > 1 and q.memory.asks_for_several(q.reading.what):
         lines = "; ".join(
-            f"the {c.color + ' ' if c.color else ''}{c.label} (#{c.id}) {wording.spot(c.place, c.position.tolist())} "
-            f"({c.p_still_there:.0%} sure)"
+            f"the {c.color + ' ' if c.color else ''}{c.label} (#{c.id}) "
+            f"{wording.placed(wording.spot(c.place, c.position.tolist()), c.p_still_there)}"
             for c in recall.candidates
         )
         return Answer(f"I know {len(recall.candidates)}: {lines}.{wording.evidence(recall.evidence)}", recall, recall.evidence)

@@ -62,7 +62,9 @@ class RobotMemory(LookVerbs, ToldVerbs, TierVerbs):
         self._history = SpatialHistory(store, self._ids.next)
         self._recorder = Recorder(store, self._history, self.short_term, Remapper(store))
         self._similarity = LabelSimilarity()
-        self._questions = Questions(store, self._history, ontology, config.memory, self._refresh, self._hours, self._similarity)
+        self._questions = Questions(
+            store, self._history, ontology, config.memory, self._refresh, self._hours, self._similarity, self.now_ns
+        )
         self._live = LiveWorld(store, self._recorder, config, self._ids, seed, ontology)
         self._door = FrameDoor(int(store.get_meta("last_stamp_ns", "-1")))
 

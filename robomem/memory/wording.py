@@ -10,6 +10,8 @@ from robomem.clock import NS_PER_S
 from robomem.types import Event, ObjectView, PlaceProbability, Recall
 
 MAX_LINES = 12
+SURE, LIKELY = 0.9, 0.5  # the degrees of belief: from SURE on it "is", from LIKELY on it "probably is", below it "probably is not any more"
+NOT_ANY_MORE = "probably not there any more"
 
 
 def ago(then_ns: int, now_ns: int) -> str:
@@ -50,18 +52,51 @@ def whereabouts(recall: Recall, color: str, now_ns: int, likely: Sequence[PlaceP
     if recall.verdict == "unknown":
         return f"I do not know. I would need {recall.needs}."
     if recall.verdict == "ambiguous":
-        known = "; ".join(f"{_listed_name(c.color, c.label, c.id)} {spot(c.place, c.position.tolist())}" for c in recall.candidates)
+        known = "; ".join(
+            f"{_listed_name(c.color, c.label, c.id)} {placed(spot(c.place, c.position.tolist()), c.p_still_there)}"
+            for c in recall.candidates
+        )
         return f"{recall.question} I know {known}." if len(recall.candidates) > 1 else recall.question
     who, where = name(recall, color), spot(recall.place, None if recall.position is None else recall.position.tolist())
     seen = ago(recall.last_seen_ns or 0, now_ns)
     if recall.verdict == "found":
         heard = f"the {told_by} said so {seen}" if told_by == "user" else f"{told_by} said so {seen}" if told_by else f"seen {seen}"
         return (
-            f"{_capital(who)} is {where}: {heard}, {recall.p_still_there:.0%} sure that it still is there, "
+            f"{_capital(who)} {be(recall.p_still_there)} {where}: {heard}, {recall.p_still_there:.0%} sure that it still is there, "
             f"within {recall.radius90_m:.2f} m.{evidence(recall.evidence)}"
         )
-    text = f"{_capital(who)} was {where} when I last saw it {seen}, but it is probably not there any more ({recall.p_still_there:.0%})."
+    text = f"{_capital(who)} was {where} when I last saw it {seen}, but it is {NOT_ANY_MORE} ({recall.p_still_there:.0%})."
     return text + (f" Most likely now: {', '.join(_guess(p) for p in likely)}." if likely else "") + evidence(recall.evidence)
+
+
+def be(p: float, verb: str = "is") -> str:
+    """The verb of what is believed with probability `p`: "is", "probably is"."""
+    return verb if p >= SURE else f"probably {verb}"
+
+
+def placed(where: str, p: float) -> str:
+    """A thing's place in a list, in the words of its degree of belief; what is sure needs none."""
+    if p >= SURE:
+        return where
+    return f"probably {where} ({p:.0%})" if p >= LIKELY else f"last seen {where}, but {NOT_ANY_MORE} ({p:.0%})"
+
+
+def there(views: Sequence[ObjectView], said: str, past: bool) -> str:
+    """What is (or was) at a place, `said` in words: what is sure, what probably is there, what probably is not any more."""
+    sure = [v for v in views if v.existence >= SURE]
+    likely = [v for v in views if LIKELY <= v.existence < SURE]
+    hardly = [v for v in views if v.existence < LIKELY]
+    verb, place = ("was", "were") if past else ("is", "are"), _capital(said)
+    parts = [f"{place} there {verb[len(sure) > 1]} {things(sure)}"] if sure else []
+    if likely:
+        parts.append(f"{'probably also' if sure else f'{place} there probably {verb[len(likely) > 1]}'} {_with_chance(likely)}")
+    if hardly:
+        parts.append(f"last seen {'there' if parts else said}, but {NOT_ANY_MORE}: {_with_chance(hardly)}")
+    return f"{_capital('; '.join(parts))}."
+
+
+def _with_chance(views: Sequence[ObjectView]) -> str:
+    return ", ".join(f"{things([v])[:-1]}, {v.existence:.0%})" for v in views)
 
 
 def by_name(places: Sequence[PlaceProbability]) -> list[PlaceProbability]:
@@ -87,6 +122,7 @@ def was_there(recall: Recall, color: str, said: str) -> str:
     where = spot(recall.place, None if recall.position is None else recall.position.tolist())
     lead = f"{_capital(said)} {name(recall, color)} was"
     if recall.verdict == "found":
+        lead = f"{_capital(said)} {name(recall, color)} {be(recall.p_still_there, 'was')}"
         return f"{lead} {where} ({recall.p_still_there:.0%} sure).{evidence(recall.evidence)}"
     return f"{lead} probably not where I had seen it before, {where} ({recall.p_still_there:.0%} still there).{evidence(recall.evidence)}"
 

@@ -1,14 +1,17 @@
 """What changed, what is usual and what will be: answers that rest on the history of a home."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from robomem.clock import ManualClock
 from robomem.memory import wording
 from robomem.memory.answer import ask
 from robomem.memory.records import PlaceWords
 from robomem.memory.replies_habits import joined
+from robomem.memory.tools import call
 from robomem.types import Event, PlaceProbability
 from tests.memory.hand_home import HandHome, S
 
@@ -133,3 +136,39 @@ def test_places_called_alike_are_listed_once_likeliest_first():
         for i, (name, p) in enumerate([("desk", 0.3), ("shelf", 0.25), ("shelf", 0.2), ("bed", 0.01)])
     ]
     assert [(p.label, round(p.probability, 2)) for p in wording.by_name(rows)] == [("shelf", 0.45), ("desk", 0.3), ("bed", 0.01)]
+
+
+@pytest.mark.parametrize(
+    ("existence", "where", "what_is_on", "how_many", "json"),
+    [
+        (0.98, r"^The red mug \(#1\) is on the desk",
+         r"^On the desk there is a red mug \(#1\)\.", r"^1: #1 on the desk in the study\.", 0.98),
+        (0.7, r"^The red mug \(#1\) probably is on the desk.* 70% sure", r"^On the desk there probably is a red mug \(#1, 70%\)\.",
+         r"^1: #1 probably on the desk in the study \(70%\)\.", 0.7),
+        (0.3, r"^The red mug \(#1\) was on the desk .* probably not there any more \(30%\)",
+         r"^Last seen on the desk, but probably not there any more: a red mug \(#1, 30%\)\.",
+         r"^None that I know of: #1 last seen on the desk in the study, but probably not there any more \(30%\)\.", 0.3),
+    ],
+)  # fmt: skip
+def test_one_degree_of_belief_has_one_wording(
+    home: HandHome, existence: float, where: str, what_is_on: str, how_many: str, json: float
+) -> None:
+    """Where is, what is on and how many say of one thing in doubt the same: it was "probably not there any more" here and flatly there."""
+    home.put(1, "mug", "desk", 99 * S, color="red", existence=existence)
+    for sentence, said in (("where is the mug", where), ("what is on the desk", what_is_on), ("how many mugs are there", how_many)):
+        assert re.search(said, ask(home.memory, sentence).text), ask(home.memory, sentence).text
+    assert call(home.memory, "what_is_in", {"place": "desk"})["objects"][0]["p_exists"] == pytest.approx(json, abs=0.01)
+
+
+def test_what_is_sure_and_what_is_not_are_apart_in_a_list(home: HandHome, clock: ManualClock) -> None:
+    home.put(1, "mug", "desk", 99 * S, color="red")
+    home.put(2, "book", "desk", 99 * S, existence=0.6, offset=0.2)
+    home.put(3, "can", "desk", 99 * S, existence=0.2, offset=-0.2)
+    assert ask(home.memory, "what is on the desk").text.startswith(
+        "On the desk there is a red mug (#1); probably also a book (#2, 60%); "
+        "last seen there, but probably not there any more: a can (#3, 20%)."
+    )
+    clock.set(24 * 3600 * S)  # nobody looked for a day: the same words for what only time has made doubtful
+    aged = call(home.memory, "what_is_in", {"place": "desk"})["objects"][0]["p_exists"]
+    assert aged == pytest.approx(call(home.memory, "find", {"query": "mug"})["p_still_there"]) and aged < 0.9
+    assert "there is a red mug" not in ask(home.memory, "what is on the desk").text
