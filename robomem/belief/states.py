@@ -54,6 +54,11 @@ def attribute(name: str) -> str:
     return name.rpartition(".")[2]
 
 
+def fades(name: str, value: str) -> bool:
+    """True if time alone can make a value less likely than not: it is not what is usual. Where False, only looks did."""
+    return DRIFTS.get(attribute(name), ANY).usual.get(value, 0.0) < 0.5
+
+
 class Accuracy:
     """P(a detector names the true value) per attribute: Beta(17, 3) at first, learned from how looks agree with the belief they lead to."""
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from robomem.belief.states import fades
 from robomem.memory import change_kinds, noticed, wording
 from robomem.memory.answering import Answer, Asked
 from robomem.memory.recall import RIVAL_SHARE
@@ -115,13 +116,16 @@ def _states_at(q: Asked, view: ObjectView, at_ns: int) -> dict[str, tuple[str, f
 
 
 def _last_seen_states(view: ObjectView, changes: Sequence[Event]) -> dict[str, tuple[str, float]]:
-    """The value each state was last seen to take, and P(still so); left out below STILL: it drifts, but nobody saw it take another."""
+    """The value each state was last seen to take, and P(still so); left out where it is no answer.
+
+    What drifts is as it was last seen down to STILL, since nobody saw it change; where looks spoke against it, to one half.
+    """
     out = {name: row for name, row in view.states.items() if row[1] >= SURE}
     for e in sorted(changes, key=lambda e: (e.stamp_ns, e.id)):
         for name, value in e.after.items():
             likeliest, p = view.states.get(name, (str(value), 1.0))
             out[name] = (str(value), p if likeliest == str(value) else 1.0 - p)
-    return {name: row for name, row in out.items() if row[1] >= STILL}
+    return {name: (value, p) for name, (value, p) in out.items() if p >= (STILL if fades(name, value) else 0.5)}
 
 
 def did_do(q: Asked) -> Answer:

@@ -17,6 +17,7 @@ FOOTPRINT_SLACK_M = 0.08
 ABOVE_TOP_M = 0.16  # the bottom of a thing on a table may be estimated this far above it
 HIDDEN_M = 0.4  # how much of a surface may be unseen behind its front
 SAME_HEIGHT_M = 0.12
+FLOATS_M = 0.3  # the foot of a thing may be so thin that its box begins this far above what it stands on
 FLOOR_GAP_M = 0.10
 ABOUT = 0.1  # holders whose probabilities differ by less are as likely
 INSIDE_M = 0.04  # so far below the top a centre is inside
@@ -91,17 +92,22 @@ def _shares(
 def _beside(
     particles: NDArray[np.float32], weights: NDArray[np.float64], height_m: float, furniture: list[ObjectView], ontology: Ontology
 ) -> list[Support]:
-    """A thing in the air stands on something: the surface of its height that ends nearest, whose hidden part it is on.
+    """A thing in the air stands on something: the surface of its height that ends nearest, or the one just beneath it.
 
-    The top of a counter is seen at a grazing angle and its back is covered by what stands there, so its box often ends too early.
+    The top of a counter is seen at a grazing angle and its back is covered by what stands there, so its box often ends too early;
+    of a lamp with a thin foot the shade alone may be measured.
     """
     center = weights @ particles
     best: tuple[float, int] | None = None
     for f in furniture:
-        top = float(f.position[2] + f.size[2] / 2)
-        if not ontology.prior(f.label).surface or abs(float(center[2]) - height_m / 2 - top) > SAME_HEIGHT_M:
+        if not ontology.prior(f.label).surface:
             continue
+        above = float(center[2]) - height_m / 2 - float(f.position[2] + f.size[2] / 2)
         gap = float(distance_to_box([center[0], center[1], f.position[2]], f.position, f.size, f.yaw_rad))
-        if gap < HIDDEN_M and (best is None or gap < best[0]):
+        if SAME_HEIGHT_M < above < FLOATS_M and gap < FOOTPRINT_SLACK_M:
+            gap = above
+        elif abs(above) > SAME_HEIGHT_M or gap >= HIDDEN_M:
+            continue
+        if best is None or gap < best[0]:
             best = (gap, f.id)
     return [Support(best[1], "on", 0.9 - best[0])] if best is not None else []

@@ -175,6 +175,15 @@ def test_states_now_and_then(home: HandHome):
     assert not late.known and "I am not sure" in late.text
 
 
+def test_a_door_last_seen_shut_is_not_called_shut_when_later_looks_spoke_for_open(home: HandHome):
+    home.put(7, "fridge", "counter", 1 * S, kind="furniture", states={"open": ("false", 0.9)})
+    home.tell(60 * S, (7,), (Event(900, 60 * S, "state_changed", 7, {"open": "true"}, {"open": "false"}, (), 0.98, "fridge"),))
+    home.see_again(7, 90 * S, states={"open": ("false", 0.55)})
+    assert ask(home.memory, "is the fridge open").state == "false"
+    home.see_again(7, 91 * S, states={"open": ("true", 0.59)})  # not sure enough to be a change; but time alone opens no door
+    assert not ask(home.memory, "is the fridge open").known
+
+
 def test_a_table_that_changed_its_id_did_not_move_what_is_on_it(home: HandHome):
     home.put(1, "mug", "counter", 1 * S)
     counter, other = home.ids["counter"], 777

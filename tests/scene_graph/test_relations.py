@@ -30,3 +30,10 @@ def test_what_is_clearly_over_one_is_on_that_one() -> None:
     near, far = piece(2, "table", 0.0, (1.0, 0.8, 0.75)), piece(3, "table", 1.03, (1.0, 0.8, 0.79))
     found = supports(*cloud(0.4, 0.79), 0.08, [near, far], default_ontology())
     assert found[0].holder == 2 and found[0].probability > 0.95
+
+
+def test_a_lamp_of_which_only_the_shade_is_measured_is_on_the_desk_beneath_it_and_a_picture_on_the_wall_is_not() -> None:
+    desk, counter = piece(2, "desk", 0.0, (1.6, 0.7, 0.74)), piece(3, "counter", 2.0, (1.0, 0.7, 0.93))
+    lamp = supports(*cloud(0.3, 1.05), 0.24, [desk, counter], default_ontology())  # 0.19 m over the desk, 1.2 m from the counter
+    assert [(s.holder, s.predicate) for s in lamp] == [(2, "on")] and lamp[0].probability > 0.6
+    assert supports(*cloud(0.3, 1.5), 0.24, [desk, counter], default_ontology()) == []
