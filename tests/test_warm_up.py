@@ -10,13 +10,13 @@ import sys
 
 import pytest
 
-# What only the planner and the simulator ask; nobody waits for the one, and the other is not watched.
-ELSEWHERE = {"shortest", "unknown_in_sight", "sees", "add_depth_noise"}
+ELSEWHERE = {"add_depth_noise"}  # what only the simulator asks, which is not watched
 
 SCRIPT = """
 import sys
 from numba.core.dispatcher import Dispatcher
 from robomem.memory.warm_up import warm_up as warm_up_memory
+from robomem.planning.warm_up import warm_up as warm_up_planner
 from robomem.scene_graph.warm_up import warm_up
 
 def compiled():
@@ -26,6 +26,7 @@ def compiled():
 
 warm_up()
 warm_up_memory()
+warm_up_planner()
 before = compiled()
 from robomem.evaluation.household import Household
 home = Household(0, ":memory:")

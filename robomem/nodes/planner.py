@@ -22,6 +22,7 @@ from robomem.planning.beliefs import WorldLike
 from robomem.planning.executor import Executor
 from robomem.planning.report import TaskReport
 from robomem.planning.survey import carry_out, survey_order
+from robomem.planning.warm_up import warm_up
 
 MAX_WORDS = 2000  # characters of an instruction
 PARAMETERS = (
@@ -53,7 +54,8 @@ class PlannerNode(RobomemNode):
         self.body: RosBody | None = None
 
     def open(self) -> None:
-        """Find memory, world and body by name."""
+        """Find memory, world and body by name. What a first task would compile is had here, not while somebody waits for it."""
+        warm_up()
         self._group, self._calls = ReentrantCallbackGroup(), ReentrantCallbackGroup()
         self._caller = Caller(self, self._calls)
         self._transforms = listen(self, self.reject, group=MutuallyExclusiveCallbackGroup())

@@ -14,6 +14,7 @@ from robomem.clock import NS_PER_S
 from robomem.config import RobomemConfig
 from robomem.ids import IdAllocator
 from robomem.perception.frame import Intrinsics, RgbdFrame
+from robomem.scene_graph.occupancy import OccupancyGrid
 from robomem.scene_graph.relations import supports
 from robomem.scene_graph.world_model import WorldModel
 from robomem.types import Detections, ObjectView
@@ -38,9 +39,19 @@ def warm_up() -> None:
     mean_gap(np.zeros((1, 3), np.float32), 1, np.zeros(3), np.ones(3), 0.0)
 
 
+def small_grid() -> OccupancyGrid:
+    """A map of what the scene shows from (0, 0): a wall 2.5 m ahead, free floor before it, and a table."""
+    grid = OccupancyGrid(RobomemConfig().graph.grid_m)
+    for k in range(6):
+        grid.update(_frame(k, mug=False, masks=False)[0])
+    return grid
+
+
 def _frame(k: int, mug: bool, masks: bool) -> tuple[RgbdFrame, Detections]:
     """A wall, a table, a person who walks in front of it, and perhaps a mug: half a second after the one before."""
     depth = np.full((CAMERA.height, CAMERA.width), 2.5, np.float32)
+    down = np.arange(CAMERA.height)[:, None] > CAMERA.cy + CAMERA.fy / 2.5  # of the floor, from 1 m
+    depth = np.where(down, CAMERA.fy / np.maximum(np.arange(CAMERA.height)[:, None] - CAMERA.cy, 1.0), depth).astype(np.float32)
     top = CAMERA.fy * 0.4 / (np.arange(TABLE[1], TABLE[3])[:, None] - CAMERA.cy)  # of a table 0.6 m high, seen from 1 m
     boxes: dict[str, tuple[tuple[int, int, int, int], Any]] = {
         "dining table": (TABLE, np.maximum(top, 1.2)),
@@ -48,7 +59,7 @@ def _frame(k: int, mug: bool, masks: bool) -> tuple[RgbdFrame, Detections]:
     }
     if mug:
         boxes["mug"] = (MUG, 1.5)
-    own = np.zeros((len(boxes), *depth.shape), np.bool_)
+    own = np.zeros((len(boxes), CAMERA.height, CAMERA.width), np.bool_)
     for mask, ((left, upper, right, lower), z) in zip(own, boxes.values(), strict=True):
         mask[upper:lower, left:right] = True
         depth[upper:lower, left:right] = z
