@@ -21,7 +21,7 @@ from robomem.perception.frame import RgbdFrame
 from robomem.planning.executor import Executor
 from robomem.planning.paths import plan_path, travel_distances
 from robomem.planning.report import TaskReport
-from robomem.planning.survey import Surveyor, SurveyReport
+from robomem.planning.survey import SurveyReport, carry_out
 from robomem.scene_graph.world_model import FrameResult, WorldModel
 from robomem.types import Detections
 
@@ -230,14 +230,15 @@ class Household(StagedHome):
 
     def explore(self, say: Say | None = None) -> SurveyReport:
         """The robot's first hour: drive everywhere, then look at every surface."""
-        surveyor = Surveyor(self.world, self.robot, say)
-        first = surveyor.explore()
-        second = surveyor.inspect(since_ns=0)
-        return SurveyReport(first.duration_s + second.duration_s, second.distance_m, second.glances, first.complete and second.complete)
+        return self._survey("explore", say)
 
-    def patrol(self, say: Say | None = None, max_s: float = 600.0) -> SurveyReport:
+    def patrol(self, say: Say | None = None) -> SurveyReport:
         """Look at every surface again."""
-        return Surveyor(self.world, self.robot, say).inspect(since_ns=self.clock.now_ns(), max_s=max_s)
+        return self._survey("patrol", say)
+
+    def _survey(self, order: str, say: Say | None) -> SurveyReport:
+        report = carry_out(order, self.world, self.robot, say, remember=self.memory.add_episode)
+        return SurveyReport(report.duration_s, report.distance_m, report.glances, report.ok)
 
     def pass_time(self, hours: float) -> None:
         """Hours in which nobody watches: the clock moves, the camera sleeps."""

@@ -13,12 +13,15 @@ from robomem.memory.recall import RIVAL_SHARE
 from robomem.memory.replies_changes import NOBODY
 from robomem.memory.replies_where import NEVER_SEEN
 from robomem.memory.shifts import shifts
+from robomem.memory.watching import MINUTE_NS, Watch, watches
 from robomem.types import Episode, Event, ObjectView, Recall
 
 MOVES = ("moved", "removed")
 STATE_WORDS = {("open", "true"): "open", ("open", "false"): "shut", ("on", "true"): "on", ("on", "false"): "off"}
 DEEDS = r"\b(?:bring|fetch|deliver|carry|get|take|put|hand|pick)\b"
 SHOWN = 12
+ROUNDS = 6  # times of looking around that are named
+MOMENT_NS = 2 * MINUTE_NS
 STILL = 0.25  # P(still in the state last seen): below it is no answer
 SURE = 0.6  # of a state: below, a few looks spoke for another value
 
@@ -139,11 +142,35 @@ def did_do(q: Asked) -> Answer:
         ]
     done = sorted(done, key=lambda e: (e.start_ns, e.id))
     said = q.when.said if q.when is not None else "so far"
+    looked = _looked(q)
+    if not done and looked:
+        return Answer(f"I know of no task that I did {said}. I looked around: {looked}.", known=False)
     if not done:
         first = min((e.start_ns for e in q.memory.store.episodes()), default=None)
         early = f"; my first task on record began {wording.ago(first, q.now_ns)}" if first is not None else ""
         return Answer(f"I know of nothing that I did {said}{early}.", known=False)
-    return Answer(f"{said[:1].upper()}{said[1:]}: {'; '.join(_deed(q, e) for e in done)}.", episodes=tuple(done))
+    beside = f" Beside that I looked around: {looked}." if looked else ""
+    return Answer(f"{said[:1].upper()}{said[1:]}: {'; '.join(_deed(q, e) for e in done)}.{beside}", episodes=tuple(done))
+
+
+def _looked(q: Asked) -> str:
+    """When and where the robot looked around beside its tasks, "" where it did not."""
+    low, high = (0, q.now_ns) if q.when is None or q.when.first else (q.when.from_ns, q.when.to_ns)
+    if low == high:  # a moment: what it looked at in the minutes around it
+        low, high = low - MOMENT_NS, high + MOMENT_NS
+    found = watches(q.memory.store, low, min(high, q.now_ns), q.memory.store.episodes())
+    earlier = f"{len(found) - ROUNDS} times before, " if len(found) > ROUNDS else ""
+    lines = [f"{_span(q, w)}{f' ({_listed(w.rooms)})' if w.rooms else ''}" for w in found[-ROUNDS:]]
+    return earlier + ", ".join(lines)
+
+
+def _span(q: Asked, w: Watch) -> str:
+    first, last = q.clock(w.from_ns), q.clock(w.to_ns)
+    return f"at {first}" if first == last else f"{first} to {last}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _deed(q: Asked, e: Episode) -> str:

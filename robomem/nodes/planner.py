@@ -137,7 +137,7 @@ class PlannerNode(RobomemNode):
         try:
             order = survey_order(request.instruction)
             if order is not None:
-                return carry_out(order, cast(WorldLike, self.memory.world), self.body, say, self._stop.is_set)
+                return carry_out(order, cast(WorldLike, self.memory.world), self.body, say, self._stop.is_set, self.memory.add_episode)
             planning = of_environment().planning
             planning = type(planning)(
                 **{**vars(planning), "on_ambiguous": "ask" if request.ask else "best", "safety_file": self.param("safety_file")}

@@ -15,6 +15,7 @@ from robomem.planning.paths import plan_path, travel_distances, viewpoint
 from robomem.planning.report import TaskReport
 from robomem.planning.seek import into
 from robomem.skills.skill import RobotBody
+from robomem.types import Episode
 
 GLANCE_REACH_M = (0.55, 1.7)  # from nearer a camera at head height looks over the edge, from further small things blur
 ENOUGH_SEEN = 0.75  # share of a surface's spots that must have been seen
@@ -217,9 +218,18 @@ def survey_order(text: str) -> str | None:
 
 
 def carry_out(
-    order: str, world: WorldLike, body: RobotBody, on_progress: Progress | None = None, stop: Callable[[], bool] | None = None
+    order: str,
+    world: WorldLike,
+    body: RobotBody,
+    on_progress: Progress | None = None,
+    stop: Callable[[], bool] | None = None,
+    remember: Callable[[Episode], object] | None = None,
 ) -> TaskReport:
-    """Do what `survey_order` says; the report has no goals, "done" means that nothing reachable is left to see."""
+    """Do what `survey_order` says; the report has no goals, "done" means that nothing reachable is left to see.
+
+    Args:
+        remember: takes the survey as an episode, as of any task.
+    """
     surveyor, start = Surveyor(world, body, on_progress, stop), body.now_ns()
     if order == "explore":
         first, second = surveyor.explore(), surveyor.inspect(since_ns=0)
@@ -227,4 +237,16 @@ def carry_out(
     else:
         complete = surveyor.inspect(since_ns=start, max_s=PATROL_S).complete
     ended = "cancelled" if stop is not None and stop() else "the time was up before everything was seen"
-    return TaskReport(complete, "" if complete else ended, order, start, body.now_ns(), surveyor.distance_m, surveyor.glances)
+    report = TaskReport(
+        complete, "" if complete else ended, f"{order} the home", start, body.now_ns(), surveyor.distance_m, surveyor.glances
+    )
+    if remember is not None:
+        remember(as_episode(report))
+    return report
+
+
+def as_episode(report: TaskReport) -> Episode:
+    """A survey as memory keeps it: what was not seen to its end because the time was up is done as far as it went."""
+    outcome = "abandoned" if report.reason == "cancelled" else "done"
+    cost = {"duration_s": report.duration_s, "distance_m": report.distance_m, "glances": float(report.glances)}
+    return Episode(0, report.instruction, report.start_ns, report.end_ns, outcome, report.summary(), (), cost)

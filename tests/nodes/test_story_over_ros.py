@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ pytest.importorskip("pybullet")
 from robomem.evaluation.household import Household
 from robomem.evaluation.remote_household import RemoteHousehold
 from robomem.evaluation.story import ORDER
+from robomem.memory.answer import ask
 
 SEED = 10
 
@@ -36,7 +38,16 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Any:
     home = RemoteHousehold(SEED, folder / "memory.db", folder / "logs", say=said.append)
     try:
         events, report = _story(home)
-        yield {"events": events, "report": report, "said": said, "pids": home.supervisor.pids(), "restarts": dict(home.supervisor.restarts)}
+        with home.reader() as memory:
+            did = ask(memory, "what did you do").text
+        yield {
+            "did": did,
+            "events": events,
+            "report": report,
+            "said": said,
+            "pids": home.supervisor.pids(),
+            "restarts": dict(home.supervisor.restarts),
+        }
     finally:
         home.close()
 
@@ -44,6 +55,10 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_every_part_is_a_process_and_none_had_to_be_restarted(apart: dict[str, Any]) -> None:
     assert set(apart["pids"]) == {"sim", "memory", "world_model", "planner"}
     assert len(set(apart["pids"].values())) == 4 and not apart["restarts"], apart["said"]
+
+
+def test_what_it_did_is_remembered_the_survey_too(apart: dict[str, Any]) -> None:
+    assert re.match(rf"So far: explore the home \(08:00\); {ORDER} \(", apart["did"]), apart["did"]
 
 
 def test_the_story_is_the_same_in_one_process(apart: dict[str, Any]) -> None:
