@@ -94,13 +94,17 @@ def _add_talking(commands: Any) -> None:
     ask.add_argument("--json", action="store_true", help="the whole answer as one line of JSON: verdict, position, evidence, ...")
 
     tell = commands.add_parser("tell", help='correct a memory: robomem tell "the mug is in the drawer" --db home.db')
-    tell.add_argument("statement", help="'the mug is in the drawer' (where it is) or '#12 is a teapot' (what it is)")
+    tell.add_argument("statement", nargs="*", help="'the mug is in the drawer' (where it is), '#12 is a teapot' (what it is) or 'undo'")
     tell.add_argument("--db", type=Path, required=True, help="a robomem database that no other process is writing")
     tell.add_argument("--by", default="user", help="who says so (default user)")
+    tell.add_argument(
+        "--undo", nargs="?", const="", metavar="THING", help="take back the last word on a thing ('#12' or words), or the last word of all"
+    )
+    tell.add_argument("--list", action="store_true", help="what was told so far, by whom, and whether it stands")
 
     mcp = commands.add_parser("mcp", help="serve a memory to MCP clients over stdin and stdout")
     mcp.add_argument("--db", type=Path, required=True, help="a robomem database; beside a running writer too")
-    mcp.add_argument("--write", action="store_true", help="also offer correct and forget; this process is the one writer then")
+    mcp.add_argument("--write", action="store_true", help="also offer correct, undo and forget; this process is the one writer then")
 
 
 def _add_memory_command(commands: Any) -> None:
@@ -216,7 +220,9 @@ def _run(args: argparse.Namespace) -> int:
     if args.command == "ask":
         return _ask(" ".join(args.question), _read_db(args.db), args.json)
     if args.command == "tell":
-        return _tell(args.statement, args.db, args.by)
+        from robomem.memory import told_report
+
+        return told_report.tell(" ".join(args.statement), args.undo, args.list, args.db, args.by, print)
     if args.command == "mcp":
         from robomem import __version__
         from robomem.memory.mcp_server import serve
@@ -333,22 +339,6 @@ def _ask(question: str, db: Path, as_json: bool) -> int:
     if answer.evidence and "Evidence" not in answer.text:  # most answers name it themselves
         print(f"evidence: observations {', '.join(str(i) for i in answer.evidence[:8])}")
     return 0 if answer.understood else 2
-
-
-def _tell(statement: str, db: Path, source: str) -> int:
-    from robomem.memory.answer import vocabulary
-    from robomem.memory.maintenance import open_store
-    from robomem.memory.robot_memory import RobotMemory
-    from robomem.memory.telling import read_statement
-    from robomem.memory.tools import call
-
-    open_store(db).close()  # there must be a memory to correct: none is made
-    with RobotMemory.open(db) as memory:
-        said = read_statement(statement, vocabulary(memory).is_class)
-        told = {"object": said.what, "place": said.place or None, "label": said.label or None, "by": source, "said": statement[:400]}
-        row = call(memory, "correct", told)["corrected"]
-    print(f"noted: the {row['label']} (#{row['id']}) is {row['place'] or 'at ' + str(row['position'])}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +17,8 @@ ELSEWHERE_SIGHTINGS, ELSEWHERE_S = 5, 1.0  # so often, and over so long, a thing
 NEAR_M = 0.5  # a sighting this near to the place that was told confirms it
 SURE = 0.9  # P(exists) of a track whose sightings speak against a person
 P_TOLD = 0.95  # P(it is where a person says it is): people misremember too
+OTHERWISE = "said otherwise later"  # why a place holds no more that a later word has taken the place of
+WITHDRAWN = "withdrawn by "
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,68 @@ def told_of(row: Row) -> Correction:
     stands = x is not None and ended_ns is None
     place = PlaceWords(place_id, holder, room_id, room) if stands and holder is not None else None
     return Correction(thing, label, np.array((x, y, z), np.float64) if stands else None, stamp, place, spread, source, said)
+
+
+@dataclass(frozen=True)
+class Told:
+    """One thing that was said, with when and why its place was given up or all of it taken back ("" while it stands)."""
+
+    correction: Correction
+    ended_ns: int | None
+    ended: str
+
+    @property
+    def withdrawn(self) -> bool:
+        """True if it was taken back."""
+        return self.ended.startswith(WITHDRAWN)
+
+
+def told_as(row: Row) -> Told:
+    """A told row with all it ever said, whether it holds or not."""
+    place = None if row[8] is None else PlaceWords(*row[7:11])
+    at = None if row[3] is None else np.array(row[3:6], np.float64)
+    return Told(Correction(int(row[0]), row[2], at, int(row[1]), place, row[6], row[11], row[12]), row[13], row[14])
+
+
+def is_withdrawn(row: Row) -> bool:
+    """True if what this told row says was taken back."""
+    return str(row[14]).startswith(WITHDRAWN)
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """The newest standing word on an object taken back, as told rows.
+
+    Attributes:
+        told: the row as it was.
+        drop: the key of the row that goes, `put`: the rows that are written for it, without their checksums.
+    """
+
+    told: Row
+    drop: Row
+    put: tuple[Row, ...]
+
+
+def withdraw(rows: Sequence[Row], source: str, now_ns: int) -> Withdrawal | None:
+    """What is to be done to the told rows of one object (by stamp) so that its newest word no longer holds; None if none stands.
+
+    It stays on record with who took it back; but before those that stand, for the newest row of an object is what holds. The word before
+    holds again as far as nothing but this one had ended it.
+    """
+    standing = [row for row in rows if not is_withdrawn(row)]
+    if not standing:
+        return None
+    told, before = standing[-1], standing[-2] if len(standing) > 1 else None
+    notes = [f"told at {told[1]} ns" if before is not None else "", f"as {told[2]}" if told[2] else ""]
+    notes.append(f"before: {told[14]}" if told[14] else "")
+    why = "; ".join([f"{WITHDRAWN}{source}", *filter(None, notes)])
+    stamp = told[1] if before is None else min(int(row[1]) for row in rows) - 1
+    put: list[Row] = [(told[0], stamp, None, *told[3:13], now_ns, why)]
+    if before is not None and before[13] == told[1] and before[14] == OTHERWISE:
+        copied = before[3:6] == told[3:6]  # a word on the label alone repeats the place, and what became of it
+        ended = (told[13], told[14]) if copied else (before[13], before[14]) if told[13] is not None else (None, "")
+        put.append((*before[:13], *ended))
+    return Withdrawal(told, told[:2], tuple(put))
 
 
 def correction_of(row: Row) -> Correction:

@@ -62,6 +62,7 @@ class LiveWorld:
             and view.id not in world.tracker.tracks
             and view.status not in GONE
             and view.last_seen_ns > world.stamp_ns
+            and self._recorder.told_place(view.id) is None  # a person's word needs no sighting
         ]
         if lost:
             LOG.warning("%d objects on record are newer than the last snapshot and must be seen again", len(lost))

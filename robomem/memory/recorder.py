@@ -170,6 +170,13 @@ class Recorder:
         self.corrections[said.object_id] = said
         self._doubt.forget(said.object_id)
 
+    def taken_back(self, object_id: int) -> None:
+        """What was said of an object was withdrawn from the store: what holds of it now is read again."""
+        self.corrections.pop(object_id, None)
+        self.corrections |= {i: c for i, c in self._store.corrections().items() if i == object_id}
+        self._doubt.forget(object_id)
+        self._history.reload()
+
     def corrected(self, view: ObjectView) -> ObjectView:
         """An object with what people said of it."""
         said = self.corrections.get(view.id)

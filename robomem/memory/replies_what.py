@@ -13,6 +13,7 @@ from robomem.memory import wording
 from robomem.memory.answering import Answer, Asked
 from robomem.memory.recall import LIKELY, OVERLAP
 from robomem.memory.spatial import GONE
+from robomem.scene_graph.graph import SceneGraph
 from robomem.types import ObjectView
 
 BESIDE, NEAR_M = ("near", "by", "beside"), 0.75
@@ -45,10 +46,11 @@ def contents(q: Asked) -> Answer:
     inside = [v for v in q.memory.what_is_in(place, at) if v.kind != "agent"]
     inside = _apart(inside)
     was = "was" if q.when else "is"
+    graph = q.memory.graph() if at is None else None  # made anew by a reader at each call
     if q.reading.how == "inside" or (q.reading.how == "in" and not rooms):
-        inside = [v for v in inside if not _lies(q, v, "on", at)] or inside
+        inside = [v for v in inside if not _lies(q, v, "on", at, graph)] or inside
     elif q.reading.how == "on":
-        inside = [v for v in inside if not _lies(q, v, "inside", at)]
+        inside = [v for v in inside if not _lies(q, v, "inside", at, graph)]
     if q.reading.what:
         inside = [v for v in inside if v.color == q.reading.what]
     said = f"{q.reading.how} the {re.sub(r'^(?:the|my|our)', '', place).strip()}{f' {q.when.said}' if q.when else ''}"
@@ -88,10 +90,10 @@ def _apart(views: list[ObjectView]) -> list[ObjectView]:
     return [v for v in views if v.id in ids]
 
 
-def _lies(q: Asked, view: ObjectView, relation: str, at_ns: int | None) -> bool:
+def _lies(q: Asked, view: ObjectView, relation: str, at_ns: int | None, graph: SceneGraph | None) -> bool:
     """True if that is how its furniture holds it (or held it at a time); well below the top of what can be shut, it lies in it."""
     if at_ns is None:
-        up = q.memory.graph().parent(view.id)
+        up = graph.parent(view.id) if graph is not None else None
         holder, inside, height = (up[0] if up else None), up is not None and up[1] == "inside", float(view.position[2])
     else:
         stay = next(iter(s for s in q.memory.store.stays(view.id, at_ns)), None)

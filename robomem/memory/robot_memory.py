@@ -33,6 +33,7 @@ from robomem.memory.spatial import GONE, SpatialHistory
 from robomem.memory.sqlite_store import SqliteStore
 from robomem.memory.store import Located
 from robomem.memory.tier_verbs import TierVerbs
+from robomem.memory.told_graph import with_told
 from robomem.memory.told_verbs import ToldVerbs
 from robomem.ontology import Ontology, default_ontology
 from robomem.perception.frame import RgbdFrame
@@ -281,9 +282,15 @@ class RobotMemory(LookVerbs, ToldVerbs, TierVerbs):
             return self._questions.objects(None) if world is None else [self._recorder.corrected(view) for view in world.objects()]
 
     def graph(self, at_ns: int | None = None, known_ns: int | None = None) -> SceneGraph:
-        """The scene graph, as it is or as it was at a past time; with `known_ns`: by what the robot had been told until then."""
+        """The scene graph, as it is (with what people said of it, see told_graph.py) or as it was at a past time.
+
+        Args:
+            known_ns: by what the robot had been told until then.
+        """
         with self._guard:
-            return graph_of(self.store, self.world, at_ns, known_ns)
+            graph = graph_of(self.store, self.world, at_ns, known_ns)
+            said = self.store.corrections() if self.read_only else self._recorder.corrections
+            return with_told(graph, said) if at_ns is None and known_ns is None else graph
 
     def _refresh(self, row: Located) -> Located:
         """The live view of a stored object, where there is a live world and it still has it."""

@@ -25,6 +25,15 @@ _PLACE = re.compile(
 _LABEL = re.compile(r"^(?P<what>.+?) (?:is|are) (?:really |actually )*(?P<lead>(?:called |named |an? )*)(?P<label>[^,]+)$")
 
 
+_UNDO = re.compile(
+    r"^(?:undo|take back|withdraw|scratch|forget|cancel|revert)"
+    r"(?: (?:it|that|this|what i (?:just )?(?:said|told you)|the last one|my last word))?"
+    r"(?: (?:of|about|on|for))?(?P<what> .+)?$"
+)
+_TAKE_BACK = re.compile(r"^(?:i )?take (?:it|that|this) back$|^never mind$|^i was wrong$")
+_WRONG_ABOUT = re.compile(r"^i was wrong about (?P<what>.+)$")
+
+
 @dataclass(frozen=True)
 class Statement:
     """One thing told: of `what`, where it is (`place`, words with their preposition) or what it is (`label`)."""
@@ -66,6 +75,19 @@ def read_statement(sentence: str, is_class: Callable[[str], bool]) -> Statement:
         f"tell: {words[:60]!r} says neither where a thing is nor what it is; say 'the mug is in the drawer' or '#12 is a teapot' "
         "(what is gone, open or somebody's I cannot be told)"
     )
+
+
+def read_undo(sentence: str) -> str | None:
+    """The thing whose last word is taken back ("undo the mug"), "" for the last word of all ("undo"); None: nothing is taken back."""
+    words = re.sub(r"[.!,;]+(?=\s|$)", " ", query.clean_words(sentence))
+    for _ in range(4):
+        words = _LEAD.sub("", " ".join(words.split()))
+    if _TAKE_BACK.match(words):
+        return ""
+    found = _UNDO.match(words) or _WRONG_ABOUT.match(words)
+    if found is None or (words.startswith("forget") and " what i " not in words):  # to forget a thing is another matter
+        return None
+    return (found["what"] or "").strip()
 
 
 def read_place(words: str | int, store: SqliteStore, questions: Questions) -> ToldPlace:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from robomem.clock import NS_PER_S
 from robomem.memory import wording
+from robomem.memory.corrections import Correction
 from robomem.memory.records import Lesson, StoredObservation
 from robomem.memory.timewords import zone
 from robomem.types import Episode, Event, ObjectView, PlaceProbability, Recall
@@ -114,6 +115,19 @@ def sighting_json(memory: RobotMemory, likeness: float, seen: StoredObservation)
         "position": spot(seen.position),
         "at": iso(seen.stamp_ns, memory.config.memory.timezone),
         "object_now": clean_text(memory.place_words(seen.object_id), MAX_PROSE),
+    }
+
+
+def told_json(memory: RobotMemory, said: Correction) -> dict[str, Any]:
+    """One thing that a person said: of what, what, who and when."""
+    return {
+        "object_id": said.object_id,
+        "label": None if said.label is None else clean_text(said.label),
+        "place": clean_text(said.place.words, MAX_PROSE) if said.place is not None else "",
+        "position": spot(said.position),
+        "by": clean_text(said.source),
+        "said": clean_text(said.said, MAX_PROSE),
+        "at": iso(said.stamp_ns, memory.config.memory.timezone),
     }
 
 

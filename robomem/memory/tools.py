@@ -169,6 +169,30 @@ def _correct(memory: RobotMemory, given: Arguments) -> dict[str, Any]:
     return {"corrected": said.object_json(memory, view)}
 
 
+def _undo(memory: RobotMemory, given: Arguments) -> dict[str, Any]:
+    ident = None if "object" not in given else told_of_query(memory, args.subject(given["object"], "object"))
+    said_of, view = memory.undo_correction(ident, given.get("by", "user"))
+    memory.flush()
+    return {"withdrawn": said.told_json(memory, said_of), "object": said.object_json(memory, view)}
+
+
+def told_of_query(memory: RobotMemory, query: str | int) -> int:
+    """The object of a query of which something stands that was said.
+
+    Raises:
+        InvalidInputError: there is none, or several are.
+    """
+    recall = memory.find(query)
+    ids = [recall.id] if recall.verdict != "ambiguous" else [c.id for c in recall.candidates]
+    if recall.id is None:
+        raise InvalidInputError(f"undo: nothing here is {query!r}; {recall.needs}")
+    told = [i for i in ids if i is not None and any(not t.withdrawn for t in memory.told(i))]
+    if len(told) != 1:
+        more = f"; of several ({', '.join(f'#{i}' for i in told)}) something does: give an id" if told else ""
+        raise InvalidInputError(f"undo: nothing that was said of {query!r} stands{more}")
+    return told[0]
+
+
 def _forget(memory: RobotMemory, given: Arguments) -> dict[str, Any]:
     label, ident = what_to_forget(memory, args.subject(given["object"], "object"), given.get("all_matching", False))
     done = memory.forget(label=label, id=ident)
@@ -322,6 +346,17 @@ _ALL = (
             said=_words("the person's own words", said.MAX_PROSE),
         ),
         _correct,
+        writes=True,
+    ),
+    Tool(
+        "undo",
+        "Take back the newest thing a person said of an object with 'correct': what was believed before it holds again. Use it when a "
+        "person says that they were wrong. Do not use it to erase a thing ('forget'), nor where another place is right ('correct').",
+        _schema(
+            object=_thing("of which object: words or an id; without it the last thing that was said at all"),
+            by=_words("who takes it back (default 'user')"),
+        ),
+        _undo,
         writes=True,
     ),
     Tool(

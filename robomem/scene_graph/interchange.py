@@ -44,7 +44,7 @@ def rooms_to_objects(graph: SceneGraph) -> dict[str, list[dict[str, Any]]]:
             key = f"{name.label} {name.id}" if name else "unknown"
             row: dict[str, Any] = {"id": n.id, "label": n.label, "layer": layer, "position": np.round(n.position, 3).tolist()}
             row |= {"size": np.round(n.size, 3).tolist(), "yaw_rad": round(float(n.yaw_rad), 3), "where": graph.describe(n.id)}
-            row |= {name: n.attributes[name] for name in ("existence", "status", "color", "states") if n.attributes.get(name)}
+            row |= {name: n.attributes[name] for name in ("existence", "status", "color", "states", "told") if n.attributes.get(name)}
             out.setdefault(key, []).append(row)
     return out
 

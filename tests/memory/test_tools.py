@@ -30,7 +30,7 @@ def test_every_tool_says_when_not_to_use_it_and_bounds_every_argument():
             kinds = [p["type"]] if isinstance(p["type"], str) else p["type"]
             needed = {"string": "maxLength", "integer": "maximum", "array": "maxItems"}
             assert p["description"] and all(needed[k] in p for k in kinds if k in needed), (tool.name, name)
-    assert {t.name for t in TOOLS.values() if t.writes} == {"correct", "forget"}
+    assert {t.name for t in TOOLS.values() if t.writes} == {"correct", "undo", "forget"}
 
 
 def test_find_keeps_the_contract(furnished: HandHome):
