@@ -37,7 +37,7 @@ def test_a_client_asks_beside_a_running_writer_and_cannot_write(tmp_path: Path):
         writer.flush()
         calls = [("find", {"query": "red mug"}), ("find", {"querry": 1}), ("correct", {"object": 1, "label": "cup"})]
         tools, (found, mistake, refused) = asyncio.run(session(tmp_path / "home.db", calls))
-    assert {t.name for t in tools} == set(offered(False)) == set(TOOLS) - {"correct", "forget"}
+    assert {t.name for t in tools} == set(offered(False)) == set(TOOLS) - {"correct", "undo", "forget"}
     assert all(t.annotations.read_only_hint and t.input_schema == TOOLS[t.name].schema for t in tools)
     assert not found.is_error and json.loads(found.content[0].text) == found.structured_content
     assert found.structured_content["place"] == "on the counter in the kitchen" and found.structured_content["evidence"]
