@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from robomem.clock import NS_PER_S
 from robomem.types import Event, ObjectView, PlaceProbability, Recall
@@ -171,11 +172,29 @@ def change(event: Event, was: str, now_ns: int) -> str:
     if event.kind == "removed":
         return f"{who} is gone from {_bare(spot(before, event.before.get('position')))} (noticed {when})"
     if event.kind == "state_changed":
-        pairs = ", ".join(f"{k} {event.before.get(k, '?')} -> {v}" for k, v in event.after.items())
-        return f"{who} changed: {pairs} ({when})"
+        return f"{' and '.join(_turned(who, k, event.before.get(k), v) for k, v in event.after.items())} ({when})"
     if event.kind == "appeared":
         return f"{who} {'was seen again' if event.before.get('again') else 'appeared'} {spot(after, event.after.get('position'))} ({when})"
     return f"{who}: {event.kind} ({when})"
+
+
+TURNED = {
+    ("open", "true"): "was opened",
+    ("open", "false"): "was shut",
+    ("on", "true"): "was switched on",
+    ("on", "false"): "was switched off",
+}
+
+
+def _turned(who: str, state: str, before: Any, after: Any) -> str:
+    """ "the fridge (#7) was shut", "the drawer 2 of the dresser (#8) was opened", "the mug (#9): temperature went from cold to hot"."""
+    part, _, name = state.rpartition(".")
+    who = f"the {part} of {who}" if part else who
+    if (name, str(after)) in TURNED:
+        return f"{who} {TURNED[name, str(after)]}"
+    if str(after) in ("true", "false"):
+        return f"{who} is {name} now" if str(after) == "true" else f"{who} is not {name} any more"
+    return f"{who}: {name} went from {before if before is not None else 'unknown'} to {after}"
 
 
 def happened_ns(event: Event) -> int:

@@ -296,7 +296,14 @@ def test_every_kind_of_change_has_words():
     assert say("moved", {}, {"place": "in the fridge"}) == "the mug (#7) moved from the shelf to the fridge (60 s ago)"
     picked = say("relation_changed", {"place": "on the desk"}, {"held_by": "robot"})
     assert picked == "the mug (#7) was picked up by the robot, on the desk (60 s ago)"
-    assert say("state_changed", {"open": "false"}, {"open": "true"}) == "the mug (#7) changed: open false -> true (60 s ago)"
+    assert say("state_changed", {"open": "false"}, {"open": "true"}) == "the mug (#7) was opened (60 s ago)"
+    drawer = say("state_changed", {"drawer 2.open": "true"}, {"drawer 2.open": "false"})
+    assert drawer == "the drawer 2 of the mug (#7) was shut (60 s ago)"
+    assert say("state_changed", {"dirty": "true"}, {"dirty": "false"}) == "the mug (#7) is not dirty any more (60 s ago)"
+    assert (
+        say("state_changed", {"temperature": "hot"}, {"temperature": "room"})
+        == "the mug (#7): temperature went from hot to room (60 s ago)"
+    )
     assert say("appeared", {"again": True}, {"position": [1, 2, 3]}) == "the mug (#7) was seen again at x 1.0 m, y 2.0 m (60 s ago)"
     assert say("merged", {}, {}) == "the mug (#7): merged (60 s ago)"
 
