@@ -20,6 +20,7 @@ MOVES = ("moved", "removed")
 STATE_WORDS = {("open", "true"): "open", ("open", "false"): "shut", ("on", "true"): "on", ("on", "false"): "off"}
 DEEDS = r"\b(?:bring|fetch|deliver|carry|get|take|put|hand|pick)\b"
 SHOWN = 12
+OFTEN = 3  # from so many times on, the same task is told in one line
 ROUNDS = 6  # times of looking around that are named
 MOMENT_NS = 2 * MINUTE_NS
 STILL = 0.25  # P(still in the state last seen): below it is no answer
@@ -150,7 +151,7 @@ def did_do(q: Asked) -> Answer:
         early = f"; my first task on record began {wording.ago(first, q.now_ns)}" if first is not None else ""
         return Answer(f"I know of nothing that I did {said}{early}.", known=False)
     beside = f" Beside that I looked around: {looked}." if looked else ""
-    return Answer(f"{said[:1].upper()}{said[1:]}: {'; '.join(_deed(q, e) for e in done)}.{beside}", episodes=tuple(done))
+    return Answer(f"{said[:1].upper()}{said[1:]}: {_deeds(q, done)}.{beside}", episodes=tuple(done))
 
 
 def _looked(q: Asked) -> str:
@@ -171,6 +172,19 @@ def _span(q: Asked, w: Watch) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _deeds(q: Asked, done: Sequence[Episode]) -> str:
+    """Each task with its time; what was done again and again is said once, with how often and from when to when."""
+    lines = []
+    for e in done:
+        same = [x for x in done if (x.instruction, x.outcome) == (e.instruction, e.outcome)]
+        if len(same) < OFTEN or e.outcome != "done":
+            lines.append(_deed(q, e))
+        elif e is same[-1]:
+            lines.append(f"{e.instruction} {len(same)} times ({q.clock(same[0].start_ns)} to {q.clock(e.start_ns)})")
+    earlier = f" (and {len(lines) - SHOWN} tasks before)" if len(lines) > SHOWN else ""
+    return "; ".join(lines[-SHOWN:]) + earlier
 
 
 def _deed(q: Asked, e: Episode) -> str:

@@ -55,3 +55,15 @@ def test_rounds_are_apart_and_tasks_are_left_out(rounds: HandHome) -> None:
 def test_it_says_that_it_looked_around(rounds: HandHome, sentence: str, known: bool, said: str) -> None:
     answer = ask(rounds.memory, sentence)
     assert re.search(said, answer.text) and answer.known is known, answer.text
+
+
+def test_what_was_done_again_and_again_is_told_once() -> None:
+    memory = RobotMemory.open(":memory:", clock=ManualClock(20 * H))
+    for hour in range(8, 13):
+        memory.add_episode(Episode(0, "patrol the home", hour * H, hour * H + S, "done", ""))
+    for k in range(4):  # each failure has a reason of its own
+        memory.add_episode(Episode(0, "bring the mug", (14 + k) * H, (14 + k) * H + S, "failed", f"reason {k}"))
+    answer = ask(memory, "what did you do today")
+    assert answer.text.startswith("Today: patrol the home 5 times (08:00 to 12:00); bring the mug (14:00, failed: reason 0); ")
+    assert answer.text.count("bring the mug") == 4 and len(answer.episodes) == 9
+    memory.close()
