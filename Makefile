@@ -39,8 +39,9 @@ doctor: $(READY)  ## what is installed, what is missing, which command mends it
 lock: $(READY)  ## write requirements.lock anew
 	@$(BIN)/python scripts/lock.py
 
-docs: $(READY)  ## write docs/nodes.md anew from the nodes
+docs: $(READY)  ## write docs/nodes.md and docs/api.md anew from the nodes and the code
 	@$(BIN)/python scripts/nodes_page.py
+	@$(BIN)/python scripts/api_page.py
 
 config: $(READY)  ## write config/robomem.yaml from the code's defaults
 	@$(BIN)/python scripts/config.py

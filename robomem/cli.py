@@ -33,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     replay.add_argument("--ask", action="append", default=[], metavar="QUESTION", help="a question to answer at the end (repeatable)")
     replay.add_argument("--limit", type=int, metavar="N", help="use only the first N frames (default all)")
     replay.add_argument("--no-recording", action="store_true", help="do not write recording.rrd")
+    replay.add_argument("--force", action="store_true", help="replace the memory.db of an earlier run in that folder")
     _add_bag_options(replay)
 
     convert = commands.add_parser("convert", help="a recorded RGB-D folder as a bag (.mcap) that ROS tools play")
@@ -137,6 +138,7 @@ def _add_memory_command(commands: Any) -> None:
         if name == "forget":
             verb.add_argument("thing", nargs="?", help="words or '#12'")
             verb.add_argument("--all-matching", action="store_true", help="all of its kind")
+            verb.add_argument("--dry-run", action="store_true", help="say what would go and change nothing; beside a running writer too")
             verb.add_argument("--region", nargs=4, type=float, metavar=("X0", "Y0", "X1", "Y1"), help="what is and was there, m, map frame")
         if name == "export":
             verb.add_argument("--format", choices=("parquet", "jsonl"), default="parquet")
@@ -167,6 +169,8 @@ def _add_graph_command(commands: Any) -> None:
     taken.add_argument("--db", type=Path, required=True, help="the database to make")
     show = verbs.add_parser("show", help="what a graph file or a database holds: counts, and the things of each room")
     show.add_argument("file", type=Path)
+    for verb in (taken, show):
+        verb.add_argument("--labels", type=Path, metavar="FILE", help="names of a spark_dsg file's class numbers: YAML or JSON, {5: couch}")
 
 
 def _add_bag_options(parser: argparse.ArgumentParser) -> None:
@@ -212,7 +216,7 @@ def _run(args: argparse.Namespace) -> int:
         names = BagOptions(
             args.rgb, args.depth, args.camera_info, args.detections, args.map_frame, args.camera_frame, odom_frame=args.odom_frame
         )
-        return run_replay(args.folder, args.out, args.ask, _frames(args.limit), not args.no_recording, print, names)
+        return run_replay(args.folder, args.out, args.ask, _frames(args.limit), not args.no_recording, print, names, args.force)
     if args.command == "convert":
         from robomem.evaluation.convert import folder_to_bag
 
@@ -286,13 +290,16 @@ def _do(instruction: str, ask: bool) -> int:
 
 def _graph(args: argparse.Namespace) -> int:
     from robomem.memory import exchange
+    from robomem.scene_graph.label_names import read_labels
 
     if args.verb == "export":
         exchange.export_graph(args.db, args.format, args.out, print)
-    elif args.verb == "import":
-        exchange.import_graph(args.file, args.db, print)
+        return 0
+    labels = read_labels(args.labels) if args.labels is not None else None
+    if args.verb == "import":
+        exchange.import_graph(args.file, args.db, print, labels)
     else:
-        exchange.show_graph(args.file, print)
+        exchange.show_graph(args.file, print, labels)
     return 0
 
 
@@ -312,7 +319,7 @@ def _memory(args: argparse.Namespace) -> int:
     elif args.verb == "restore":
         maintenance.restore(args.copy, args.db, args.force, print)
     elif args.verb == "forget":
-        maintenance.forget(args.db, args.thing, args.all_matching, tuple(args.region) if args.region else None, print)
+        maintenance.forget(args.db, args.thing, args.all_matching, tuple(args.region) if args.region else None, print, args.dry_run)
     elif args.verb == "consolidate":
         maintenance.consolidate(args.db, print)
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,10 +100,10 @@ def run_demo(seed: int, quick: bool, out: Path, say: Say, in_process: bool = Fal
             tale.run_arm(told, name, say=teller.chat)
         rows = [a.row() for a in told.arms]
         say(table(rows))
-        draw_comparison(out / "twins.png", rows)
+        twins = draw_twins(out, rows)
         summary = _summary(told, seed, answers, teller)
         write_json(summary, out / "summary.json")
-        teller.head(f"see {out}/map.png, twins.png, recording.rrd, memory.db, summary.json")
+        teller.head(f"see {out}/map.png, {'twins.png, ' if twins else ''}recording.rrd, memory.db, summary.json")
         say(LAST_WORDS.format(database=out / "memory.db", one="" if quick else ONE_HOME))
         return 0 if arm.ok else 1
     finally:
@@ -112,6 +112,14 @@ def run_demo(seed: int, quick: bool, out: Path, say: Say, in_process: bool = Fal
         last = home if told is None else told.home
         if last is not None:
             last.close()
+
+
+def draw_twins(out: Path, rows: Sequence[dict[str, Any]]) -> bool:
+    """The comparison with the twins, if there were any; one of an earlier run is not left beside a memory that it is not of."""
+    (out / "twins.png").unlink(missing_ok=True)
+    if len(rows) > 1:
+        draw_comparison(out / "twins.png", rows)
+    return len(rows) > 1
 
 
 def _recording(out: Path, say: Say) -> Recording | None:

@@ -94,17 +94,27 @@ def open_source(path: Path, options: BagOptions | None = None) -> Source:
 
 
 def run_replay(
-    folder: Path, out: Path, questions: Sequence[str], limit: int, record: bool, say: Say, options: BagOptions | None = None
+    folder: Path,
+    out: Path,
+    questions: Sequence[str],
+    limit: int,
+    record: bool,
+    say: Say,
+    options: BagOptions | None = None,
+    force: bool = False,
 ) -> int:
     """Replay a folder or a bag and write memory.db, map.png, recording.rrd and summary.json to `out`.
 
     Args:
         limit: only the first so many frames, 0 = all.
+        force: replace the memory that an earlier run left in `out`.
 
     Raises:
-        InvalidInputError: no recording there, or none of its frames can be used.
+        InvalidInputError: no recording there, none of its frames can be used, or a memory is in `out` already.
     """
     sequence = open_source(folder, options)
+    if (out / "memory.db").exists() and not force:
+        raise InvalidInputError(f"{out / 'memory.db'}: exists; --force replaces it, --out FOLDER writes beside it")
     detector = CocoDetector()
     out.mkdir(parents=True, exist_ok=True)
     database = fresh_database(out)

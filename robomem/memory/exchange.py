@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from robomem.memory.robot_memory import RobotMemory
 from robomem.scene_graph.graph import Node, SceneGraph
 from robomem.scene_graph.graph_files import read_graph, write_graph
 from robomem.scene_graph.interchange import rooms_to_objects
-from robomem.scene_graph.spark_graph import FOREIGN
+from robomem.scene_graph.spark_graph import FOREIGN, UNNAMED
 from robomem.types import ObjectView, Status
 
 MAX_ID = 1 << 53  # a larger number is none to a page's script, and the store's word index needs three bits beside it
@@ -35,17 +36,20 @@ def export_graph(db: Path, form: str, out: Path, say: Callable[[str], None]) -> 
     say(f"{out}: {count(graph)}")
 
 
-def import_graph(source: Path, db: Path, say: Callable[[str], None]) -> None:
+def import_graph(source: Path, db: Path, say: Callable[[str], None], labels: Mapping[int, str] | None = None) -> None:
     """Make a new memory of a scene graph: things, places, rooms and history, but no images, sightings or events.
 
     It answers questions at once. A robot that goes on with it keeps these rows as history and must see the things again to believe in them.
+
+    Args:
+        labels: semantic label -> name, for a spark_dsg file that has no label space.
 
     Raises:
         InvalidInputError: the file is no scene graph, or `db` exists.
     """
     if db.exists():
         raise InvalidInputError(f"{db}: exists; an import makes a new memory, give another path")
-    graph = renumbered(read_graph(source))
+    graph = renumbered(read_graph(source, labels))
     db.parent.mkdir(parents=True, exist_ok=True)
     newest = max((n.to_ns or n.from_ns for n in graph.all_nodes()), default=0)
     with RobotMemory.open(db) as memory:
@@ -61,15 +65,26 @@ def import_graph(source: Path, db: Path, say: Callable[[str], None]) -> None:
             store.merge(absorbed, kept, newest)
         store.put_meta("last_stamp_ns", str(newest))
     say(f"{db}: {count(graph)}")
+    _tell_unnamed(graph, say)
 
 
-def show_graph(source: Path, say: Callable[[str], None]) -> None:
-    """Say what is in a scene graph file or a memory: counts, and the things of each room."""
-    graph = graph_of(source) if _is_database(source) else read_graph(source)
+def show_graph(source: Path, say: Callable[[str], None], labels: Mapping[int, str] | None = None) -> None:
+    """Say what is in a scene graph file or a memory: counts, and the things of each room; `labels` as for `import_graph`."""
+    graph = graph_of(source) if _is_database(source) else read_graph(source, labels)
     say(f"{source}: {count(graph)}")
     for room, things in rooms_to_objects(graph).items():
         words = [f"{row['label']} {row['id']}" for row in things]
         say(f"  {room}: {', '.join(words) or 'nothing'}")
+    _tell_unnamed(graph, say)
+
+
+def _tell_unnamed(graph: SceneGraph, say: Callable[[str], None]) -> None:
+    """Which classes have a number and no name, and how to give them one."""
+    start = UNNAMED.format("")
+    numbers = sorted({int(n.label.removeprefix(start)) for n in graph.nodes("object") if re.fullmatch(rf"{start}\d+", n.label)})
+    if numbers:
+        classes = ", ".join(map(str, numbers))
+        say(f"the file has no names for the classes {classes}; --labels FILE gives them ({{5: couch, ...}} as YAML or JSON)")
 
 
 def _is_database(path: Path) -> bool:

@@ -39,10 +39,15 @@ class Forgotten:
 
 
 class Eraser:
-    """Removes things from a store without a trace."""
+    """Removes things from a store without a trace.
 
-    def __init__(self, store: SqliteStore) -> None:
-        self._store = store
+    Args:
+        dry: only count what would go; the store may be open read-only.
+    """
+
+    def __init__(self, store: SqliteStore, dry: bool = False) -> None:
+        self._store, self._dry = store, dry
+        self._counted: dict[str, set[int]] = {}  # dry: rows by table, for one may be hit twice
 
     def erase(self, label: str | None, object_id: int, region: Region | None, world: WorldModel | None) -> Forgotten:
         """Remove what a label, else a region, else an id names, from the store and from the live world (snapshot and seal come after)."""
@@ -59,6 +64,8 @@ class Eraser:
             world.forget(list(done.ids))
             rates = world.tracker.rates
             rates.load_json({known: row for known, row in rates.to_json().items() if known != label})
+        if self._dry:  # what a region hit is counted once
+            return Forgotten(done.ids, {**rows, **done.rows})
         return Forgotten(done.ids, {t: rows.get(t, 0) + done.rows.get(t, 0) for t in {*rows, *done.rows}})
 
     def ids_of_label(self, label: str) -> list[int]:
@@ -77,7 +84,8 @@ class Eraser:
     def erase_objects(self, ids: Sequence[int], label: str | None = None) -> Forgotten:
         """Remove objects, with every alias of theirs, and whatever quotes them (or the whole word `label`)."""
         s = self._store
-        s.flush()  # what is held back must be a row before rows are removed
+        if not self._dry:
+            s.flush()  # what is held back must be a row before rows are removed
         everything = sorted(set(ids) | {old for i in ids for old in s.aliases_of(i)})
         words = {label} if label else self._last_of_their_label(everything)
         counts: dict[str, int] = {}
@@ -87,6 +95,8 @@ class Eraser:
             self._delete(table.OBSERVATIONS, "label = ?", (word,), counts)
             self._delete(table.EVENTS, "label = ?", (word,), counts)
         self._erase_quotes(set(everything), words, counts)
+        if self._dry:
+            return Forgotten(tuple(everything), counts)
         if words:
             self._erase_mentions(set(everything), words)
         s.forget_cached(everything)
@@ -97,7 +107,8 @@ class Eraser:
 
         An object that only passed through keeps its other stays.
         """
-        self._store.flush()
+        if not self._dry:
+            self._store.flush()
         x0, y0, x1, y1 = region
         inside = "x BETWEEN ? AND ? AND y BETWEEN ? AND ?"
         box = (x0, x1, y0, y1)
@@ -165,6 +176,11 @@ class Eraser:
                 s.write("DELETE FROM quarantine WHERE id = ?", (ident,))
 
     def _delete(self, t: table.Table, where: str, args: Sequence[object], counts: dict[str, int]) -> None:
+        if self._dry:
+            found = self._counted.setdefault(t.name, set())
+            found.update(row[0] for row in self._store.query(f"SELECT rowid FROM {t.name} WHERE {where}", args))
+            counts[t.name] = len(found)
+            return
         if t is table.OBSERVATIONS:
             gone = [row[0] for row in self._store.query(f"SELECT id FROM observations WHERE {where}", args)]
             self._store.delete_observations(gone)
@@ -188,14 +204,16 @@ class Eraser:
         for e in s.episodes():
             if ids & _numbers(list(e.steps)) or _says(f"{e.instruction} {e.summary} {json.dumps(list(e.steps))}", words):
                 self._delete(table.EPISODES, "id = ?", (e.id,), counts)
-                s.drop_words(e.id, "episode")
+                if not self._dry:
+                    s.drop_words(e.id, "episode")
         for row in s.rows(table.TOLD):
             if _says(f"{row[12]} {row[8]}", words):
                 self._delete(table.TOLD, "object_id = ? AND stamp_ns = ?", row[:2], counts)
         for lesson in s.lesson_versions():
             if _says(lesson.text, words) or any(f"#{i}" in re.findall(r"#\d+", lesson.text) for i in ids):
                 self._delete(table.LESSONS, "id = ?", (lesson.id,), counts)
-                s.drop_words(lesson.id, "lesson")
+                if not self._dry:
+                    s.drop_words(lesson.id, "lesson")
 
 
 def _falls(view: ObjectView, label: str | None, region: Region | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -135,8 +135,11 @@ def restore(copy: Path, db: Path, force: bool, say: Say) -> None:
     say(f"{db}: restored")
 
 
-def forget(db: Path, query: str | None, all_matching: bool, region: Region | None, say: Say) -> None:
+def forget(db: Path, query: str | None, all_matching: bool, region: Region | None, say: Say, dry_run: bool = False) -> None:
     """Erase a thing, a kind or what is in a region, from every table and the file's bytes.
+
+    Args:
+        dry_run: only say what would go, beside a running writer too.
 
     Raises:
         InvalidInputError: nothing or several things fit.
@@ -145,16 +148,26 @@ def forget(db: Path, query: str | None, all_matching: bool, region: Region | Non
     if (query is None) == (region is None):
         raise InvalidInputError("forget: give either a thing (words or '#12') or --region X0 Y0 X1 Y1")
     open_store(db).close()
-    with RobotMemory.open(db) as memory:
+    with RobotMemory.open(db, read_only=dry_run) as memory:
+        act = memory.would_forget if dry_run else memory.forget
         if region is not None:
-            done = memory.forget(region=region)
+            done = act(region=region)
         else:
             label, ident = what_to_forget(memory, tool_args.subject(query or ""), all_matching)
-            done = memory.forget(label=label, id=ident)
-    say(f"forgotten: {', '.join(f'#{i}' for i in done.ids) or 'no object'}")
+            done = act(label=label, id=ident)
+        named = _named(memory, done.ids) if dry_run else [f"#{i}" for i in done.ids]
+    say(f"{'would be forgotten' if dry_run else 'forgotten'}: {', '.join(named) or 'no object'}")
     for name, n in sorted(done.rows.items()):
         if n:
             say(f"  {name:<14}{n:>8} rows")
+    if dry_run:
+        say("nothing was changed; without --dry-run it is, for good")
+
+
+def _named(memory: RobotMemory, ids: Sequence[int]) -> list[str]:
+    """ "the red mug (#12) on the desk in the study"; an id that was merged into another is that one."""
+    rows = memory.store.objects()
+    return [" ".join(filter(None, ("the", rows[i][0].color, rows[i][0].label, f"(#{i})", rows[i][1].words))) for i in ids if i in rows]
 
 
 def consolidate(db: Path, say: Say) -> None:

@@ -371,8 +371,7 @@ class RobotMemory(LookVerbs, ToldVerbs, TierVerbs):
             InvalidInputError: not exactly one of the three.
             StoreError: something was left behind; it names where.
         """
-        if sum(v is not None for v in (label, id, region)) != 1:
-            raise InvalidInputError("forget: give exactly one of label=, id=, region=")
+        _exactly_one(label, id, region)
         with self._guard:
             eraser, name = Eraser(self.store), self.ontology.canonical(label) if label is not None else None
             done = eraser.erase(name, self.store.resolve(int(id or 0)), region, self.world)
@@ -381,3 +380,19 @@ class RobotMemory(LookVerbs, ToldVerbs, TierVerbs):
             self._live.save()
             eraser.seal(done.ids, name)
             return done
+
+    def would_forget(self, label: str | None = None, id: int | None = None, region: Region | None = None) -> Forgotten:
+        """What `forget` would remove from the rows, which nothing is changed of; of a read-only memory, too.
+
+        Raises:
+            InvalidInputError: not exactly one of the three.
+        """
+        _exactly_one(label, id, region)
+        with self._guard:
+            name = self.ontology.canonical(label) if label is not None else None
+            return Eraser(self.store, dry=True).erase(name, self.store.resolve(int(id or 0)), region, None)
+
+
+def _exactly_one(label: str | None, id: int | None, region: Region | None) -> None:
+    if sum(v is not None for v in (label, id, region)) != 1:
+        raise InvalidInputError("forget: give exactly one of label=, id=, region=")

@@ -7,6 +7,7 @@ of another system would take it for present): it is kept in the graph's own meta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from itertools import count
@@ -35,6 +36,7 @@ LAYER_OF_CLASS = {
 }
 LAYER_OF_KEY = {2: "object", 3: "place", 4: "room", 5: "building"}
 UNNAMED = "class {}"  # a semantic label without a label space
+SYMBOL = re.compile(r"^.?\(?\d+\)?$|^$")
 SYMBOL_BITS = 56  # a node symbol is a letter and a number of so many bits
 AS_FLOAT32 = 1e-5  # boxes are float32 there: closer than this (relative), our exact numbers still hold
 
@@ -251,15 +253,21 @@ def _foreign_node(node: Any, symbol: int, metadata: dict[str, Any], names: Mappi
         yaw = float(np.arctan2(2 * (q.w * q.z + q.x * q.y), 1 - 2 * (q.y**2 + q.z**2)))
         from_ns = attributes.timestamp // timedelta(microseconds=1) * 1000
     elif layer == "object":
-        label = names.get(int(attributes.semantic_label), "") or UNNAMED.format(attributes.semantic_label)
+        label = names.get(int(attributes.semantic_label), "") or _own_name(attributes) or UNNAMED.format(attributes.semantic_label)
     elif layer == "room":
-        label = names.get(int(attributes.semantic_label), "room")
+        label = names.get(int(attributes.semantic_label), "") or _own_name(attributes) or "room"
     box = getattr(attributes, "bounding_box", None)
     if box is not None and box.is_valid():
         R = box.world_R_center
         size, yaw = box.dimensions.tolist(), float(np.arctan2(R[1, 0], R[0, 0]))
     fields = {"id": symbol, "layer": layer, "label": label, "position": attributes.position.tolist(), "size": size, "yaw_rad": yaw}
     return plain.node_from_row({**fields, "attributes": {FOREIGN: _foreign(node, metadata)}, "from_ns": from_ns, "to_ns": None})
+
+
+def _own_name(attributes: Any) -> str:
+    """What a node is called, in words; "O(12)" is its symbol and says nothing."""
+    name = str(getattr(attributes, "name", "")).strip()
+    return "" if SYMBOL.match(name) else name
 
 
 def _foreign(node: Any, metadata: dict[str, Any]) -> dict[str, Any]:

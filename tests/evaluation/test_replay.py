@@ -69,5 +69,9 @@ def test_damaged_files_are_counted_and_the_rest_is_used(kitchen: Path, tmp_path:
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["n"] == 5 and sum(summary["rejected"].values()) == 3
     assert "rejected" in capsys.readouterr().out
-    assert main(["replay", str(folder), "--out", str(tmp_path / "out"), "--no-recording", "--limit", "2"]) == 0
+    again = ["replay", str(folder), "--out", str(tmp_path / "out"), "--no-recording", "--limit", "2"]
+    before = (tmp_path / "out" / "memory.db").read_bytes()
+    assert main(again) == 2 and "memory.db: exists; --force replaces it" in capsys.readouterr().err  # it was overwritten silently
+    assert (tmp_path / "out" / "memory.db").read_bytes() == before
+    assert main([*again, "--force"]) == 0
     assert "replaying 2 frames of" in capsys.readouterr().out

@@ -111,6 +111,27 @@ def test_forget(db: Path, capsys: pytest.CaptureFixture[str]):
         assert memory.find(1).verdict == "unknown" and memory.find("cup").id == 2
 
 
+@pytest.mark.parametrize("what", [["red mug"], ["cup", "--all-matching"], ["--region", "0", "0", "5", "5"]])
+def test_a_dry_run_says_what_would_go_and_changes_nothing(what: list[str], db: Path, capsys: pytest.CaptureFixture[str]):
+    before = db.read_bytes()
+    assert run("forget", *what, "--dry-run", "--db", db) == 0
+    said = capsys.readouterr().out
+    assert db.read_bytes() == before and "nothing was changed" in said
+    assert run("forget", *what, "--db", db) == 0
+    done = capsys.readouterr().out
+    told = dict(row.split()[:2] for row in said.splitlines()[1:-1])
+    assert told == dict(row.split()[:2] for row in done.splitlines()[1:]) and int(told["observations"]) > 0  # the very rows that went then
+    gone = done.splitlines()[0].removeprefix("forgotten: ").split(", ")
+    assert all(f"({i})" in said for i in gone) and said.startswith("would be forgotten: the ")
+
+
+def test_a_dry_run_goes_beside_a_running_writer(db: Path, capsys: pytest.CaptureFixture[str]):
+    with RobotMemory.open(db):
+        assert run("forget", "red mug", "--dry-run", "--db", db) == 0
+        assert "would be forgotten: the red mug (#1) on the desk" in capsys.readouterr().out
+        assert run("forget", "red mug", "--db", db) == 2
+
+
 def test_json_lines_read_back(db: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     out = tmp_path / "out"
     assert run("export", "--db", db, "--out", out, "--format", "jsonl") == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,6 +108,15 @@ def test_comparison_bars_are_as_long_as_their_values(tmp_path) -> None:
 def test_comparison_needs_a_run(tmp_path) -> None:
     with pytest.raises(InvalidInputError, match="at least one run"):
         draw_comparison(tmp_path / "none.png", [])
+
+
+def test_one_run_is_no_comparison(tmp_path: Path) -> None:
+    """`demo --quick` runs no twins: it drew one bar, and left the picture of an earlier demo beside its memory."""
+    from robomem.evaluation.demo import draw_twins
+
+    rows = [{"name": name, "time_s": 60.0, "distance_m": 10.0, "glances": 5, "done": True} for name in ("memory", "nothing")]
+    assert draw_twins(tmp_path, rows) and (tmp_path / "twins.png").stat().st_size > 5000
+    assert not draw_twins(tmp_path, rows[:1]) and not (tmp_path / "twins.png").exists()
 
 
 def test_without_matplotlib_the_error_says_what_to_install(tmp_path, monkeypatch) -> None:
