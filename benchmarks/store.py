@@ -41,6 +41,7 @@ def run(args: BenchArgs, full: Sequence[int] = SIZES) -> dict[str, Any]:
             own, row = _engine(Ours, folder / word, n, asked, right, seed, args.say)
             figures |= {f"filtered_p50_ms_{word}": row["p50_ms"], f"filtered_p95_ms_{word}": row["p95_ms"]}
             figures |= {f"filtered_p95_ms_{word}_ci": row["p95_ms_ci"], f"recall_{word}": row["recall"]}
+            figures |= {f"{name}_{word}": value for name, value in _without_cache(own, asked).items()}
             lines.append({"engine": "robomem", "records": n, **_shown(row)})
             own.close()
             if word == "100k":
@@ -85,6 +86,20 @@ def _engine(
         "recall": round(recall(got, right), 4),
         "records": n,
     }
+
+
+def _without_cache(own: Engine, asked: Sequence[Question]) -> dict[str, Any]:
+    """What share of the packs was in the process's memory when asked for, and how long it takes where none ever is."""
+    assert isinstance(own, Ours)
+    cache, took = own.store.packs.cache, []
+    share = cache.hits / max(cache.hits + cache.misses, 1)
+    for q in asked:
+        cache.clear()
+        begin = time.perf_counter()
+        own.ask(q)
+        took.append(1000 * (time.perf_counter() - begin))
+    p50, p95 = (round(float(np.percentile(took, p)), 3) for p in (50, 95))
+    return {"in_cache": round(share, 3), "uncached_p50_ms": p50, "uncached_p95_ms": p95}
 
 
 def _file(path: Path, n: int, q: Question) -> dict[str, Any]:

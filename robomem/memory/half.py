@@ -32,27 +32,46 @@ def cosines(halves: NDArray[np.uint16], v: NDArray[np.float32]) -> NDArray[np.fl
 
 
 @njit(cache=True)
+def widen(halves: NDArray[np.uint16]) -> NDArray[np.float32]:
+    """The numbers Float32[n] of bits of float16 UInt16[n]."""
+    wide = np.empty(len(halves), np.uint32)
+    values = wide.view(np.float32)
+    for j in range(len(halves)):
+        bits = np.uint32(halves[j])
+        wide[j] = ((bits & np.uint32(0x8000)) << np.uint32(16)) | ((bits & np.uint32(0x7FFF)) << np.uint32(13))
+    for j in range(len(halves)):
+        values[j] *= SCALE
+    for j in range(len(halves)):
+        if halves[j] & np.uint16(0x7C00) == np.uint16(0x7C00):  # infinite, or no number
+            bits = np.uint32(halves[j])
+            wide[j] = ((bits & np.uint32(0x8000)) << np.uint32(16)) | np.uint32(0x7F800000) | ((bits & np.uint32(0x3FF)) << np.uint32(13))
+    return values
+
+
+@njit(cache=True)
 def halve(x: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """The bits of each of Float32[n, d] as float16, UInt16[n, d]: rounded to the nearest, ties to even, beyond 65504 infinite."""
-    bits = x.view(np.uint32)
+    """The bits of each of Float32[n, d] as float16, UInt16[n, d]: rounded to the nearest, ties to even, beyond 65504 infinite.
+
+    Without a branch and by steps of 32 bits, so that the compiler makes several at once.
+    """
+    bits, (n, d) = x.view(np.uint32), x.shape
     out = np.empty(x.shape, np.uint16)
-    for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            b = np.uint32(bits[i, j])
+    shifted, rounded = np.empty(d, np.float32), np.empty(d, np.uint32)
+    fine = shifted.view(np.uint32)
+    for i in range(n):
+        for j in range(d):
+            shifted[j] = np.abs(x[i, j]) + np.float32(0.5)  # the last bit of 0.5 is 2^-24: what is below 2^-14 comes in such steps
+        for j in range(d):
+            a = bits[i, j] & np.uint32(0x7FFFFFFF)
+            rounded[j] = a + np.uint32(0x0FFF) + ((a >> np.uint32(13)) & np.uint32(1))  # a half of full precision: 13 bits go
+        for j in range(d):
+            b = bits[i, j]
             a = b & np.uint32(0x7FFFFFFF)
-            if a > np.uint32(0x7F800000):
-                h = np.uint32(0x7E00)
-            elif a >= np.uint32(0x47800000):
-                h = np.uint32(0x7C00)
-            elif a >= np.uint32(0x38800000):  # a half of full precision: 13 bits go
-                h = (a - np.uint32(0x38000000) + np.uint32(0x0FFF) + ((a >> np.uint32(13)) & np.uint32(1))) >> np.uint32(13)
-            elif a >= np.uint32(0x33000000):  # below 2^-14: in steps of 2^-24
-                shift = np.uint32(126) - (a >> np.uint32(23))
-                m = (a & np.uint32(0x7FFFFF)) | np.uint32(0x800000)
-                h = (m + (np.uint32(1) << (shift - np.uint32(1))) - np.uint32(1) + ((m >> shift) & np.uint32(1))) >> shift
-            else:
-                h = np.uint32(0)
-            out[i, j] = h | ((b >> np.uint32(16)) & np.uint32(0x8000))
+            h = (rounded[j] >> np.uint32(13)) - np.uint32(0x1C000)  # its exponent begins at -14, not at -126
+            h = h if a >= np.uint32(0x38800000) else fine[j] - np.uint32(0x3F000000)
+            h = h if a < np.uint32(0x47800000) else np.uint32(0x7C00)
+            h = h if a <= np.uint32(0x7F800000) else np.uint32(0x7E00)
+            out[i, j] = np.uint32(h | ((b >> np.uint32(16)) & np.uint32(0x8000)))
     return out
 
 

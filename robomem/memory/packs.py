@@ -1,9 +1,10 @@
 """The packs of a store: which observations lie near a point in space and time, read from a few pages, and kept true by the database.
 
 Observations lie in blocks, one after the other by id. A block that is packed has its observations in packs (robomem/memory/pack.py), each
-with its box in an R*Tree over x, y, z and time: an index of packs is a thirtieth of an index of rows. Triggers unpack a block when one
-of its rows changes or goes, in the same transaction, so that a pack never tells what is not so and keeps nothing that was forgotten. What
-is in no pack (the newest rows, an unpacked block) is read row by row. Packs are made when a group is committed.
+with its box in an R*Tree over x, y, z and time: an index of packs is a thirtieth of an index of rows. A block is unpacked when one of its
+rows changes or goes (by trigger) or comes (by who puts it), in the same transaction, so that a pack never tells what is not so and keeps
+nothing that was forgotten. What is in no pack (the newest rows, an unpacked block) is read row by row. Packs are made when a group is
+committed; they are never changed, and no id is given twice, so that those in memory (robomem/memory/pack_cache.py) are true.
 """
 
 from __future__ import annotations
@@ -16,28 +17,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from robomem.errors import StoreError
-from robomem.memory.database import Row
-from robomem.memory.pack import PACK_ROWS, Entries, approximate, bytes_per_row, encode, seal, split, unseal
+from robomem.memory import table
+from robomem.memory.database import Row, among
+from robomem.memory.pack import PACK_ROWS, Entries, approximate, encode, seal, split
+from robomem.memory.pack_cache import Group, PackCache
+from robomem.memory.schema import NEXT_PACK
 from robomem.memory.sqlite_core import SqliteCore
 
 BLOCK_ROWS = 512  # fewer, and more packs reach over each hour asked about; more, and more of the newest rows are in no pack yet
-MENDED = 4  # unpacked blocks that a commit packs again, at most: about 3 ms each
+MENDED = 1  # unpacked blocks that a commit packs again, at most: about 2 ms each
 SPARSE = 64  # a block with fewer rows left is joined to the next
+FAR = 1 << 20  # where that note is lost: beyond every id that was given
 BOX_BYTES = 150  # of a pack's box and index entries, about
 PART = 256  # packs scanned at a time
 FIRST, LAST = -(1 << 63), (1 << 63) - 1
 NO_VECTOR = np.zeros(0, np.float32)
 PAD_M = 0.01  # the R*Tree keeps float32
 
-# By IN, so that they are read in the order in which they lie in the file.
-PACKED = """SELECT block, dim, data FROM packs WHERE id IN (SELECT id FROM pack_boxes
-WHERE x1 >= :x0 AND x0 <= :x1 AND y1 >= :y0 AND y0 <= :y1 AND z1 >= :z0 AND z0 <= :z1 AND t1 >= :t0 AND t0 <= :t1)"""
+NEAR = """SELECT id FROM pack_boxes
+WHERE x1 >= :x0 AND x0 <= :x1 AND y1 >= :y0 AND y0 <= :y1 AND z1 >= :z0 AND z0 <= :z1 AND t1 >= :t0 AND t0 <= :t1"""
+PACKS = "SELECT id, block, dim, data FROM packs WHERE id IN"
 LOOSE = """SELECT id, (x - :x) * (x - :x) + (y - :y) * (y - :y) + (z - :z) * (z - :z), embedding FROM observations
-WHERE id > :above AND id <= :upto AND typeof(embedding) = 'blob' AND stamp_ns BETWEEN :from_ns AND :to_ns
+WHERE id > :above AND id <= :upto AND stamp_ns BETWEEN :from_ns AND :to_ns AND typeof(embedding) = 'blob'
 AND (x - :x) * (x - :x) + (y - :y) * (y - :y) + (z - :z) * (z - :z) <= :square"""
 SPANS = f"""SELECT (SELECT max(b.last) FROM blocks b WHERE b.last < blocks.last), last FROM blocks WHERE packed = 0
 UNION ALL SELECT max(last), {(1 << 63) - 1} FROM blocks ORDER BY 2"""
 UNPACKED = "SELECT (SELECT max(b.last) FROM blocks b WHERE b.last < blocks.last), last FROM blocks WHERE packed = 0 ORDER BY last"
+UNPACK = "UPDATE blocks SET packed = 0 WHERE last = (SELECT min(last) FROM blocks WHERE last >= ?) AND packed"
 ROWS = "SELECT id, stamp_ns, x, y, z, embedding FROM observations WHERE id > ? AND id <= ? ORDER BY id LIMIT ?"
 # What a row or a pack that is not as it should be can raise: packs are derived, and must cost no row and no answer.
 UNSOUND = (ValueError, TypeError, ArithmeticError, LookupError)
@@ -88,21 +94,22 @@ class PackReader:
 
     Attributes:
         damaged: a pack was not as it was written: the writer makes all of them anew.
+        cache: the packs read lately.
     """
 
     def __init__(self, store: SqliteCore, epoch_ns: int) -> None:
         self._store, self._epoch_ns, self._there = store, epoch_ns, False
-        self.damaged = False
+        self.damaged, self.cache = False, PackCache()
 
     def within(self, ball: Ball, v: NDArray[np.float32] = NO_VECTOR) -> Found:
         """What lies in a ball, with its likeness to Float32[d] of unit length (d = 0: with none). O(what is near and recent)."""
         if not ball.radius_m >= 0.0:
             return NOTHING
         with self._store.snapshot():
-            found = list[tuple[NDArray[Any], ...]]()
+            found: list[tuple[NDArray[Any], ...]] = []
             try:
-                for dim, part in self._packed(ball) if self._has_packs() else ():
-                    hit = _scan(part, dim, ball, v if dim == len(v) else v[:0])
+                for dim, starts, rows in self._packed(ball) if self._has_packs() else ():
+                    hit = _scan(self.cache, starts, rows, dim, ball, v if dim == len(v) else v[:0])
                     found.append((*hit, np.full(len(hit[0]), dim, np.int64)))
                 spans = self._spans() if self._there else [(FIRST, LAST)]
             except FAULTS as error:  # damage to packs costs time and no answer
@@ -111,15 +118,17 @@ class PackReader:
                 found, spans = [], [(FIRST, LAST)]
             for span in spans:
                 found += self._loose(ball, span, v)
-        return Found(*(np.concatenate(column) for column in zip(*found, strict=True))) if found else NOTHING
+        if len(found) > 1:
+            return Found(*(np.concatenate(column) for column in zip(*found, strict=True)))
+        return Found(*found[0]) if found else NOTHING
 
     def _has_packs(self) -> bool:
         if not self._there:
             self._there = bool(self._store.database.execute("SELECT 1 FROM sqlite_master WHERE name = 'packs'"))
         return self._there
 
-    def _packed(self, ball: Ball) -> Iterator[tuple[int, list[memoryview]]]:
-        """Packs that may hold something of the ball, by the length of their vectors.
+    def _packed(self, ball: Ball) -> Iterator[Group]:
+        """Packs that may hold something of the ball, by the length of their vectors, a part at a time: see PackCache.of.
 
         Raises:
             ValueError: one is not as it was written.
@@ -129,9 +138,13 @@ class PackReader:
         pad = 1e-6 * (abs(t0) + abs(t1)) + 1e-3
         t0, t1 = t0 - pad, t1 + pad
         box = {f"{name}{side}": v + sign * r for name, v in zip("xyz", c, strict=True) for side, sign in ((0, -1.0), (1, 1.0))}
-        for part in self._store.database.parts(PACKED, {**box, "t0": t0, "t1": t1}, PART):
-            for dim in {row[1] for row in part}:
-                yield dim, [unseal(data, block, dim) for block, d, data in part if d == dim]
+        ids = sorted(row[0] for row in self._store.database.execute(NEAR, {**box, "t0": t0, "t1": t1}))
+        for at in range(0, len(ids), PART):
+            yield from self.cache.of(ids[at : at + PART], self._read)
+
+    def _read(self, ids: list[int]) -> list[Row]:
+        marks, args = among(ids)  # in their order, which is that in which they lie in the file
+        return self._store.database.execute(f"{PACKS} {marks}", args)
 
     def _spans(self) -> list[tuple[int, int]]:
         """Ranges of ids (above, up to) whose rows are in no pack."""
@@ -170,14 +183,12 @@ def cosines_of(blobs: Sequence[bytes], v: NDArray[np.float32]) -> NDArray[np.flo
     return cosines(np.frombuffer(b"".join(blobs), np.uint16).reshape(-1, len(v)), v)
 
 
-def _scan(packs: list[memoryview], dim: int, ball: Ball, v: NDArray[np.float32]) -> tuple[NDArray[Any], ...]:
+def _scan(
+    cache: PackCache, starts: NDArray[np.int64], rows: NDArray[np.int64], dim: int, ball: Ball, v: NDArray[np.float32]
+) -> tuple[NDArray[Any], ...]:
     from robomem.memory.scan import scan
 
-    rows = np.array([len(data) for data in packs]) // bytes_per_row(dim)
-    data = np.frombuffer(b"".join(packs), np.uint8)
-    if dim < 0 or rows.sum() * bytes_per_row(dim) != len(data):
-        raise ValueError("a pack is of a length that no pack of such vectors has")
-    return scan(data, rows, dim, ball.center, ball.radius_m**2, ball.from_ns, ball.to_ns, v)
+    return scan(cache.data, starts, rows, dim, ball.center, ball.radius_m**2, ball.from_ns, ball.to_ns, v)
 
 
 class Packer:
@@ -193,21 +204,30 @@ class Packer:
     def __init__(self, store: SqliteCore, epoch_ns: int, reader: PackReader, room: Callable[[int], bool]) -> None:
         self._store, self._epoch_ns, self._reader, self._room = store, epoch_ns, reader, room
         self._loose: int | None = None  # rows in no block, at most; None: not counted
+        self._last: int | None = None  # no block ends above; None: not looked
         self._lacking = 0  # bytes that there was no room for: nothing is read and encoded again until there is
         self.fault = ""  # why no packs are made any more; everything is still answered, row by row
 
-    def wrote(self, rows: int) -> None:
-        """Note rows that were put."""
+    def put(self, ids: Sequence[int]) -> None:
+        """Note rows that are put: new ones, or others for old ones, whose block is unpacked. Changed and deleted ones have triggers."""
         if self._loose is not None:
-            self._loose += max(0, rows)
+            self._loose += len(ids)
+        last = self._last
+        if last is None:
+            newest = self._store.database.execute("SELECT max(last) FROM blocks")[0][0]
+            last = self._last = FIRST if newest is None else newest
+        if ids and min(ids) <= last:
+            self._store.database.executemany(UNPACK, [(i,) for i in ids if i <= last])
 
     def recount(self) -> None:
         """A group was undone, or the packs were given up."""
-        self._loose = None
+        self._loose = self._last = None
+        self._reader.cache.clear()  # the ids of packs that were undone are given again
 
     def restart(self) -> None:
         """After a repair."""
-        self.fault, self._loose, self._lacking = "", None, 0
+        self.fault, self._lacking = "", 0
+        self.recount()
 
     def catch_up(self, blocks: int, mended: int = MENDED) -> int:
         """Pack up to `blocks` blocks of new rows and `mended` that were unpacked; how many were. A fault never costs the group's rows."""
@@ -249,6 +269,7 @@ class Packer:
             if not self._pack(last, rows):
                 return done
             self._store.database.execute("INSERT INTO blocks (last, packed) VALUES (?, 1)", (last,))
+            self._last = last
             if self._loose is not None:
                 self._loose -= BLOCK_ROWS
         return blocks
@@ -280,11 +301,22 @@ class Packer:
         self._lacking = 0 if self._room(size) else size
         if self._lacking:
             return False
-        for row, (_, pack) in zip(data, packs, strict=True):
-            self._store.database.execute("INSERT INTO packs (block, dim, data) VALUES (?, ?, ?)", row)
-            sql = "INSERT INTO pack_boxes VALUES (last_insert_rowid(), ?, ?, ?, ?, ?, ?, ?, ?)"
-            self._store.database.execute(sql, box(pack, self._epoch_ns))
+        first, database = self._lease(len(data)), self._store.database
+        rows = [(first + k, *row) for k, row in enumerate(data)]
+        database.executemany("INSERT INTO packs (id, block, dim, data) VALUES (?, ?, ?, ?)", rows)
+        boxes = [(first + k, *box(pack, self._epoch_ns)) for k, (_, pack) in enumerate(packs)]
+        database.executemany("INSERT INTO pack_boxes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", boxes)
+        for at in range(0, len(rows), PART):
+            self._reader.cache.keep(rows[at : at + PART])
         return True
+
+    def _lease(self, n: int) -> int:
+        """The first of `n` ids that no pack had before, in this process or in another: what a reader keeps by id stays true."""
+        text = self._store.get_meta(NEXT_PACK)
+        highest = self._store.database.execute("SELECT coalesce(max(id), 0) FROM packs")[0][0]
+        first = max(int(text), highest + 1) if text.isdigit() else highest + FAR
+        self._store.database.execute(table.META.insert, table.META.seal((NEXT_PACK, str(first + n))))
+        return first
 
 
 def by_length(rows: Sequence[Row]) -> Iterator[tuple[int, Entries]]:

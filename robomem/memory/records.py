@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 
 from robomem.memory.database import Row
 from robomem.scene_graph.graph import IN_GRIPPER, WITH
-from robomem.types import Episode, Event, ObjectView, Observations
-
-ZERO = np.zeros(1)  # added: SQLite gives -0.0 back as 0.0, which has another checksum
+from robomem.types import Episode, Event, ObjectView
 
 
 @dataclass(frozen=True)
@@ -268,47 +266,6 @@ def stay_of(row: Row) -> Stay:
         sightings,
         first,
         last,
-    )
-
-
-def observation_rows(observations: Observations, ids: NDArray[np.int64], objects: NDArray[np.int64]) -> list[Row]:
-    """One row per observation of a frame; `ids` and `objects` are parallel to it (-1: not associated)."""
-    from robomem.memory.half import halve  # here: only who writes observations waits for the compiler's half second
-
-    o = observations
-    columns = (
-        ids.tolist(),
-        objects.tolist(),
-        o.labels,
-        (o.scores + ZERO).tolist(),
-        (o.positions + ZERO).tolist(),
-        (o.sizes + ZERO).tolist(),
-        (o.yaws + ZERO).tolist(),
-        o.colors,
-        o.pixels.tolist(),
-        halve(np.ascontiguousarray(o.embeddings, np.float32)),
-    )
-    return [
-        (i, thing, int(o.stamp_ns), label, score, *p, *s, yaw, color, pixels, e.tobytes())
-        for i, thing, label, score, p, s, yaw, color, pixels, e in zip(*columns, strict=True)
-    ]
-
-
-def observation_of(row: Row) -> StoredObservation:
-    """The stored observation of a row (appearance vectors are kept in half precision)."""
-    ident, thing, stamp, label, score, x, y, z, sx, sy, sz, yaw, color, pixels, embedding = row[:15]
-    return StoredObservation(
-        ident,
-        thing,
-        stamp,
-        label,
-        score,
-        _vector(x, y, z),
-        _vector(sx, sy, sz),
-        yaw,
-        color,
-        pixels,
-        np.frombuffer(embedding, np.float16).astype(np.float32),
     )
 
 

@@ -18,6 +18,7 @@ def _dot(codes: NDArray[np.int8], v: NDArray[np.float32]) -> np.float32:
 @njit(cache=True)
 def scan(
     data: NDArray[np.uint8],
+    starts: NDArray[np.int64],
     rows: NDArray[np.int64],
     dim: int,
     center: NDArray[np.float64],
@@ -29,21 +30,21 @@ def scan(
     """(ids, squared distances, cosines about, bounds) of the entries of some packs within a ball and a span of time.
 
     Args:
-        data: the packs, one after the other.  rows: Int64[packs] how many entries each has.
+        data: the packs, wherever they lie.  starts: Int64[packs] where each begins, a multiple of 8.
+        rows: Int64[packs] how many entries each has.
         square: squared radius, m^2.
         v: Float32[dim] of unit length; or Float32[0]: the cosines are then 0.
     """
     n = rows.sum()
     ids, squares = np.empty(n, np.int64), np.empty(n, np.float64)
     likes, bounds = np.empty(n, np.float32), np.empty(n, np.float32)
-    m, at, width = 0, 0, 48 + (dim + 7) // 8 * 8
+    m = 0
     for k in range(len(rows)):
-        count = rows[k]
+        at, count = starts[k], rows[k]
         whole = data[at : at + 16 * count].view(np.int64)
         p = data[at + 16 * count : at + 40 * count].view(np.float64)
         head = data[at + 40 * count : at + 48 * count].view(np.float32)
         codes = data[at + 48 * count : at + (48 + dim) * count].view(np.int8)
-        at += count * width
         for i in range(count):
             stamp = whole[count + i]
             if stamp < from_ns or stamp > to_ns:
@@ -79,3 +80,15 @@ def checksum(words: NDArray[np.uint64], block: int, dim: int) -> np.uint64:
     for i in range(n, len(words)):
         a = _mixed(a, words[i])
     return _mixed(_mixed(_mixed(_mixed(a, b), c), d), np.uint64(len(words)))
+
+
+@njit(cache=True)
+def sound(
+    data: NDArray[np.uint8], starts: NDArray[np.int64], sizes: NDArray[np.int64], blocks: NDArray[np.int64], dims: NDArray[np.int64]
+) -> bool:
+    """True if each of some packs, kept with its `checksum` in the last 8 bytes, is as it was written; see `scan` for where they lie."""
+    for k in range(len(starts)):
+        words = data[starts[k] : starts[k] + sizes[k]].view(np.uint64)
+        if checksum(words[: len(words) - 1], blocks[k], dims[k]) != words[len(words) - 1]:
+            return False
+    return True

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from robomem.errors import InvalidInputError
-from robomem.memory import records, table
+from robomem.memory import table
 from robomem.memory.database import Row
 from robomem.memory.packs import Ball, Found, cosines_of
 from robomem.memory.records import StoredObservation
+from robomem.memory.sightings import observations_of
 
 if TYPE_CHECKING:
     from robomem.memory.questions import Questions
@@ -114,7 +115,7 @@ def similar_observations(
         InvalidInputError: a vector of no length, or of another length than the store's.
     """
     v, c = np.asarray(embedding, np.float32).ravel(), np.asarray(center, np.float64)
-    length = float(np.linalg.norm(v))
+    length = float(np.sqrt(v @ v))
     if not np.isfinite(length) or length == 0.0:
         raise InvalidInputError("similar: expected a finite vector that is not zero; is the embedder running?")
     v = v / np.float32(length)
@@ -122,11 +123,12 @@ def similar_observations(
         found = store.packs.within(Ball(c, float(radius_m), int(from_ns), int(to_ns)), v)
         if but:
             found = found.without(np.array(store.query("SELECT id FROM observations WHERE object_id = ?", (but,)), np.int64))
-        found = found.where(found.lengths > 0)  # where the detector gave no appearance there is nothing to compare
-        others = np.unique(found.lengths[found.lengths != v.size]).tolist()
-        if others:
-            wrong = f"those on record have {others}"
-            raise InvalidInputError(f"similar: the vector has {v.size} numbers, {wrong}; use the embedder that wrote them")
+        if (found.lengths != v.size).any():
+            found = found.where(found.lengths > 0)  # where the detector gave no appearance there is nothing to compare
+            others = np.unique(found.lengths[found.lengths != v.size]).tolist()
+            if others:
+                wrong = f"those on record have {others}"
+                raise InvalidInputError(f"similar: the vector has {v.size} numbers, {wrong}; use the embedder that wrote them")
         return _likest(store, found, v, k)
 
 
@@ -143,16 +145,16 @@ def _likest(store: SqliteStore, found: Found, v: NDArray[np.float32], k: int) ->
         among = found.ids[~(high < least)]
         rows = [row for row in store.observation_rows(among.tolist()) if row[0] not in refused and _comparable(row, v)]
         exact = cosines_of([row[EMBEDDING] for row in rows], v)
-        out = []
+        best = list[tuple[float, Row]]()
         for i in np.lexsort(([row[0] for row in rows], -exact)).tolist():
-            if len(out) == k:
+            if len(best) == k:
                 break
             if store.checked(table.OBSERVATIONS, rows[i]):
-                out.append((float(exact[i]), records.observation_of(rows[i])))
+                best.append((float(exact[i]), rows[i]))
             else:
                 refused.add(rows[i][0])
-        if len(out) == k or len(among) == len(found.ids):
-            return out
+        if len(best) == k or len(among) == len(found.ids):
+            return list(zip((like for like, _ in best), observations_of([row for _, row in best]), strict=True))
         want += k
 
 

@@ -14,7 +14,7 @@ from robomem.clock import Clock
 from robomem.errors import StoreError, StoreLockedError
 from robomem.memory.database import BEYOND_REPAIR, WAL_RESET_BUG, DamagedError, Database, Row, UnreadableTextError
 from robomem.memory.lock import WriterLock
-from robomem.memory.schema import SCHEMA_VERSION, check_file, check_ours, migrate, renew_boxes
+from robomem.memory.schema import NEXT_PACK, SCHEMA_VERSION, check_file, check_ours, migrate, renew_boxes
 from robomem.memory.table import META, SEALED, Table
 
 
@@ -89,7 +89,7 @@ class SqliteCore:
         if version == 0:
             epoch = self._clock.now_ns()
             map_id = np.random.default_rng((seed, abs(epoch))).bytes(8).hex()
-            for key, value in (("epoch_ns", str(epoch)), ("map_id", map_id), ("embedder_id", ""), ("next_id", "1")):
+            for key, value in (("epoch_ns", str(epoch)), ("map_id", map_id), ("embedder_id", ""), ("next_id", "1"), (NEXT_PACK, "1")):
                 self.put_meta(key, value)
         self.needs_verify = not (self.get_meta("epoch_ns") and self.get_meta("next_id"))
         self.put_meta("schema_version", str(SCHEMA_VERSION))

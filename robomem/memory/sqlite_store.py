@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,28 +12,24 @@ from numpy.typing import ArrayLike, NDArray
 from robomem.clock import Clock
 from robomem.memory import records, table
 from robomem.memory.budget import Budget, Keeper
-from robomem.memory.database import Row
+from robomem.memory.database import Row, among
 from robomem.memory.integrity import verify
 from robomem.memory.packs import Ball, Packer, PackReader
 from robomem.memory.records import Lesson, Stay, StoredObservation
+from robomem.memory.sightings import WIDTH, flat, insert_observations, observations_of, sealed_observations
+from robomem.memory.sqlite_words import WordRows
 from robomem.memory.sqlite_world import WorldRows
 from robomem.memory.stays import of_one_thing
-from robomem.memory.store import Located, WordKind
-from robomem.memory.table import Table
+from robomem.memory.store import Located
+from robomem.memory.table import OBSERVATIONS, Table
 from robomem.types import Episode, Event, ObjectView, Observations
 
-WORD_CODES: dict[WordKind, int] = {"object": 0, "episode": 1, "lesson": 2}  # rowid in `words` is id * 8 + code
 ROW_BYTES = 150  # of an observation beside its vector, about
-MAX_MARKS = 500  # ids in one statement
+MAX_MARKS = 512  # ids in one statement
 PACKED_AT_ONCE = 64  # blocks of rows packed in one transaction, at most
-# "the wedding" must not find every text with a "the" in it.
-SAYS_NOTHING = frozenset(
-    "a an and are at be did do does for from has have i in is it its me my "
-    "of on one or our please that the there this to was we were what when where with you your".split()
-)
 
 
-class SqliteStore(WorldRows):
+class SqliteStore(WorldRows, WordRows):
     """`Store` over one SQLite file; see SqliteCore for transactions and arguments.
 
     Args:
@@ -81,13 +76,31 @@ class SqliteStore(WorldRows):
         if self._keeper is not None:
             self._keeper.keep()
 
+    def settle(self) -> None:
+        """Write the objects held back, if there are any."""
+        if self._late_objects:
+            self.begin()
+            self.drain()
+
     def put(self, table: Table, rows: Iterable[Row]) -> None:
         """Insert or replace rows (values in column order; the checksum is added)."""
         rows = list(rows)
         if table.name == "world_state":
             self._make_bytes(sum(len(row[2]) for row in rows))
+        if table is OBSERVATIONS:
+            with self._guard:
+                self.begin()
+                self._put_sealed(flat([table.seal(row) for row in rows]))
+            return
         super().put(table, rows)
         self._wrote(table, len(rows))
+
+    def _put_sealed(self, values: list[Any]) -> None:
+        """Observations as `sealed_observations` gives them; packs of others under their ids are given up first, with no commit between."""
+        if self._packer is not None:
+            self._packer.put(values[::WIDTH])
+        insert_observations(self.database, values)
+        self._wrote(OBSERVATIONS, len(values) // WIDTH)
 
     def _make_bytes(self, incoming: int) -> None:
         if self._keeper is not None and self.budget.max_bytes:
@@ -114,6 +127,7 @@ class SqliteStore(WorldRows):
 
     def arrange_anew(self) -> None:
         """Pack everything that is not."""
+        self.packs.cache.wipe()
         if self._packer is not None:
             self._packer.restart()
             self._pack_all()
@@ -129,8 +143,6 @@ class SqliteStore(WorldRows):
         return self._keeper is None or self._keeper.spares(size)
 
     def _wrote(self, t: Table, rows: int) -> None:
-        if self._packer is not None and t is table.OBSERVATIONS:
-            self._packer.wrote(rows)
         if self._keeper is not None:
             self._keeper.wrote(t.name, rows)
 
@@ -222,39 +234,38 @@ class SqliteStore(WorldRows):
             if self._keeper is not None and self._keeper.full(min(n, bound)):
                 self.drain()  # the ends of stays that are spared must be on record
                 self._keeper.make_room(min(n, bound))
-            rows = records.observation_rows(observations, ids, object_ids)[-bound:]
-            self._make_bytes(sum(len(row[14]) + ROW_BYTES for row in rows))
-            self.database.executemany(table.OBSERVATIONS.insert, [(*row, table.OBSERVATIONS.crc(row)) for row in rows])
-            self._wrote(table.OBSERVATIONS, len(rows))
+            values = sealed_observations(observations, ids, object_ids)[-bound * WIDTH :]
+            self._make_bytes(len(values) // WIDTH * (2 * observations.embeddings.shape[1] + ROW_BYTES))
+            self._put_sealed(values)
 
     def delete_observations(self, ids: Sequence[int]) -> None:
         """Delete observations; the packs they were in go with them."""
         self.begin()
         self.database.executemany("DELETE FROM observations WHERE id = ?", [(i,) for i in ids])
-        self._wrote(table.OBSERVATIONS, -len(ids))
+        self._wrote(OBSERVATIONS, -len(ids))
 
     def observations_of(self, object_id: int, from_ns: int, to_ns: int, k: int) -> list[StoredObservation]:
         """The newest `k` observations of one object within [from_ns, to_ns]."""
         where = "WHERE object_id = ? AND stamp_ns BETWEEN ? AND ? ORDER BY stamp_ns DESC, id DESC LIMIT ?"
-        return [records.observation_of(row) for row in self.rows(table.OBSERVATIONS, where, (object_id, from_ns, to_ns, k))]
+        return observations_of(self.rows(OBSERVATIONS, where, (object_id, from_ns, to_ns, k)))
 
     def observations_near(self, center: ArrayLike, radius_m: float, from_ns: int, to_ns: int, k: int) -> list[StoredObservation]:
         """Up to `k` observations within `radius_m` and [from_ns, to_ns], nearest first."""
         with self.snapshot():
             found = self.packs.within(Ball(np.asarray(center, np.float64), radius_m, from_ns, to_ns))
-            ids, out, at = found.ids[np.lexsort((found.ids, found.squares))].tolist(), list[StoredObservation](), 0
-            while len(out) < k and at < len(ids):  # more are fetched only where some were damaged
-                some = ids[at : at + k - len(out)]
+            ids, near, at = found.ids[np.lexsort((found.ids, found.squares))].tolist(), list[Row](), 0
+            while len(near) < k and at < len(ids):  # more are fetched only where some were damaged
+                some = ids[at : at + k - len(near)]
                 at += len(some)
-                out += [records.observation_of(row) for row in self.observation_rows(some) if self.checked(table.OBSERVATIONS, row)]
-            return out
+                near += [row for row in self.observation_rows(some) if self.checked(OBSERVATIONS, row)]
+            return observations_of(near)
 
     def observation_rows(self, ids: Sequence[int]) -> list[Row]:
         """The rows of some observations as they lie, in the order asked for; their checksums are for the caller to look at."""
         found: dict[int, Row] = {}
         for at in range(0, len(ids), MAX_MARKS):
-            some = ids[at : at + MAX_MARKS]
-            found |= {row[0]: row for row in self.unchecked(table.OBSERVATIONS, f"WHERE id IN ({','.join('?' * len(some))})", some)}
+            marks, args = among(list(ids[at : at + MAX_MARKS]))
+            found |= {row[0]: row for row in self.unchecked(OBSERVATIONS, f"WHERE id IN {marks}", args)}
         return [found[i] for i in ids if i in found]
 
     # -- events, episodes, lessons, words
@@ -311,33 +322,6 @@ class SqliteStore(WorldRows):
             left = self.lesson_versions(lesson_id)
             self._put_words(lesson_id, "lesson", left[-1].text if left and not left[-1].removed else "")
 
-    def _put_words(self, ident: int, kind: WordKind, text: str) -> None:
-        """Index `text` under a record; an empty text takes the record out of the index."""
-        rowid = ident * 8 + WORD_CODES[kind]
-        self.begin()
-        self.database.execute("DELETE FROM words WHERE rowid = ?", (rowid,))
-        if text.strip():
-            self.database.execute("INSERT INTO words (rowid, body) VALUES (?, ?)", (rowid, text))
-
-    def search_words(self, text: str, kind: WordKind, k: int) -> list[tuple[int, float]]:
-        """(id, rank >= 0, best first) of records of one kind that hold any telling word of `text` (stemmed; BM25)."""
-        words = [word for word in re.findall(r"\w+", text.lower()) if word not in SAYS_NOTHING][:64]
-        if not words:
-            return []
-        query = " OR ".join(f'"{word}"' for word in words)  # quoted: no word can be taken for FTS5 syntax
-        with self._guard:
-            if self._late_objects:
-                self.begin()
-                self.drain()
-            sql = "SELECT rowid / 8, -rank FROM words WHERE words MATCH ? AND rowid % 8 = ? ORDER BY rank, rowid LIMIT ?"
-            found = self.database.execute(sql, (query, WORD_CODES[kind], k))
-        return [(ident, max(0.0, rank)) for ident, rank in found]
-
-    def drop_words(self, ident: int, kind: WordKind) -> None:
-        """Take a record out of the word index."""
-        with self._guard:
-            self._put_words(ident, kind, "")
-
     def forget_cached(self, ids: Iterable[int]) -> None:
         """Drop objects from everything kept in memory; their rows are gone already."""
         with self._guard:
@@ -363,7 +347,7 @@ class SqliteStore(WorldRows):
             self._aliases[absorbed] = kept
             self.remove(table.OBJECTS, "WHERE id = ?", (absorbed,))
             self._put_words(absorbed, "object", "")
-            for t in (table.OBSERVATIONS, table.EVENTS):
+            for t in (OBSERVATIONS, table.EVENTS):
                 rows = [self._reowned(t, row, kept) for row in self.rows(t, "WHERE object_id = ?", (absorbed,))]
                 # Not put anew: who it belongs to is in no pack.
                 self.database.executemany(

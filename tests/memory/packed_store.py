@@ -11,8 +11,8 @@ from robomem.clock import ManualClock
 from robomem.memory import packs, table
 from robomem.memory.database import Database
 from robomem.memory.pack import decode, unseal
-from robomem.memory.records import observation_rows
 from robomem.memory.schema import MIGRATIONS, migrate
+from robomem.memory.sightings import WIDTH, sealed_observations
 from robomem.memory.similar import similar_observations
 from robomem.memory.sqlite_store import SqliteStore
 from tests.memory.test_similar import observations
@@ -80,8 +80,9 @@ def old_file(path: Path, vectors: list[np.ndarray], engine: str = "apsw") -> Non
     for key, value in (("epoch_ns", str(EPOCH)), ("next_id", "1000000"), ("map_id", "m"), ("embedder_id", "")):
         db.execute(table.META.insert, table.META.seal((key, value)))
     for i, v in zip(range(1, 4 * len(vectors), 4), vectors, strict=True):
-        rows = observation_rows(observations(EPOCH + i * S, rng.uniform(0, 8, (4, 3)), v), np.arange(i, i + 4), np.full(4, 7))
-        db.executemany(table.OBSERVATIONS.insert, [table.OBSERVATIONS.seal(row) for row in rows])
+        values = sealed_observations(observations(EPOCH + i * S, rng.uniform(0, 8, (4, 3)), v), np.arange(i, i + 4), np.full(4, 7))
+        rows = [values[at : at + WIDTH] for at in range(0, len(values), WIDTH)]
+        db.executemany(table.OBSERVATIONS.insert, rows)
         boxes = [(row[0], *np.repeat(row[5:8], 2).tolist(), i, i) for row in rows]
         db.executemany("INSERT INTO observation_boxes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", boxes)
     db.close()
