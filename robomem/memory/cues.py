@@ -44,6 +44,8 @@ DOING = (
     r"activit\w+|work|actions?|duties) (?:did|have|had|were|was)|your shift|you keep busy|"
     r"did the robot do|asked to do|you were about|occup\w+ (?:yourself|you)|did you have any (?:jobs?|tasks?|errands?|chores?|work)"
 )
+# that it went round the home
+SURVEYS = r"(?:patrol|explor|survey|inspect)\w*|look(?:ed|ing)? around"
 # since when it is where it is; and what makes it a question for a last time
 SINCE = (
     r"since when|how long (?:has|have) (?:\w+ ){1,5}been|when (?:did|was|were|has|have) (?:\w+ ){1,6}(?:arrived?|come to|get (?:on|in|to)|"
@@ -96,7 +98,7 @@ CHANGE = (
 # it was there before, and is again
 BACK = (
     r"(?:(?:brought|bring|brings|come|comes|came|put|moved|turned|carried|got|given|is|are|been|was|were) "
-    r"(?:\w+ )?back)(?! (?:in|of|to front))|"
+    r"(?:\w+ ){0,3}(?<!the )back)(?! (?:in|of|to front|room|door|wall))|"
     r"returned|reappear\w*|(?:turned up|seen|found|there) again|(?:turned|turn) up again"
 )
 # kinds of change, where one is asked for; see change_kinds.py. What says BACK is looked at first, and taken out

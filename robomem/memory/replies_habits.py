@@ -156,5 +156,8 @@ def will_be(q: Asked) -> Answer:
     if _close(rows):
         text = f"I am not sure: {said} {who} may be {listed}.{wording.evidence(recall.evidence)}"
         return Answer(text, recall, recall.evidence, places=tuple(rows), known=False)
-    text = f"{said[:1].upper()}{said[1:]} {who} probably will be {listed}.{wording.evidence(recall.evidence)}"
+    shown = sum(p.probability for p in wording.by_name(rows)[:SHOWN])
+    be = "probably will be" if rows[0].probability >= wording.LIKELY else "may be"
+    rest = "; more likely it is elsewhere" if shown < wording.LIKELY else ""
+    text = f"{said[:1].upper()}{said[1:]} {who} {be} {listed}{rest}.{wording.evidence(recall.evidence)}"
     return Answer(text, recall, recall.evidence, places=tuple(rows), confidence=rows[0].probability)

@@ -57,7 +57,7 @@ def contents(q: Asked) -> Answer:
     if not inside:
         said = f"{q.reading.what} {said}".strip()
         return Answer(f"I know of nothing {said}; that is not to say that nothing {was} there unseen.", confidence=0.5)
-    ids = tuple(i for v in inside for i in q.memory.evidence_of(v.id, 1, at))
+    ids = _evidence(q, inside, at)
     text = wording.there(inside, said, q.when is not None)
     return Answer(text + wording.evidence(ids[:10]), evidence=ids, objects=tuple(inside))
 
@@ -73,9 +73,15 @@ def _beside(q: Asked, holders: Collection[int]) -> Answer:
             near += [v] * any(float(distance_to_box(v.position, b.position, b.size, b.yaw_rad)) < NEAR_M for b in boxes)
     if not near:
         return Answer(f"I know of nothing near the {q.reading.place}.", confidence=0.5)
-    ids = tuple(i for v in near for i in q.memory.evidence_of(v.id, 1))
+    ids = _evidence(q, near, None)
     text = wording.there(near, f"near the {q.reading.place}", False)
     return Answer(text + wording.evidence(ids[:10]), evidence=ids, objects=tuple(near))
+
+
+def _evidence(q: Asked, views: Sequence[ObjectView], at_ns: int | None) -> tuple[int, ...]:
+    """The newest observation of each; none of what is where it is by a person's word: it was seen elsewhere."""
+    told = set() if at_ns is not None else {t.correction.object_id for t in q.memory.told() if not t.ended}
+    return tuple(i for v in views if v.id not in told or q.memory.told_place(v.id) is None for i in q.memory.evidence_of(v.id, 1, at_ns))
 
 
 def _apart(views: list[ObjectView]) -> list[ObjectView]:
@@ -112,7 +118,7 @@ def how_many(q: Asked) -> Answer:
     at = q.now_ns if q.when is None else q.when.to_ns
     fit = q.memory.matching(f"all {' '.join(what.split())}", at)
     views = [v for v in fit if _counts(q, v)]
-    ids = tuple(i for v in views for i in q.memory.evidence_of(v.id, 1))
+    ids = _evidence(q, views, None)
     lost = [v for v in fit if v not in views and 0.0 < v.existence < LIKELY and q.when is None]
     more = f" Besides, {_each(q, lost)}." if lost else ""
     if not views:

@@ -122,6 +122,10 @@ def seen(q: Asked) -> Answer:
         return Answer(f"No. I would need {recall.needs}.", recall, known=False, yes=False)
     answer = where_is(replace(q, reading=replace(q.reading, when=None)))
     unsure = recall.verdict == "ambiguous" and recall.question.startswith(NEVER_SEEN)
+    # Of one place it asks about now: what is probably not there any more is no "yes".
+    doubted = recall.verdict == "moved_since_seen" and q.reading.asked != "ever" and bool({"room", "place"} & {*recall.narrowed_by})
+    if doubted:
+        return replace(answer, text=f"I am not sure: {answer.text}", known=False, yes=None)
     text = answer.text if recall.verdict == "ambiguous" else f"Yes. {answer.text}"
     return replace(answer, text=text, known=not unsure, yes=None if unsure else True)
 

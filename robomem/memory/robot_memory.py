@@ -33,7 +33,7 @@ from robomem.memory.spatial import GONE, SpatialHistory
 from robomem.memory.sqlite_store import SqliteStore
 from robomem.memory.store import Located
 from robomem.memory.tier_verbs import TierVerbs
-from robomem.memory.told_graph import with_told
+from robomem.memory.told_graph import ToldGraph
 from robomem.memory.told_verbs import ToldVerbs
 from robomem.ontology import Ontology, default_ontology
 from robomem.perception.frame import RgbdFrame
@@ -62,7 +62,7 @@ class RobotMemory(LookVerbs, ToldVerbs, TierVerbs):
         self.semantic = SemanticMemory(store, self._ids.next)
         self._history = SpatialHistory(store, self._ids.next)
         self._recorder = Recorder(store, self._history, self.short_term, Remapper(store))
-        self._similarity = LabelSimilarity()
+        self._similarity, self._told = LabelSimilarity(), ToldGraph()
         self._questions = Questions(
             store, self._history, ontology, config.memory, self._refresh, self._hours, self._similarity, self.now_ns
         )
@@ -290,7 +290,7 @@ class RobotMemory(LookVerbs, ToldVerbs, TierVerbs):
         with self._guard:
             graph = graph_of(self.store, self.world, at_ns, known_ns)
             said = self.store.corrections() if self.read_only else self._recorder.corrections
-            return with_told(graph, said) if at_ns is None and known_ns is None else graph
+            return self._told.of(graph, said) if at_ns is None and known_ns is None else graph
 
     def _refresh(self, row: Located) -> Located:
         """The live view of a stored object, where there is a live world and it still has it."""

@@ -168,10 +168,10 @@ def _did_task(q: _Parts) -> Reading | None:
 
 def _did_do(q: _Parts) -> Reading | None:
     if q.says(r"ever|see|seen|saw|notice\w*|spot\w*|chang\w*|put|leave") or not (
-        q.says(cues.DOING) or (q.says("patrol\\w*") and q.says("you"))
+        q.says(cues.DOING) or (q.says(cues.SURVEYS) and q.says("you|robot"))
     ):
         return None
-    return Reading("did_do", when=q.when) if q.thing is None or not q.thing.known else None
+    return Reading("did_do", when=q.when) if q.thing is None or not q.thing.known or q.thing.words == "robot" else None
 
 
 def _since(q: _Parts) -> Reading | None:
@@ -316,7 +316,15 @@ def _ever(q: _Parts) -> Reading | None:
         and q.thing.determiner in ("a", "an", "any")
         and (q.says("seen|see|saw|have|has|noticed|is|was|are|find|found") or q.text.startswith("any "))
     )
-    return Reading("seen", q.subject, when=q.when) if q.says(cues.EVER) or indefinite else None
+    asked = "ever" if q.says(cues.EVER_STRONG) else ""
+    return Reading("seen", q.subject, when=q.when, asked=asked) if q.says(cues.EVER) or indefinite else None
+
+
+def _back(q: _Parts) -> Reading | None:
+    """ "Has the mug come back?" is answered by where it is."""
+    if q.thing is None or not q.thing.known or q.when is not None or not q.says(cues.BACK) or q.says("you|when|where|how"):
+        return None
+    return Reading("where_is", q.subject)
 
 
 def _where(q: _Parts) -> Reading | None:
@@ -340,5 +348,5 @@ def _is_anything(words: str) -> bool:
 
 _RULES: tuple[Callable[[_Parts], Reading | None], ...] = (
     _will_be, _rooms, _how_many, _did_task, _did_do,
-    _since, _when_last, _usually, _state, _changes, _contents, _moved, _is_at, _ever, _where,
+    _since, _when_last, _usually, _state, _changes, _contents, _moved, _is_at, _back, _ever, _where,
 )  # fmt: skip

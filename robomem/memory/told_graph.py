@@ -11,6 +11,25 @@ from robomem.scene_graph.graph import HOLDS, Node, SceneGraph, Stay
 KEY = "told"  # a node's attribute: by whom, in which words, when; where a place was told also how exactly (see docs/interchange.md)
 
 
+class ToldGraph:
+    """`with_told` that does its work once for one state of graph and words: whoever plans asks for the graph again and again."""
+
+    def __init__(self) -> None:
+        self._graph: SceneGraph | None = None
+        self._revision = -1
+        self._said: tuple[Correction, ...] = ()
+        self._made: SceneGraph | None = None
+
+    def of(self, graph: SceneGraph, said: Mapping[int, Correction]) -> SceneGraph:
+        """The graph with what was said; the same one as before where neither has changed."""
+        words = tuple(said.values())
+        same = len(words) == len(self._said) and all(a is b for a, b in zip(words, self._said, strict=True))
+        if self._made is None or graph is not self._graph or graph.revision != self._revision or not same:
+            self._graph, self._revision, self._said = graph, graph.revision, words
+            self._made = with_told(graph, said)
+        return self._made
+
+
 def with_told(graph: SceneGraph, said: Mapping[int, Correction]) -> SceneGraph:
     """The graph as it is now with the labels and places that people told; the graph itself where nothing told stands.
 

@@ -200,10 +200,15 @@ def answer_json(memory: RobotMemory, answer: Answer) -> dict[str, Any]:
     return {
         "text": clean_text(answer.text, 4000),
         "understood": answer.understood,
+        "known": answer.known,
+        "yes": answer.yes,
+        "at": iso(answer.stamp_ns, memory.config.memory.timezone),
         "answer": None if answer.recall is None else recall_json(memory, answer.recall),
         "objects": [object_json(memory, v) for v in answer.objects],
         "changes": [event_json(memory, e) for e in answer.events[: len(answer.events) - answer.others]],
         "other_changes": [event_json(memory, e) for e in answer.events[len(answer.events) - answer.others :]],
+        "places": [place_json(memory, p) for p in answer.places],
+        "episodes": [episode_json(memory, e) for e in answer.episodes],
         "evidence": list(answer.evidence),
         "parts": [answer_json(memory, part) for part in answer.parts],
     }

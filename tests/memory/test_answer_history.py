@@ -172,3 +172,22 @@ def test_what_is_sure_and_what_is_not_are_apart_in_a_list(home: HandHome, clock:
     aged = call(home.memory, "what_is_in", {"place": "desk"})["objects"][0]["p_exists"]
     assert aged == pytest.approx(call(home.memory, "find", {"query": "mug"})["p_still_there"]) and aged < 0.9
     assert "there is a red mug" not in ask(home.memory, "what is on the desk").text
+
+
+def test_what_is_in_doubt_is_no_yes_and_no_forecast(home: HandHome, clock: ManualClock) -> None:
+    """ "Yes. ... it is probably not there any more" was one answer, and "probably will be there (6%)" another."""
+    home.put(1, "mug", "desk", 99 * S, color="red", existence=0.3)
+    there = ask(home.memory, "is there a mug on the desk")
+    assert there.text.startswith("I am not sure: The red mug (#1) was on the desk") and there.yes is None and not there.known
+    assert ask(home.memory, "have you ever seen a mug on the desk").text.startswith("Yes. The red mug")
+    assert ask(home.memory, "is there a mug").yes is True  # somewhere it is
+    clock.set(100 * 3600 * S)
+    assert re.search(
+        r"may be on the desk in the study \(\d+%\); more likely it is elsewhere", ask(home.memory, "where will the mug be tomorrow").text
+    )
+
+
+def test_has_it_come_back(home: HandHome) -> None:
+    home.put(1, "mug", "desk", 99 * S, color="red")
+    for sentence in ("has the mug come back", "is the mug back?"):
+        assert ask(home.memory, sentence).text.startswith("The red mug (#1) is on the desk in the study")

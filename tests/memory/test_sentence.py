@@ -75,6 +75,10 @@ MEANINGS = [
     ("Is the mug on the desk?", "is_at", "mug"),
     ("Was the mug in the kitchen yesterday?", "is_at", "mug"),
     ("any umbrella here?", "seen", "umbrella"),
+    ("has the mug come back", "where_is", "mug"),
+    ("what did the robot do today", "did_do", ""),
+    ("did you explore the home", "did_do", ""),
+    ("how long did you look around this morning", "did_do", ""),
 ]
 
 

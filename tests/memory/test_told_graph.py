@@ -11,6 +11,7 @@ import pytest
 from robomem.cli import main
 from robomem.memory.answer import ask
 from robomem.memory.robot_memory import RobotMemory
+from robomem.memory.told_graph import ToldGraph, with_told
 from robomem.scene_graph.graph_files import read_graph
 from tests.memory.hand_home import HandHome, S
 
@@ -78,10 +79,23 @@ def test_told_coordinates_are_a_place_without_a_holder(furnished: HandHome) -> N
     furnished.graph.relate(1, "on", furnished.ids["counter"], 0.97, 1 * S)
     memory = furnished.memory
     memory.correct(1, position=np.array([4.0, 2.0, 0.1]), source="Anna")
-    with memory._guard:
-        from robomem.memory.told_graph import with_told
-
-        graph = with_told(furnished.graph, memory.store.corrections())
+    graph = with_told(furnished.graph, memory.store.corrections())
     node = graph.node(1)
     assert node is not None and node.position.tolist() == [4.0, 2.0, 0.1] and graph.parent(1) is None
     assert furnished.graph.parent(1) == (furnished.ids["counter"], "on")  # what was passed is as it was
+
+
+def test_it_is_made_once_for_one_state_of_graph_and_words(furnished: HandHome) -> None:
+    furnished.memory.correct(1, place="on the desk")
+    said, told, graph = furnished.memory.store.corrections(), ToldGraph(), furnished.graph
+    first = told.of(graph, said)
+    assert told.of(graph, said) is first and first.describe(1) == "on the desk in the study"
+    furnished.put(5, "can", "shelf", 50 * S)
+    assert told.of(graph, said) is not first and told.of(graph, said).node(5) is not None
+    assert told.of(graph, {}) is graph  # nothing that was told: the graph itself
+
+
+def test_a_list_rests_on_no_sighting_of_what_was_told(furnished: HandHome) -> None:
+    furnished.memory.correct(1, place="on the desk")
+    answer = ask(furnished.memory, "what is on the desk")
+    assert {v.id for v in answer.objects} == {1, 3} and list(answer.evidence) == furnished.observations[3]
