@@ -83,6 +83,8 @@ class ToldVerbs(Keeping):
             return []
         if object_id is None:
             return self.store.rows(table.TOLD, "ORDER BY stamp_ns, object_id")
+        if object_id not in self.store.objects():  # whoever asks may have made the id up: it may not even fit the file
+            return []
         return self.store.rows(table.TOLD, "WHERE object_id = ? ORDER BY stamp_ns", (object_id,))
 
     def undo_correction(self, object_id: int | None = None, source: str = "user") -> tuple[Correction, ObjectView]:

@@ -146,6 +146,16 @@ def test_a_told_place_outlives_a_world_that_never_saw_it_there(tmp_path: Path, c
         assert reader.find("mug").verdict == "found" and reader.find("book").verdict == "moved_since_seen"
 
 
+@pytest.mark.parametrize("ident", [77, -1, 1 << 70])
+def test_ids_that_are_none(furnished: HandHome, ident: int) -> None:
+    """One that no file can hold came through to the file."""
+    with pytest.raises(InvalidInputError, match=f"there is no object {ident}"):
+        furnished.memory.correct(ident, label="cup")
+    with pytest.raises(InvalidInputError, match=f"nothing that was said of #{ident} stands"):
+        furnished.memory.undo_correction(ident)
+    assert furnished.memory.told(ident) == []
+
+
 WORDS = [
     ("undo", ""), ("Undo that.", ""), ("no, take that back", ""), ("never mind", ""), ("undo the mug", "the mug"), ("undo #12", "#12"),
     ("forget what I said about the mug", "the mug"), ("I was wrong about the red mug", "the red mug"), ("forget the mug", None),
