@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from robomem.ontology import Ontology
     from robomem.scene_graph.world_model import WorldModel
 
+LAST_NS = (1 << 63) - 1  # what the file can hold
+
 
 class ToldVerbs(Keeping):
     """What RobotMemory does with a person's word."""
@@ -76,7 +78,7 @@ class ToldVerbs(Keeping):
     def _told_ns(self, object_id: int) -> int:
         """Now, or just after the last word on this object: in a recording time may stand still, and no word may overwrite another."""
         stamps = [int(row[1]) for row in self._told_rows(object_id)]
-        return max(self.now_ns(), *(stamp + 1 for stamp in stamps), 0)
+        return min(max(self.now_ns(), *(stamp + 1 for stamp in stamps), 0), LAST_NS)
 
     def _told_rows(self, object_id: int | None = None) -> list[Row]:
         if table.TOLD not in self.store.sealed():  # a reader of a file from before there was such a table

@@ -156,6 +156,14 @@ def test_ids_that_are_none(furnished: HandHome, ident: int) -> None:
     assert furnished.memory.told(ident) == []
 
 
+def test_words_at_the_end_of_time(furnished: HandHome, clock: ManualClock) -> None:
+    """A clock that a bad message set to the last nanosecond of the file's: the next one would not fit."""
+    clock.set((1 << 63) - 1)
+    for place in ("on the desk", "on the shelf"):
+        furnished.memory.correct(1, place=place)
+    assert furnished.memory.told_place(1) is not None
+
+
 WORDS = [
     ("undo", ""), ("Undo that.", ""), ("no, take that back", ""), ("never mind", ""), ("undo the mug", "the mug"), ("undo #12", "#12"),
     ("forget what I said about the mug", "the mug"), ("I was wrong about the red mug", "the red mug"), ("forget the mug", None),
