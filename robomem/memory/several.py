@@ -25,6 +25,10 @@ _WORD = re.compile(r"\b(?:and|or|as well as|nor)\b|&")
 _ASKS = r"where|what|when|which|who|how|is|are|was|were|did|does|do|has|have|had|can|could|will|list|tell"
 _CLAUSE = re.compile(rf"\s*(?:[?!.;]+\s+(?:and\s+)?|,?\s+(?:and|or)\s+(?:also\s+)?|,\s+)(?=(?:{_ASKS})\b)")
 _AFTER_AND = re.compile(rf",?\s*\b(?:and|or|as well as|nor)\s+(?:(?:{'|'.join(DETERMINERS)})\s+)*$")
+# asks for no thing by name, and can stand alone at the head of a sentence: "did anything vanish, and where is the mug"
+_BARE = re.compile(
+    r"\b(?:any|some)thing\b|\bwhat (?:(?:has|have|is|was|did) )?(?:you )?(?:do|did|changed|moved|vanished|disappeared|happened|new)\b"
+)
 _BOTH = re.compile(r"\b(?:both|either)\s+$")
 
 
@@ -40,7 +44,10 @@ def split(sentence: str, vocabulary: Vocabulary) -> Split:
     """The sentence for each thing that is asked about; the sentence as it is where it is about one."""
     text = phrases.spelled_out(clean_words(sentence))
     clauses = [clause for clause in _CLAUSE.split(text) if clause.strip()]
-    if len(clauses) > 1 and all(_names_something(clause, vocabulary) for clause in clauses):
+    first = clauses[0] if clauses else ""
+    bare = _BARE.search(first) is not None
+    own = [_names_something(clause, vocabulary) for clause in clauses]
+    if len(clauses) > 1 and all(own[1:]) and (own[0] or bare):
         parts = [_apart(clause, vocabulary) for clause in clauses]
     else:
         parts = [_apart(text, vocabulary)]

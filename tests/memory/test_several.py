@@ -26,9 +26,12 @@ APART = [
     ("where are both the mug and my keys", ("where are the mug", "where are my keys")),
     ("where was the mug & the plate on Monday at 9:05", ("where was the mug on monday at 9:05", "where was the plate on monday at 9:05")),
     ("Where is the mug? Where is the plate?", ("where is the mug", "where is the plate?")),
+    ("did anything vanish, and where are the mug and the plate?", ("did anything vanish", "where are the mug?", "where are the plate?")),
+    ("what did you do and where is the mug", ("what did you do", "where is the mug")),
     ("where is the mug and what is on the desk?", ("where is the mug", "what is on the desk?")),
 ]
-ONE = ["where is the black and white cup", "The coffee table, what is on it?", "In the kitchen, how many cups are there?",
+ONE = ["What's gone from the kitchen since noon, and what's been added?",
+       "where is the black and white cup", "The coffee table, what is on it?", "In the kitchen, how many cups are there?",
        "where is the mug and is it on the desk", "where is the mug, the red one", "", "and", "the mug and"]  # fmt: skip
 
 
