@@ -39,7 +39,7 @@ Rows = list[tuple[Truth, Scored]]
 
 def settings(floor: FloorPlan, embedder: MiniLmEmbedder, folder: Path) -> Iterator[tuple[str, Memory]]:
     """Every rival at every setting of its grid."""
-    for hits, recent, past in product((1, 3), (8.0, 24.0), (True, False)):
+    for hits, recent, past in product((1, 3, 8), (2.0, 8.0, 24.0), (True, False)):
         tuning = Tuning(hits, recent_h=recent, past=past)
         key = f"min_hits={hits}, recent_h={recent:g}, past={past}"
         if past:
