@@ -35,7 +35,7 @@ NO_VECTOR = np.zeros(0, np.float32)
 PAD_M = 0.01  # the R*Tree keeps float32
 
 NEAR = """SELECT id FROM pack_boxes
-WHERE x1 >= :x0 AND x0 <= :x1 AND y1 >= :y0 AND y0 <= :y1 AND z1 >= :z0 AND z0 <= :z1 AND t1 >= :t0 AND t0 <= :t1"""
+WHERE x1 >= ? AND x0 <= ? AND y1 >= ? AND y0 <= ? AND z1 >= ? AND z0 <= ? AND t1 >= ? AND t0 <= ?"""
 PACKS = "SELECT id, block, dim, data FROM packs WHERE id IN"
 LOOSE = """SELECT id, (x - :x) * (x - :x) + (y - :y) * (y - :y) + (z - :z) * (z - :z), embedding FROM observations
 WHERE id > :above AND id <= :upto AND stamp_ns BETWEEN :from_ns AND :to_ns AND typeof(embedding) = 'blob'
@@ -136,9 +136,8 @@ class PackReader:
         c, r = ball.center.tolist(), ball.radius_m + PAD_M
         t0, t1 = ((t - self._epoch_ns) * 1e-9 for t in (ball.from_ns, ball.to_ns))
         pad = 1e-6 * (abs(t0) + abs(t1)) + 1e-3
-        t0, t1 = t0 - pad, t1 + pad
-        box = {f"{name}{side}": v + sign * r for name, v in zip("xyz", c, strict=True) for side, sign in ((0, -1.0), (1, 1.0))}
-        ids = sorted(row[0] for row in self._store.database.execute(NEAR, {**box, "t0": t0, "t1": t1}))
+        box = (c[0] - r, c[0] + r, c[1] - r, c[1] + r, c[2] - r, c[2] + r, t0 - pad, t1 + pad)
+        ids = sorted([i for (i,) in self._store.database.execute(NEAR, box)])
         for at in range(0, len(ids), PART):
             yield from self.cache.of(ids[at : at + PART], self._read)
 

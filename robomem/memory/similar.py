@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from robomem.errors import InvalidInputError
-from robomem.memory import table
 from robomem.memory.database import Row
 from robomem.memory.packs import Ball, Found, cosines_of
 from robomem.memory.records import StoredObservation
 from robomem.memory.sightings import observations_of
+from robomem.memory.table import OBSERVATIONS
 
 if TYPE_CHECKING:
     from robomem.memory.questions import Questions
     from robomem.memory.sqlite_store import SqliteStore
     from robomem.types import Recall
 
-EMBEDDING = table.OBSERVATIONS.columns.index("embedding")
+EMBEDDING = OBSERVATIONS.columns.index("embedding")
 EVERYWHERE_M = 1e5  # a radius beyond every home, still exact in the tree's float32 pre-filter
 NEAR_M = 2.0  # "near the counter", where no radius is given
 ALWAYS_NS = (1 << 62) - 1
@@ -149,7 +149,7 @@ def _likest(store: SqliteStore, found: Found, v: NDArray[np.float32], k: int) ->
         for i in np.lexsort(([row[0] for row in rows], -exact)).tolist():
             if len(best) == k:
                 break
-            if store.checked(table.OBSERVATIONS, rows[i]):
+            if OBSERVATIONS.sound(rows[i]) or store.checked(OBSERVATIONS, rows[i]):
                 best.append((float(exact[i]), rows[i]))
             else:
                 refused.add(rows[i][0])
