@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from robomem.errors import StoreError
 from robomem.memory import table
+from robomem.memory.database import Row
 from robomem.memory.records import PlaceWords
 from robomem.memory.sqlite_store import SqliteStore
 from robomem.scene_graph.world_model import WorldModel
@@ -145,6 +146,8 @@ class Eraser:
                     left.add(name)
             if any(_says(body, {label}) for (body,) in s.query("SELECT body FROM words WHERE rowid % 8 > 0")):
                 left.add("words")
+            if any(_says(_told_text(row), {label}) for row in s.query(table.TOLD.select)):
+                left.add("told")
         return sorted(left)
 
     def _erase_rows(self, i: int, counts: dict[str, int]) -> None:
@@ -207,7 +210,7 @@ class Eraser:
                 if not self._dry:
                     s.drop_words(e.id, "episode")
         for row in s.rows(table.TOLD):
-            if _says(f"{row[12]} {row[8]}", words):
+            if _says(_told_text(row), words):
                 self._delete(table.TOLD, "object_id = ? AND stamp_ns = ?", row[:2], counts)
         for lesson in s.lesson_versions():
             if _says(lesson.text, words) or any(f"#{i}" in re.findall(r"#\d+", lesson.text) for i in ids):
@@ -222,6 +225,11 @@ def _falls(view: ObjectView, label: str | None, region: Region | None) -> bool:
         x, y = view.position[:2]
         return bool(region[0] <= x <= region[2] and region[1] <= y <= region[3])
     return label is not None and view.label == label
+
+
+def _told_text(row: Row) -> str:
+    """Every word of a told row: label, place, room, who said it, what was said, and what became of it."""
+    return " ".join(str(value) for value in row[2:-1] if isinstance(value, str))
 
 
 def _without(place: PlaceWords, words: set[str]) -> PlaceWords:

@@ -119,6 +119,26 @@ def test_no_bytes_of_a_rare_label_are_left_in_any_file_of_an_open_database(tmp_p
     memory.close()
 
 
+@pytest.mark.parametrize(
+    "told", [[{"label": RARE}, None], [{"label": RARE}, {"label": "mug"}], [{"label": "mug", "source": RARE}],
+             [{"place": "on the desk", "said": f"by the {RARE}"}, {"place": "on the shelf"}, None],
+             [{"label": "mug"}, {"label": RARE}, {"label": "bowl"}, None, None]],
+)  # fmt: skip
+def test_no_bytes_of_a_word_that_somebody_said_are_left(told: list[dict[str, str] | None], tmp_path: Path):
+    """Said, said otherwise later, taken back (None): what a person said stays on record, until it is to be forgotten."""
+    memory, _ = lived_in(tmp_path / "home.db")
+    for said in told:
+        _ = memory.undo_correction(3) if said is None else memory.correct(3, **said)  # type: ignore[arg-type]
+    memory.flush()
+    files = [tmp_path / f"home.db{end}" for end in ("", "-wal", "-shm")]
+    assert any(RARE.encode() in f.read_bytes() for f in files)
+    assert Eraser(memory.store).traces_left([], RARE) != []
+    assert memory.forget(label=RARE).ids == ()
+    assert not any(RARE.encode() in f.read_bytes() for f in files if f.exists())
+    assert 3 in memory.store.objects() and len(memory.told(3)) < len(told) and len(memory.told(2)) == 1
+    memory.close()
+
+
 def test_what_stood_on_a_forgotten_thing_keeps_its_room(tmp_path: Path):
     memory, home = lived_in(tmp_path / "home.db")
     memory.forget(id=home.ids["desk"])

@@ -34,6 +34,22 @@ def test_what_is_no_label_map_is_refused(text: str, tmp_path: Path) -> None:
         read_labels(tmp_path / "none.yaml")
 
 
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 9))
+MERGES = "a0: &a0 {1: x, 2: y}\n" + "".join(f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 10)}]}}\n" for i in range(1, 9))
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [(BOMB + "label_names: [{label: 5, name: *a8}]", "aliases"), (MERGES + "label_names: *a8", "aliases"),
+     ("{5: [couch, bed]}", "no plain word"), ("{5: {name: couch}}", "no plain word"), ("{5: null}", "no plain word")],
+)  # fmt: skip
+def test_a_name_is_a_plain_word(text: str, why: str, tmp_path: Path) -> None:
+    """A few hundred bytes of aliases of aliases ran for a minute."""
+    (tmp_path / "labels.yaml").write_text(text)
+    with pytest.raises(InvalidInputError, match=why):
+        read_labels(tmp_path / "labels.yaml")
+
+
 @needs_hydra
 def test_the_command_takes_a_label_map_and_says_which_classes_have_no_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("spark_dsg")
