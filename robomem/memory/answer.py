@@ -63,9 +63,11 @@ def ask(memory: RobotMemory, sentence: str) -> Answer:
     if len(each.sentences) > 1:
         readings = [_read(memory, part, words) for part in each.sentences]
         parts = [_answer(memory, reading) for reading in readings]
-        understood = [part for part in parts if part is not None]
-        if len(understood) == len(parts):
-            return _left_out(_together(understood, [r.what for r in readings if r is not None]), each.left_out)
+        understood = [(part, r.what) for part, r in zip(parts, readings, strict=True) if part is not None and r is not None]
+        if parts[0] is not None and understood:
+            rest = [s.strip(" ?") for s, part in zip(each.sentences, parts, strict=True) if part is None]
+            told, whats = [part for part, _ in understood], [what for _, what in understood]
+            return _left_out(_together(told, whats, each.either), [*rest, *each.left_out])
     reading = (_read(memory, next(iter(each.sentences), sentence), words) if each.left_out else None) or _read(memory, sentence, words)
     answer = _answer(memory, reading)
     if answer is not None and reading is not None:
@@ -91,12 +93,13 @@ def _answer(memory: RobotMemory, reading: Reading | None) -> Answer | None:
         return None
 
 
-def _together(parts: Sequence[Answer], whats: Sequence[str]) -> Answer:
-    """The answers to several questions in one; of "is it here or there" the one that is so is enough."""
+def _together(parts: Sequence[Answer], whats: Sequence[str], either: bool) -> Answer:
+    """The answers to several questions in one; of "is it here or there" the one that is so is enough, of "here and there" it is not."""
     first = parts[0]
     so = [part for part in parts if part.yes]
     if (
         so
+        and either
         and len(parts) > 1
         and all(part.meaning == "is_at" for part in parts)
         and len({part.recall.id for part in parts if part.recall}) == 1
@@ -105,6 +108,7 @@ def _together(parts: Sequence[Answer], whats: Sequence[str]) -> Answer:
     numbered = len(set(whats)) > 1 and any(part.meaning == "how_many" for part in parts)
     texts = [f"{what[:1].upper()}{what[1:]}: {part.text}" if numbered else part.text for part, what in zip(parts, whats, strict=True)]
     yes = {part.yes for part in parts}
+    not_both = not either and all(part.meaning == "is_at" for part in parts)
     return replace(
         first,
         text=" ".join(dict.fromkeys(texts)),
@@ -114,7 +118,7 @@ def _together(parts: Sequence[Answer], whats: Sequence[str]) -> Answer:
         others=0,
         episodes=tuple({e.id: e for part in parts for e in part.episodes}.values()),
         known=any(part.known for part in parts),
-        yes=yes.pop() if len(yes) == 1 else None,
+        yes=yes.pop() if len(yes) == 1 else (False if not_both and None not in yes else None),
         confidence=min(part.confidence for part in parts),
         parts=tuple(parts),
     )

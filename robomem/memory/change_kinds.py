@@ -132,6 +132,6 @@ _TESTS = {
     "appeared": _appeared,
     "removed": _removed,
     "moved": lambda store, e, area: _moved(e),
-    "returned": lambda store, e, area: again(e) or moved_back(store, e),
+    "returned": lambda store, e, area: (again(e) or moved_back(store, e)) and (area.whole or area.reached(store, e)),
     "state_changed": lambda store, e, area: e.kind == "state_changed",
 }

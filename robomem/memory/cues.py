@@ -42,7 +42,8 @@ DOING = (
     r"errands?|schedule|report|agenda)|kept you busy|you (?:did|do|done|patrol\w*|accomplish\w*|finish\w*|complete\w*|"
     r"perform\w*)|have you been|you (?:get|got) up to|(?:you|did you) spend|keep you busy|(?:jobs?|tasks?|errands?|chores?|"
     r"activit\w+|work|actions?|duties) (?:did|have|had|were|was)|your shift|you keep busy|"
-    r"did the robot do|asked to do|you were about|occup\w+ (?:yourself|you)|did you have any (?:jobs?|tasks?|errands?|chores?|work)"
+    r"did the robot do|asked to do|what (?:did|have) you (?:bring|brought|take|taken|carry|carried|fetch\w*|deliver\w*)|"
+    r"you were about|occup\w+ (?:yourself|you)|did you have any (?:jobs?|tasks?|errands?|chores?|work)"
 )
 # that it went round the home
 SURVEYS = r"(?:patrol|explor|survey|inspect)\w*|look(?:ed|ing)? around"
@@ -103,15 +104,24 @@ BACK = (
 )
 # kinds of change, where one is asked for; see change_kinds.py. What says BACK is looked at first, and taken out
 KINDS = {
-    "removed": r"vanish\w*|disappear\w*|gone(?! (?:any|some)where)|missing|(?:got|get|been|was|were) lost|stolen|taken|"
+    "removed": r"no longer (?:in|on|at|there|here)|"
+    r"vanish\w*|disappear\w*|gone(?! (?:any|some)where)|missing|(?:got|get|been|was|were) lost|stolen|taken|"
     r"take|took|removed?|taking|left (?=the|my|our)",
     "appeared": r"new|appear\w*|added|turned up|turn up|came in(?:to)?|brought in(?:to)?|newcomers?|arrived?|showed up|for the first time",
     "moved": r"moved?|moves|moving|shift\w*|relocat\w*|displac\w*|rearrang\w*|swap\w*|shuffl\w*|reorgani\w*|misplaced|out of place|"
     r"somewhere else|elsewhere",
     "state_changed": r"opened|closed|shut|switched",
 }
+# state changes by name: (state, value)
+TURNED = {
+    "opened": ("open", "true"),
+    "closed|shut": ("open", "false"),
+    "switched on|turned on": ("on", "true"),
+    "switched off|turned off": ("on", "false"),
+    r"switched(?! (?:on|off))": ("on", ""),
+}
 # what speaks for a change only where no thing is named
-NO_THING = r"(?:got|get|been|was|were) lost|stolen|arrived?|showed up|opened|closed|switched"
+NO_THING = r"(?:got|get|been|was|were) (?:lost|shut)|stolen|arrived?|showed up|opened|closed|switched"
 # changes of any kind
 ANY_KIND = r"chang\w*|differ\w*|happen\w*|updates?|touch\w*|tamper\w*|mess\w*|disturb\w*|going on|as it was|the same"
 # has it ever been seen

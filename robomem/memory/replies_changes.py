@@ -21,6 +21,13 @@ NONE_OF = {
     "returned": "Nothing that I noticed came back",
     "state_changed": "Nothing that I noticed was opened, shut or switched",
 }
+TURNED = {
+    ("open", "true"): "opened",
+    ("open", "false"): "shut",
+    ("on", "true"): "switched on",
+    ("on", "false"): "switched off",
+    ("on", ""): "switched",
+}
 SOME_OF = {
     "appeared": ("new thing", "new things"),
     "removed": ("thing vanished", "things vanished"),
@@ -53,13 +60,18 @@ def _of_kinds(q: Asked, area: Area, where: str, told: Sequence[Event], first_see
     kinds, store = q.reading.kinds, q.memory.store
     everything = sorted([*told, *first_seen], key=lambda e: (wording.happened_ns(e), e.id))
     place_new = [e for e in everything if change_kinds.place_new(store, e)]
-    asked = [e for e in everything if e not in place_new and change_kinds.of_kinds(store, e, kinds, area)]
+    asked = [e for e in everything if e not in place_new and change_kinds.of_kinds(store, e, kinds, area) and _fits(q, e, area)]
     others = [e for e in told if e not in asked and e not in place_new]
-    where = where.replace(" in ", " from ", 1).replace(" on ", " from ", 1) if kinds == ("removed",) else where
-    if not asked:
+    way = "from" if kinds == ("removed",) or q.reading.how in ("from", "off") else "to" if q.reading.how in ("to", "into", "onto") else ""
+    where = re.sub(r"^ (?:in|on) ", f" {way} ", where) if way else where
+    if not asked and any(q.reading.turned):
+        text = f"Nothing that I noticed was {TURNED[q.reading.turned]}{where}{_when(q)}."
+    elif not asked:
         text = f"{' and '.join(NONE_OF[k] if i == 0 else NONE_OF[k].lower() for i, k in enumerate(kinds))}{where}{_when(q)}."
     else:
         one, many = SOME_OF[kinds[0]] if len(kinds) == 1 else ("change of that kind", "changes of that kind")
+        if any(q.reading.turned):
+            one, many = f"thing was {TURNED[q.reading.turned]}", f"things were {TURNED[q.reading.turned]}"
         n = len(asked) if one in ("move", "change of that kind") else len({e.object_id for e in asked})
         text = f"{NOBODY if q.reading.asked == 'who' else ''}{n} {one if n == 1 else many}{where}: {_lines(q, asked)}."
     if place_new and "appeared" in kinds:
@@ -71,6 +83,19 @@ def _of_kinds(q: Asked, area: Area, where: str, told: Sequence[Event], first_see
         others += place_new  # of a time that is said they are changes
     ids = _evidence([*asked, *others])
     return Answer(text + wording.evidence(_evidence(asked or others)[:10]), evidence=ids, events=(*asked, *others), others=len(others))
+
+
+def _fits(q: Asked, e: Event, area: Area) -> bool:
+    """True if a change is of the state and value that is named, and goes the way that is asked for (to, from)."""
+    state, value = q.reading.turned
+    if state and e.kind == "state_changed":
+        return any(name.rpartition(".")[2] == state and value in ("", str(after)) for name, after in e.after.items())
+    if q.reading.kinds != ("moved",) or area.whole:
+        return True
+    left, reached = area.left(q.memory.store, e), area.reached(q.memory.store, e)
+    if q.reading.how in ("to", "into", "onto"):
+        return reached and not left
+    return left and not reached if q.reading.how in ("from", "off") else True
 
 
 def _area(q: Asked) -> tuple[Area, str, Answer | None]:
@@ -85,9 +110,11 @@ def _area(q: Asked) -> tuple[Area, str, Answer | None]:
     holders, _ = q.memory.holders(f"{said} in the {room}" if room else said) if q.reading.place else (set(), set())
     if holders:
         return Area(holders=frozenset(holders)), f"on the {said}" + (f" in the {room}" if room else ""), None
+    prior = q.memory.ontology.prior(q.memory.ontology.canonical(said))
+    if room and prior.kind == "furniture":
+        return Area(), "", Answer(f"I know no {said} in the {room}.", known=False)
     if room:
         return Area(room=room), f"in the {room}", None
-    prior = q.memory.ontology.prior(q.memory.ontology.canonical(said))
     noun = "piece of furniture" if q.reading.place and prior.kind == "furniture" else "room"
     known = f"I know no {noun} called '{said}'; I know {', '.join(sorted(names)) or 'no room yet'}."
     return Area(), "", Answer(known, known=False)

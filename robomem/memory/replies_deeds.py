@@ -135,7 +135,7 @@ def _last_seen_states(view: ObjectView, changes: Sequence[Event]) -> dict[str, t
 def did_do(q: Asked) -> Answer:
     """What the robot did in a time, or lately."""
     if q.when is None:
-        done = q.memory.episodes(None, SHOWN)
+        done = q.memory.store.episodes()
     else:
         low, high = q.when.from_ns, q.when.to_ns
         done = [

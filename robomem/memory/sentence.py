@@ -34,7 +34,7 @@ class Reading:
         what: the thing asked about, with its room if one is said.  place: the furniture or room.  how: the preposition before it.
         room: a room that narrows the question.
         when: a time, past or (of "will be") to come.  hours: a part of any day, hours.  asked: a state that is named ("open", "on").
-        kinds: of changes, those asked for (see change_kinds.py); none: all.
+        kinds: of changes, those asked for (see change_kinds.py); none: all.  turned: of state changes, (state, value) if one is named.
     """
 
     meaning: str
@@ -46,6 +46,7 @@ class Reading:
     hours: tuple[int, int] | None = None
     asked: str = ""
     kinds: tuple[str, ...] = ()
+    turned: tuple[str, str] = ("", "")
 
 
 def read(sentence: str, now_ns: int, timezone: str, vocabulary: Vocabulary) -> Reading | None:
@@ -234,8 +235,13 @@ def _state(q: _Parts) -> Reading | None:
 
 
 def _changes(q: _Parts) -> Reading | None:
-    if q.thing is not None and not _is_anything(q.thing.words) and (q.thing.known or not q.says(cues.WHAT_CHANGED)):
+    thing, at = q.thing, q.place
+    if thing is not None and thing.before in ("to", "off") and q.is_furniture(thing):  # "what came back to the desk"
+        thing, at = None, at or thing
+    if thing is not None and not _is_anything(thing.words) and (thing.known or not q.says(cues.WHAT_CHANGED)):
         return None
+    if q.says(r"(?:what|which) .*(?:not|never|did you|have you) .*") and q.says(r"not|never|take|taken|bring|brought|carry|carried"):
+        return None  # what stayed, or what the robot itself did
     cued = q.says(f"{cues.CHANGE}|{cues.BACK}|{cues.NO_THING}") and q.says(
         r"what|which|anything|something|everything|nothing|things?|stuff|any|anyone|anybody|somebody|someone|changes?|is|has|have|did|list|"
         r"report|tell|differences"
@@ -244,16 +250,25 @@ def _changes(q: _Parts) -> Reading | None:
     if (
         not cued
         or q.says(r"where (?:is|are|was|were) (?!it was)|how many")
-        or (q.place is not None and not q.says(strong))
+        or (at is not None and not q.says(strong))
         or (q.says(cues.BACK) and q.says("you"))
     ):
         return None
     kinds = _kinds(q)
-    if q.when is None and q.place is not None and not kinds and not q.says(cues.CHANGE_STRONG):
+    if q.when is None and at is not None and not kinds and not q.says(cues.CHANGE_STRONG):
         return None
-    who = q.says("who") or (q.thing is not None and not q.thing.known and q.says("did"))
-    place, room = q.place.words if q.place else "", q.room.words if q.room else ""
-    return Reading("changes", place=place, room=room, when=q.when, asked="who" if who else "", kinds=kinds)
+    who = q.says("who") or (thing is not None and not thing.known and q.says("did"))
+    place, room = at.words if at else "", q.room.words if q.room else ""
+    before = at.before if at else q.room.before if q.room else ""
+    how = before if before in ("to", "into", "onto", "from", "off") else ""
+    turned = _turned(q) if "state_changed" in kinds else ("", "")
+    return Reading("changes", place=place, room=room, how=how, when=q.when, asked="who" if who else "", kinds=kinds, turned=turned)
+
+
+def _turned(q: _Parts) -> tuple[str, str]:
+    """The state change that is named, empty for any: "was anything opened", "what was switched off"."""
+    named = [row for cue, row in cues.TURNED.items() if q.says(cue)]
+    return named[0] if len(named) == 1 else ("", "")
 
 
 def _kinds(q: _Parts) -> tuple[str, ...]:

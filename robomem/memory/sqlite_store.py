@@ -215,10 +215,12 @@ class SqliteStore(WorldRows, WordRows):
                 later = "SELECT 1 FROM history h WHERE h.object_id = history.object_id AND h.from_ns > history.from_ns AND h.from_ns <= ?"
                 tests, args = [*tests, "from_ns <= ?", f"NOT EXISTS ({later})"], [*args, at_ns, at_ns]
             where = f"WHERE {' AND '.join(tests)} ORDER BY object_id, from_ns, id"
-            return [self._named(records.stay_of(row)) for row in self.rows(table.HISTORY, where, args)]
+            names = self.room_names()
+            return [self._named(records.stay_of(row), names) for row in self.rows(table.HISTORY, where, args)]
 
-    def _named(self, stay: Stay) -> Stay:
-        name = self.room_names().get(stay.place.room_id or 0, stay.place.room)
+    @staticmethod
+    def _named(stay: Stay, names: Mapping[int, str]) -> Stay:
+        name = names.get(stay.place.room_id or 0, stay.place.room)
         return stay if name == stay.place.room else replace(stay, place=replace(stay.place, room=name))
 
     # -- observations

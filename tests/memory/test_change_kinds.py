@@ -14,6 +14,7 @@ from robomem.memory.change_kinds import KINDS
 from robomem.memory.robot_memory import RobotMemory
 from robomem.memory.tool_answers import answer_json
 from robomem.memory.tools import call
+from robomem.types import Event
 from tests.memory.hand_home import HandHome, S
 
 H = 3600 * S
@@ -46,7 +47,12 @@ TABLE = [
     ("did anything vanish in the last hour", set(), r"^Nothing that I noticed vanished in the last hour\.$"),
     ("did anything move in the last hour", set(), r"^Nothing that I noticed moved in the last hour\.$"),
     ("is anything new on the desk", {"mug"}, r"^1 new thing on the desk"),
-    ("was anything opened", set(), r"^Nothing that I noticed was opened, shut or switched\. Besides, 3 other changes"),
+    ("was anything opened", set(), r"^Nothing that I noticed was opened\. Besides, 3 other changes"),
+    ("what moved to the study", {"mug"}, r"^1 move to the study: the mug .* to the desk in the study"),
+    ("what came back to the counter", {"mug"}, r"^1 thing came back to the counter: the mug"),
+    ("was anything put back on the desk", set(), r"^Nothing that I noticed came back on the desk\."),
+    ("what is no longer in the kitchen", {"mug"}, r"^1 thing vanished from the kitchen: the mug"),
+    ("what changed on the shelf in the kitchen", set(), r"^I know no shelf in the kitchen\.$"),
     ("did anything vanish from the counter in the last 5 hours", set(), r"^Nothing that I noticed vanished from the counter in the last"),
     ("what changed", {"mug", "book"}, r"^3 changes: "),
     ("what changed on the counter", {"mug"}, r"^2 changes on the counter"),
@@ -77,6 +83,20 @@ def test_what_vanished_and_was_seen_again_is_said_so(home: HandHome, clock: Manu
         "is gone from the counter in the kitchen (noticed 80 s ago), but was seen again on the desk"
         in ask(home.memory, "did anything vanish").text
     )
+
+
+@pytest.mark.parametrize("sentence", ["what has not moved today", "what did you take to the kitchen"])
+def test_what_stayed_and_what_the_robot_did_are_no_changes(eventful: HandHome, sentence: str) -> None:
+    assert ask(eventful.memory, sentence).meaning != "changes"
+
+
+def test_the_state_that_is_named_is_the_one_that_is_told(home: HandHome, clock: ManualClock) -> None:
+    home.put(7, "fridge", "counter", 1 * S, kind="furniture", states={"open": ("false", 0.9)})
+    home.tell(20 * S, (7,), (Event(900, 20 * S, "state_changed", 7, {"open": "false"}, {"open": "true"}, (), 0.98, "fridge"),))
+    home.tell(60 * S, (7,), (Event(901, 60 * S, "state_changed", 7, {"open": "true"}, {"open": "false"}, (), 0.98, "fridge"),))
+    for sentence, n in (("was anything opened", 1), ("what was shut", 1), ("what was switched on", 0)):
+        answer = ask(home.memory, sentence)
+        assert len(answer.events) - answer.others == n, answer.text
 
 
 def test_two_kinds_at_once_are_both_listed(eventful: HandHome) -> None:

@@ -11,6 +11,7 @@ from robomem.memory.several import MOST, split
 from robomem.memory.tool_answers import answer_json
 from tests.memory.hand_home import HandHome, S
 from tests.memory.test_sentence import HOME, MEANINGS
+from tests.memory.test_wordings import every_wording
 
 APART = [
     ("where are the mug and the plate", ("where are the mug", "where are the plate")),
@@ -27,12 +28,19 @@ APART = [
     ("where was the mug & the plate on Monday at 9:05", ("where was the mug on monday at 9:05", "where was the plate on monday at 9:05")),
     ("Where is the mug? Where is the plate?", ("where is the mug", "where is the plate?")),
     ("did anything vanish, and where are the mug and the plate?", ("did anything vanish", "where are the mug?", "where are the plate?")),
+    ("where is the mug and is it on the desk", ("where is the mug", "is the mug on the desk")),
+    ("where are the mug, plate and keys", ("where are the mug", "where are plate", "where are keys")),
+    ("where is the mug; the plate; and the keys", ("where is the mug", "where is the plate", "where is the keys")),
+    ("where is the red or blue mug", ("where is the red mug", "where is blue mug")),
+    ("where are the kitchen counter and the desk", ("where are the kitchen counter", "where are the desk")),
+    ("is the mug on the desk or in the kitchen", ("is the mug on the desk", "is the mug in the kitchen")),
+    ("what's on the desk and what vanished today", ("what is on the desk", "what vanished today")),
     ("what did you do and where is the mug", ("what did you do", "where is the mug")),
     ("where is the mug and what is on the desk?", ("where is the mug", "what is on the desk?")),
 ]
 ONE = ["What's gone from the kitchen since noon, and what's been added?",
        "where is the black and white cup", "The coffee table, what is on it?", "In the kitchen, how many cups are there?",
-       "where is the mug and is it on the desk", "where is the mug, the red one", "", "and", "the mug and"]  # fmt: skip
+       "where is the mug, the red one", "", "and", "the mug and"]  # fmt: skip
 
 
 @pytest.mark.parametrize(("sentence", "parts"), APART, ids=[row[0] for row in APART])
@@ -82,3 +90,18 @@ def test_yes_and_no_together_are_neither(furnished: HandHome) -> None:
     furnished.put(1, "mug", "desk", 60 * S, moved=True, color="red")
     answer = ask(furnished.memory, "did the mug or the book move")
     assert [part.yes for part in answer.parts] == [True, False] and answer.yes is None
+
+
+def test_no_wording_of_anybody_breaks_the_cut() -> None:
+    """ "on the kitchen counter" at the end of a sentence did: its room has no words of its own."""
+    said = list(every_wording())
+    assert len(said) > 800
+    assert all(split(sentence, HOME).sentences for sentence in said)
+
+
+def test_on_both_is_not_on_either(home: HandHome) -> None:
+    home.put(1, "mug", "desk", 1 * S)
+    assert ask(home.memory, "is the mug on the desk or on the counter").yes is True
+    assert ask(home.memory, "is the mug on the desk and on the counter").yes is False
+    numbers = ask(home.memory, "how many mugs are in the kitchen and how many are in the study")
+    assert "Not answered: how many are in the study" in numbers.text

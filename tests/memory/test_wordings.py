@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,13 @@ def _filled(meaning: str, template: str, k: int) -> tuple[str, dict[str, str]]:
     if meaning == "did_do":
         slots["when"] = slots["while"]
     return re.sub(r"\{(\w+)\}", lambda found: slots[found[1]], template), slots
+
+
+def every_wording() -> Iterator[str]:
+    """Every template of both writers, filled in."""
+    for source in NOT_READ:
+        for meaning, texts in _templates(source).items():
+            yield from (_filled(meaning, template, k)[0] for k, template in enumerate(texts))
 
 
 def _is_read(meaning: str, template: str, reading: Reading | None, slots: dict[str, str]) -> bool:
