@@ -103,5 +103,7 @@ def test_on_both_is_not_on_either(home: HandHome) -> None:
     home.put(1, "mug", "desk", 1 * S)
     assert ask(home.memory, "is the mug on the desk or on the counter").yes is True
     assert ask(home.memory, "is the mug on the desk and on the counter").yes is False
+    asked_twice = ask(home.memory, "is the desk empty or is something on it")
+    assert [v.id for v in asked_twice.objects] == [1]
     numbers = ask(home.memory, "how many mugs are in the kitchen and how many are in the study")
     assert "Not answered: how many are in the study" in numbers.text
