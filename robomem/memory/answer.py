@@ -114,7 +114,9 @@ def _together(parts: Sequence[Answer], whats: Sequence[str], either: bool) -> An
         text=" ".join(dict.fromkeys(texts)),
         evidence=tuple(dict.fromkeys(i for part in parts for i in part.evidence)),
         objects=tuple({v.id: v for part in parts for v in part.objects}.values()),
-        events=tuple({(e.id, e.object_id, e.stamp_ns): e for part in parts for e in part.events[: len(part.events) - part.others]}.values()),
+        events=tuple(
+            {(e.id, e.object_id, e.stamp_ns): e for part in parts for e in part.events[: len(part.events) - part.others]}.values()
+        ),
         others=0,
         episodes=tuple({e.id: e for part in parts for e in part.episodes}.values()),
         known=any(part.known for part in parts),
