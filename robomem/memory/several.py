@@ -30,6 +30,7 @@ _BARE = re.compile(
     r"\b(?:any|some)thing\b|\bwhat (?:(?:has|have|is|was|did) )?(?:you )?(?:do|did|changed|moved|vanished|disappeared|happened|new)\b"
 )
 _QUESTION = re.compile(rf"(?:(?:please|hey|robot|hi|ok|and|so|well)[ ,]+)*(?:{_ASKS})\b")
+_ALTERNATIVE = re.compile(rf"\bor (?:also )?(?:{_ASKS})\b")
 _IT = re.compile(r"\b(?:it|they|them)\b")
 _BOTH = re.compile(r"\b(?:both|either)\s+$")
 
@@ -50,7 +51,9 @@ class Split:
 def split(sentence: str, vocabulary: Vocabulary) -> Split:
     """The sentence for each thing that is asked about; the sentence as it is where it is about one."""
     text = _listed(phrases.spelled_out(clean_words(sentence)), vocabulary)
-    clauses = _with_names([clause for clause in _CLAUSE.split(text) if clause.strip()], vocabulary)
+    clauses = [clause for clause in _CLAUSE.split(text) if clause.strip()]
+    if not _ALTERNATIVE.search(text):  # "has it moved, or is it where it was" is one question
+        clauses = _with_names(clauses, vocabulary)
     own = [_names_something(clause, vocabulary) or _BARE.search(clause) is not None for clause in clauses]
     if len(clauses) > 1 and all(own):
         parts = [_apart(clause, vocabulary) for clause in clauses]
