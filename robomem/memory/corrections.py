@@ -19,6 +19,7 @@ SURE = 0.9  # P(exists) of a track whose sightings speak against a person
 P_TOLD = 0.95  # P(it is where a person says it is): people misremember too
 OTHERWISE = "said otherwise later"  # why a place holds no more that a later word has taken the place of
 WITHDRAWN = "withdrawn by "
+LAST_NS = (1 << 63) - 1  # what the file can hold
 
 
 @dataclass(frozen=True)
@@ -142,34 +143,60 @@ class Withdrawal:
 
     Attributes:
         told: the row as it was.
-        drop: the key of the row that goes, `put`: the rows that are written for it, without their checksums.
+        put: the rows that are written for it, without their checksums.
     """
 
     told: Row
-    drop: Row
     put: tuple[Row, ...]
 
 
 def withdraw(rows: Sequence[Row], source: str, now_ns: int) -> Withdrawal | None:
     """What is to be done to the told rows of one object (by stamp) so that its newest word no longer holds; None if none stands.
 
-    It stays on record with who took it back; but before those that stand, for the newest row of an object is what holds. The word before
-    holds again as far as nothing but this one had ended it.
+    It stays on record as it was said, with who took it back. The word before holds again as far as nothing but this one had ended it.
     """
     standing = [row for row in rows if not is_withdrawn(row)]
     if not standing:
         return None
-    told, before = standing[-1], standing[-2] if len(standing) > 1 else None
-    notes = [f"told at {told[1]} ns" if before is not None else "", f"as {told[2]}" if told[2] else ""]
-    notes.append(f"before: {told[14]}" if told[14] else "")
-    why = "; ".join([f"{WITHDRAWN}{source}", *filter(None, notes)])
-    stamp = told[1] if before is None else min(int(row[1]) for row in rows) - 1
-    put: list[Row] = [(told[0], stamp, None, *told[3:13], now_ns, why)]
-    if before is not None and before[13] == told[1] and before[14] == OTHERWISE:
-        copied = before[3:6] == told[3:6]  # a word on the label alone repeats the place, and what became of it
-        ended = (told[13], told[14]) if copied else (before[13], before[14]) if told[13] is not None else (None, "")
-        put.append((*before[:13], *ended))
-    return Withdrawal(told, told[:2], tuple(put))
+    told = standing[-1]
+    why = f"{WITHDRAWN}{source}" + (f"; before: {told[14]}" if told[14] else "")
+    return Withdrawal(told, ((*told[:13], now_ns, why), *released(standing[:-1], told)))
+
+
+def released(rows: Sequence[Row], told: Row) -> list[Row]:
+    """The rows among `rows` whose place nothing but the word `told` had ended, as they stand without it."""
+    out: list[Row] = []
+    for before in rows:
+        if before[13] == told[1] and before[14] == OTHERWISE:
+            copied = before[3:6] == told[3:6]  # a word on the label alone repeats the place, and what became of it
+            ended = (told[13], told[14]) if copied else (before[13], before[14]) if told[13] is not None else (None, "")
+            out.append((*before[:13], *ended))
+    return out
+
+
+def of_one_thing(own: Sequence[Row], others: Sequence[Row], kept: int) -> list[Row]:
+    """The told rows of two objects that turn out to be one, `kept`: all of them, no two with one stamp, and the newest word holds.
+
+    As when one was told after the other: the newest leaves what was said of the label or the place where it says nothing of it.
+    """
+    tagged = sorted(((int(r[1]), n, r) for n, rows in enumerate((others, own)) for r in rows), key=lambda t: t[:2])
+    stamps = [stamp for stamp, _, _ in tagged]
+    for i in range(1, len(stamps)):
+        stamps[i] = max(stamps[i], stamps[i - 1] + 1)
+    for i in range(len(stamps) - 1, -1, -1):  # the last nanosecond of the file is the end
+        stamps[i] = min(stamps[i], stamps[i + 1] - 1 if i + 1 < len(stamps) else LAST_NS)
+    renamed = {(n, old): new for (old, n, _), new in zip(tagged, stamps, strict=True)}
+    rows: list[Row] = []
+    for (_, n, r), stamp in zip(tagged, stamps, strict=True):
+        rows.append((kept, stamp, *r[2:13], renamed.get((n, r[13]), r[13]) if r[14] == OTHERWISE else r[13], r[14]))
+    standing = [r for r in rows if not is_withdrawn(r)]
+    if len(standing) < 2:
+        return rows
+    last, places = standing[-1], [r for r in standing[:-1] if r[3] is not None and r[13] is None]
+    label = next((r[2] for r in reversed(standing) if r[2]), None)
+    place = places[-1][3:11] if places and last[3] is None else last[3:11]
+    new = {last[1]: (*last[:2], label, *place, *last[11:]), **{r[1]: (*r[:13], last[1], OTHERWISE) for r in places}}
+    return [new.get(r[1], r) for r in rows]
 
 
 def correction_of(row: Row) -> Correction:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from robomem.errors import StoreError
 from robomem.memory import table
+from robomem.memory.corrections import is_withdrawn
 from robomem.memory.database import Row
 from robomem.memory.records import PlaceWords
 from robomem.memory.sqlite_store import SqliteStore
@@ -25,6 +26,8 @@ TRACES = (
     ("relations", "object"),
     ("corrections", "object_id"),
     ("told", "object_id"),
+    ("told", "place_id"),
+    ("told", "room_id"),
     ("aliases", "id"),
     ("aliases", "target"),
 )
@@ -40,14 +43,18 @@ class Forgotten:
 
 
 class Eraser:
-    """Removes things from a store without a trace.
+    """Removes things from a store without a trace. What is held back must be a row before rows are removed: flush first.
 
     Args:
         dry: only count what would go; the store may be open read-only.
+
+    Attributes:
+        untold: told rows of objects that stay, as they were before they went or lost their place: what held by them is to be undone.
     """
 
     def __init__(self, store: SqliteStore, dry: bool = False) -> None:
         self._store, self._dry = store, dry
+        self.untold: list[Row] = []
         self._counted: dict[str, set[int]] = {}  # dry: rows by table, for one may be hit twice
 
     def erase(self, label: str | None, object_id: int, region: Region | None, world: WorldModel | None) -> Forgotten:
@@ -61,7 +68,7 @@ class Eraser:
         if world is not None:
             ids = sorted({*ids, *(view.id for view in world.objects() if _falls(view, label, region))})
         done = self.erase_objects(ids, label)
-        if world is not None:
+        if world is not None and not self._dry:
             world.forget(list(done.ids))
             rates = world.tracker.rates
             rates.load_json({known: row for known, row in rates.to_json().items() if known != label})
@@ -85,8 +92,6 @@ class Eraser:
     def erase_objects(self, ids: Sequence[int], label: str | None = None) -> Forgotten:
         """Remove objects, with every alias of theirs, and whatever quotes them (or the whole word `label`)."""
         s = self._store
-        if not self._dry:
-            s.flush()  # what is held back must be a row before rows are removed
         everything = sorted(set(ids) | {old for i in ids for old in s.aliases_of(i)})
         words = {label} if label else self._last_of_their_label(everything)
         counts: dict[str, int] = {}
@@ -108,8 +113,6 @@ class Eraser:
 
         An object that only passed through keeps its other stays.
         """
-        if not self._dry:
-            self._store.flush()
         x0, y0, x1, y1 = region
         inside = "x BETWEEN ? AND ? AND y BETWEEN ? AND ?"
         box = (x0, x1, y0, y1)
@@ -209,14 +212,24 @@ class Eraser:
                 self._delete(table.EPISODES, "id = ?", (e.id,), counts)
                 if not self._dry:
                     s.drop_words(e.id, "episode")
-        for row in s.rows(table.TOLD):
-            if _says(_told_text(row), words):
-                self._delete(table.TOLD, "object_id = ? AND stamp_ns = ?", row[:2], counts)
+        self._erase_told(ids, words, counts)
         for lesson in s.lesson_versions():
             if _says(lesson.text, words) or any(f"#{i}" in re.findall(r"#\d+", lesson.text) for i in ids):
                 self._delete(table.LESSONS, "id = ?", (lesson.id,), counts)
                 if not self._dry:
                     s.drop_words(lesson.id, "lesson")
+
+    def _erase_told(self, ids: set[int], words: set[str], counts: dict[str, int]) -> None:
+        """Take out what people said in these words or of a place that goes; a label that was told with such a place stays."""
+        for row in self._store.rows(table.TOLD) if table.TOLD in self._store.sealed() else []:
+            if row[0] in ids or not (ids & {row[7], row[9]} or _says(_told_text(row), words)):
+                continue
+            self.untold.append(row)
+            bare: Row = (*row[:3], None, None, None, row[6], None, None, None, None, *row[11:13])
+            bare = (*bare, *row[13:15]) if is_withdrawn(row) else (*bare, None, "")
+            self._delete(table.TOLD, "object_id = ? AND stamp_ns = ?", row[:2], counts)
+            if row[2] and not self._dry and not _says(_told_text((*bare, 0)), words):
+                self._store.put(table.TOLD, [bare])
 
 
 def _falls(view: ObjectView, label: str | None, region: Region | None) -> bool:

@@ -53,6 +53,16 @@ class LiveWorld:
             self._mark_lost(self.model)
         return self.model
 
+    def as_saved(self) -> WorldModel | None:
+        """The live world, else the last snapshot by itself: for a reader, too: no ids taken, no rows written. None: neither."""
+        arrays = {} if self.model is not None else self._store.world()
+        if not arrays:
+            return self.model
+        world = WorldModel(self._config, IdAllocator(), np.random.default_rng(self._seed), self._ontology)
+        world.restore(arrays)
+        self._recorder.remapper.catch_up(world)
+        return world
+
     def _mark_lost(self, world: WorldModel) -> None:
         """Objects newer than the snapshot (a crash came between) are on record but not in the world: they must be seen again."""
         lost = [

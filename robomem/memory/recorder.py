@@ -145,6 +145,8 @@ class Recorder:
     def _merge(self, kept: int, absorbed: int, stamp_ns: int) -> None:
         if absorbed != kept:
             self._store.merge(absorbed, kept, stamp_ns)
+            if self.corrections.keys() & {absorbed, kept}:
+                self.corrections = self._store.corrections()
             self._short_term.discard(absorbed)
             self.place_memory.forget(absorbed)
             if self._history.knows(absorbed):  # of what was never confirmed there is no stay: nothing moved to the kept one's name

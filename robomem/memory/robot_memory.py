@@ -20,7 +20,7 @@ from robomem.memory.budget import Budget
 from robomem.memory.change_kinds import Area, of_kind
 from robomem.memory.embedding import LabelSimilarity
 from robomem.memory.episodic import EpisodicMemory
-from robomem.memory.forgetting import Eraser, Forgotten, Region
+from robomem.memory.forget_verbs import ForgetVerbs
 from robomem.memory.live_world import FrameDoor, LiveWorld, check_masks, nothing_changed
 from robomem.memory.questions import Questions, graph_of
 from robomem.memory.recorder import Recorder, place_of
@@ -32,9 +32,7 @@ from robomem.memory.similar import LookVerbs
 from robomem.memory.spatial import GONE, SpatialHistory
 from robomem.memory.sqlite_store import SqliteStore
 from robomem.memory.store import Located
-from robomem.memory.tier_verbs import TierVerbs
 from robomem.memory.told_graph import ToldGraph
-from robomem.memory.told_verbs import ToldVerbs
 from robomem.ontology import Ontology, default_ontology
 from robomem.perception.frame import RgbdFrame
 from robomem.scene_graph.graph import SceneGraph
@@ -42,7 +40,7 @@ from robomem.scene_graph.world_model import FrameResult, WorldModel
 from robomem.types import Detections, Episode, Event, ObjectView, Observations, PlaceProbability, Recall, clean_label
 
 
-class RobotMemory(LookVerbs, ToldVerbs, TierVerbs):
+class RobotMemory(LookVerbs, ForgetVerbs):
     """A robot's memory in one file. Use `RobotMemory.open(path)` in a with-statement. Every verb may be called from any thread.
 
     Attributes:
@@ -358,41 +356,3 @@ class RobotMemory(LookVerbs, ToldVerbs, TierVerbs):
         """
         with self._guard:
             self._live.correct_map(correction)
-
-    def forget(self, label: str | None = None, id: int | None = None, region: Region | None = None) -> Forgotten:
-        """Remove things from rows, history, observations, events, words, summaries and the world; then prove it by search.
-
-        Args:
-            label: every object of a class ("person").
-            id: one object.
-            region: (x_min, y_min, x_max, y_max) m, map frame: what is there, and what was seen there.
-
-        Raises:
-            InvalidInputError: not exactly one of the three.
-            StoreError: something was left behind; it names where.
-        """
-        _exactly_one(label, id, region)
-        with self._guard:
-            eraser, name = Eraser(self.store), self.ontology.canonical(label) if label is not None else None
-            done = eraser.erase(name, self.store.resolve(int(id or 0)), region, self.world)
-            self._recorder.forget(done.ids)
-            self._forget_in_tiers(done.ids, name)
-            self._live.save()
-            eraser.seal(done.ids, name)
-            return done
-
-    def would_forget(self, label: str | None = None, id: int | None = None, region: Region | None = None) -> Forgotten:
-        """What `forget` would remove from the rows, which nothing is changed of; of a read-only memory, too.
-
-        Raises:
-            InvalidInputError: not exactly one of the three.
-        """
-        _exactly_one(label, id, region)
-        with self._guard:
-            name = self.ontology.canonical(label) if label is not None else None
-            return Eraser(self.store, dry=True).erase(name, self.store.resolve(int(id or 0)), region, None)
-
-
-def _exactly_one(label: str | None, id: int | None, region: Region | None) -> None:
-    if sum(v is not None for v in (label, id, region)) != 1:
-        raise InvalidInputError("forget: give exactly one of label=, id=, region=")

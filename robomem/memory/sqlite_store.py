@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from robomem.clock import Clock
 from robomem.memory import records, table
 from robomem.memory.budget import Budget, Keeper
+from robomem.memory.corrections import of_one_thing as of_one_thing_said
 from robomem.memory.database import Row, among
 from robomem.memory.integrity import verify
 from robomem.memory.packs import Ball, Packer, PackReader
@@ -242,9 +243,10 @@ class SqliteStore(WorldRows, WordRows):
 
     def delete_observations(self, ids: Sequence[int]) -> None:
         """Delete observations; the packs they were in go with them."""
-        self.begin()
-        self.database.executemany("DELETE FROM observations WHERE id = ?", [(i,) for i in ids])
-        self._wrote(OBSERVATIONS, -len(ids))
+        with self._guard:  # `begin` may commit, which must not be done by two at a time
+            self.begin()
+            self.database.executemany("DELETE FROM observations WHERE id = ?", [(i,) for i in ids])
+            self._wrote(OBSERVATIONS, -len(ids))
 
     def observations_of(self, object_id: int, from_ns: int, to_ns: int, k: int) -> list[StoredObservation]:
         """The newest `k` observations of one object within [from_ns, to_ns]."""
@@ -332,6 +334,12 @@ class SqliteStore(WorldRows, WordRows):
                     kept.pop(i, None)
                 self._put_words(i, "object", "")
 
+    def reread(self) -> None:
+        """Rows that were taken away are there again, their group was undone: so is what was kept of them in memory."""
+        with self._guard:
+            self._late_objects, self._late_stays, self._objects_version = {}, {}, None
+            self._aliases = {row[0]: row[1] for row in self.rows(table.ALIASES)}
+
     # -- aliases
 
     def merge(self, absorbed: int, kept: int, stamp_ns: int) -> None:
@@ -355,9 +363,9 @@ class SqliteStore(WorldRows, WordRows):
                 self.database.executemany(
                     f"UPDATE {t.name} SET object_id = ?, crc = ? WHERE id = ?", [(kept, t.crc(r), r[0]) for r in rows]
                 )
-            if kept not in self.corrections():
-                self.put(table.TOLD, [(kept, *row[1:-1]) for row in self.rows(table.TOLD, "WHERE object_id = ?", (absorbed,))])
-            self.remove(table.TOLD, "WHERE object_id = ?", (absorbed,))
+            mine, its = (self.rows(table.TOLD, "WHERE object_id = ?", (i,)) for i in (kept, absorbed))
+            self.remove(table.TOLD, "WHERE object_id IN (?, ?)", (kept, absorbed))
+            self.put(table.TOLD, of_one_thing_said(mine, its, kept))
             self.remove(table.HISTORY, "WHERE object_id = ?", (absorbed,))
             self.put_stays(of_one_thing(own, [replace(stay, object_id=kept) for stay in others]))
 

@@ -49,7 +49,8 @@ class WorldRows(SqliteCore):
             old = {row[0]: corrections.correction_of(row) for row in self.rows(table.CORRECTIONS)}
             if table.TOLD not in self.sealed():
                 return old
-            return old | {row[0]: corrections.told_of(row) for row in self.rows(table.TOLD, "ORDER BY object_id, stamp_ns")}
+            told = self.rows(table.TOLD, "ORDER BY object_id, stamp_ns")
+            return old | {row[0]: corrections.told_of(row) for row in told if not corrections.is_withdrawn(row)}
 
     # -- graph and world model
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from robomem.belief.motion import wander
 from robomem.errors import InvalidInputError, StoreError
 from robomem.memory import table
-from robomem.memory.corrections import Correction, Told, is_withdrawn, told_as, told_of, withdraw
+from robomem.memory.corrections import LAST_NS, Correction, Told, is_withdrawn, released, told_as, told_of, withdraw
 from robomem.memory.database import Row
 from robomem.memory.keeping import Keeping
 from robomem.memory.questions import graph_from_rows
 from robomem.memory.recorder import place_of
+from robomem.memory.records import PlaceWords, Stay
 from robomem.memory.spatial import GONE, Sighting, SpatialHistory
 from robomem.memory.telling import read_place
 from robomem.types import MAX_LABEL_CHARS, ObjectView
@@ -26,8 +29,6 @@ if TYPE_CHECKING:
     from robomem.memory.store import Located
     from robomem.ontology import Ontology
     from robomem.scene_graph.world_model import WorldModel
-
-LAST_NS = (1 << 63) - 1  # what the file can hold
 
 
 class ToldVerbs(Keeping):
@@ -66,6 +67,8 @@ class ToldVerbs(Keeping):
             ident, name = self.store.resolve(object_id), self.ontology.canonical(label) if label is not None else None
             where = read_place(place, self.store, self._questions) if place is not None else None
             at = where.position if where else None if position is None else np.asarray(position, np.float64)
+            if where is not None and where.place.place_id == ident:
+                raise InvalidInputError(f"correct: #{ident} cannot be in or on itself; name another place")
             extra = (where.place, where.spread_m) if where else (None, 0.1)
             stamp = self._told_ns(ident)
             self._recorder.correct(Correction(ident, name, at, stamp, *extra, source[:MAX_LABEL_CHARS], said[:400]))
@@ -111,21 +114,38 @@ class ToldVerbs(Keeping):
             ident = int(standing[-1][0])
             done = withdraw(self._told_rows(ident), source[:MAX_LABEL_CHARS], self.now_ns())
             assert done is not None  # one stands
-            said = replace(told_of((*done.told[:13], None, "")), stamp_ns=int(done.told[1]))
+            said = _as_said(done.told)
             self.store.flush()  # what is held back must be a row before rows are changed
-            # Without a snapshot there is no world to ask: a new one would take everything on record for lost.
-            world = self.world if self._live.model is not None or self.store.world("meta") else None
+            world = self._live.as_saved()  # not restored for good: whoever only asks is answered from the rows before and after
             with self.store.together():
-                self.store.remove(table.TOLD, "WHERE object_id = ? AND stamp_ns = ?", done.drop)
                 self.store.put(table.TOLD, list(done.put))
-                if said.position is not None:
-                    self._reopen(ident, said, world)
-            self._recorder.taken_back(ident)
-            self.store.put_objects([self._as_seen(ident, world)])
-            row = self._refresh(self.store.objects()[ident])
-            self.store.put_objects([row])
-            self.store.flush()
+                row = self._unsay(ident, [said], world)
             return said, row[0]
+
+    def _unsay(self, ident: int, words: Sequence[Correction], world: WorldModel | None) -> Located:
+        """Words on an object, newest first, that hold no more by the told rows: stays, caches and the object's row follow."""
+        places = [said for said in words if said.position is not None]
+        for said in places:
+            self._reopen(ident, said, world)
+        self._recorder.taken_back(ident)
+        self.store.put_objects([self._as_seen(ident, places, world)])
+        row = self._refresh(self.store.objects()[ident])
+        self.store.put_objects([row])
+        stays = self.store.stays(ident)
+        if stays and stays[-1].to_ns is None and _told_at(stays[-1], places):  # told of where it was: its stay was but moved a little
+            self.store.put_stays([replace(stays[-1], position=row[0].position, spread_m=row[0].spread_m, place=row[1])])
+            self._history.reload()
+        return row
+
+    def _untell(self, gone: Sequence[Row], world: WorldModel | None) -> None:
+        """Told rows of objects that stay were erased, since they name what is forgotten: what held by them holds no more."""
+        for ident in dict.fromkeys(int(row[0]) for row in gone if row[0] in self.store.objects()):
+            mine = [row for row in reversed(gone) if row[0] == ident and not is_withdrawn(row)]
+            for row in mine:
+                self.store.put(table.TOLD, released(self._told_rows(ident), row))
+            held = self._recorder.corrections.get(ident)
+            if held is not None and any(row[1] == held.stamp_ns for row in mine):
+                self._unsay(ident, [_as_said(row) for row in mine], world)
 
     def _reopen(self, ident: int, said: Correction, world: WorldModel | None) -> None:
         """The stay that only the word had begun was none; the one before goes on, unless the thing has been missed since."""
@@ -142,19 +162,21 @@ class ToldVerbs(Keeping):
         if before and before[-1].to_ns == told.from_ns and stays[-1] is told and not gone:
             self.store.put_stays([replace(before[-1], to_ns=None)])
 
-    def _as_seen(self, ident: int, world: WorldModel | None) -> Located:
-        """An object without what people said: as the live world has it, else by its node and its last stay."""
+    def _as_seen(self, ident: int, words: Sequence[Correction], world: WorldModel | None) -> Located:
+        """An object without what people said (the places of `words`): as the live world has it, else by its node and its last stay."""
         live = world.object(ident) if world is not None else None
+        stays = self.store.stays(ident)
         if live is not None and world is not None:
-            return live, self._history.last_place(ident) if live.status in GONE else place_of(live, world.graph)
+            place = self._history.last_place(ident) if live.status in GONE else place_of(live, world.graph)
+            return _as_recorded(live, place, stays[-1] if stays else None, world.stamp_ns), place
         view, place = self.store.objects()[ident]
-        graph, stays = graph_from_rows(self.store), self.store.stays(ident)
+        graph = graph_from_rows(self.store)
         node = graph.node(ident)
         if node is not None:
             view = replace(view, label=node.label, label_probs={node.label: 1.0}, position=node.position, last_seen_ns=node.from_ns)
             view = replace(view, covariance=np.eye(3) * 1e-4, existence=float(node.attributes.get("existence", 1.0)))
             place = place_of(view, graph)
-        if stays:
+        if stays and not (node is not None and _told_at(stays[-1], words)):
             last = stays[-1]
             place, spread = last.place, np.eye(3) * last.spread_m**2 / 3
             view = replace(view, position=last.position, covariance=spread, last_seen_ns=last.seen_ns, existence=last.existence)
@@ -175,3 +197,24 @@ class ToldVerbs(Keeping):
                 said = self.store.corrections().get(object_id)
                 return said if said is not None and said.position is not None else None
             return self._recorder.told_place(object_id)
+
+
+def _as_said(row: Row) -> Correction:
+    """A told row as it was said, whatever became of it."""
+    return told_of((*row[:13], None, ""))
+
+
+def _told_at(stay: Stay, words: Sequence[Correction]) -> bool:
+    """True if a stay is where one of these words put it."""
+    return any(said.position is not None and np.allclose(stay.position, said.position, atol=0.01) for said in words)
+
+
+def _as_recorded(live: ObjectView, place: PlaceWords, last: Stay | None, now_ns: int) -> ObjectView:
+    """A live view as the recorder wrote it when the thing was last seen: who asks ages it to the time asked about, and only once."""
+    gone = live.status in GONE
+    written_ns = last.to_ns if gone and last is not None and last.to_ns is not None else live.last_seen_ns
+    aged = wander(now_ns - live.last_seen_ns) - wander(written_ns - live.last_seen_ns)
+    view = replace(live, covariance=live.covariance - np.eye(3) * aged, place=place.place_id if gone else live.place)
+    if live.status == "occluded" and last is not None and last.seen_ns == live.last_seen_ns:
+        view = replace(view, status="confirmed", existence=last.existence)
+    return view
