@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from robomem.belief.motion import wander
 from robomem.errors import InvalidInputError, StoreError
 from robomem.memory import table
 from robomem.memory.corrections import LAST_NS, Correction, Told, is_withdrawn, released, told_as, told_of, withdraw
@@ -128,14 +127,15 @@ class ToldVerbs(Keeping):
         for said in places:
             self._reopen(ident, said, world)
         self._recorder.taken_back(ident)
-        self.store.put_objects([self._as_seen(ident, places, world)])
-        row = self._refresh(self.store.objects()[ident])
+        view, place = self._as_seen(ident, places, world)
+        said = self._recorder.corrections.get(ident)
+        row = (view, place) if said is None else (said.apply(view), said.locate(place))
         self.store.put_objects([row])
         stays = self.store.stays(ident)
         if stays and stays[-1].to_ns is None and _told_at(stays[-1], places):  # told of where it was: its stay was but moved a little
             self.store.put_stays([replace(stays[-1], position=row[0].position, spread_m=row[0].spread_m, place=row[1])])
             self._history.reload()
-        return row
+        return self._refresh(row)
 
     def _untell(self, gone: Sequence[Row], world: WorldModel | None) -> None:
         """Told rows of objects that stay were erased, since they name what is forgotten: what held by them holds no more."""
@@ -168,7 +168,7 @@ class ToldVerbs(Keeping):
         stays = self.store.stays(ident)
         if live is not None and world is not None:
             place = self._history.last_place(ident) if live.status in GONE else place_of(live, world.graph)
-            return _as_recorded(live, place, stays[-1] if stays else None, world.stamp_ns), place
+            return _as_recorded(live, place, stays[-1] if stays else None, world), place
         view, place = self.store.objects()[ident]
         graph = graph_from_rows(self.store)
         node = graph.node(ident)
@@ -209,12 +209,12 @@ def _told_at(stay: Stay, words: Sequence[Correction]) -> bool:
     return any(said.position is not None and np.allclose(stay.position, said.position, atol=0.01) for said in words)
 
 
-def _as_recorded(live: ObjectView, place: PlaceWords, last: Stay | None, now_ns: int) -> ObjectView:
+def _as_recorded(live: ObjectView, place: PlaceWords, last: Stay | None, world: WorldModel) -> ObjectView:
     """A live view as the recorder wrote it when the thing was last seen: who asks ages it to the time asked about, and only once."""
-    gone = live.status in GONE
-    written_ns = last.to_ns if gone and last is not None and last.to_ns is not None else live.last_seen_ns
-    aged = wander(now_ns - live.last_seen_ns) - wander(written_ns - live.last_seen_ns)
-    view = replace(live, covariance=live.covariance - np.eye(3) * aged, place=place.place_id if gone else live.place)
+    if live.status in GONE:  # its row was written at the last look, not when it was last seen
+        return replace(live, place=place.place_id)
+    tracker = world.tracker
+    view = replace(live, covariance=tracker.table.cov[tracker.tracks[tracker.resolve(live.id)].row].copy())
     if live.status == "occluded" and last is not None and last.seen_ns == live.last_seen_ns:
         view = replace(view, status="confirmed", existence=last.existence)
     return view

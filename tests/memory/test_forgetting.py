@@ -11,6 +11,7 @@ from robomem.memory.forgetting import Eraser
 from robomem.memory.robot_memory import RobotMemory
 from robomem.types import Episode
 from tests.memory.hand_home import HandHome, S
+from tests.memory.test_observe import BOOK, COUNTER, DESK, MUG, Watched
 
 
 def lived_in(path: Path | str) -> tuple[RobotMemory, HandHome]:
@@ -144,3 +145,19 @@ def test_what_stood_on_a_forgotten_thing_keeps_its_room(tmp_path: Path):
     memory.forget(id=home.ids["desk"])
     assert memory.find("walrus").place == "in the study" and memory.where_was("walrus", 30 * S).place == "in the study"
     memory.close()
+
+
+def test_a_dry_run_counts_what_only_the_live_world_holds(tmp_path: Path):
+    """Tracks that were never confirmed are no objects on record, and their sightings went uncounted."""
+    path = tmp_path / "home.db"
+    with RobotMemory.open(path) as memory:
+        home = Watched(memory, MUG, BOOK)
+        home.around(COUNTER, frames=6)
+        home.around(DESK, frames=1)
+        tracks = {v.id for v in memory.objects() if v.label == "book"}
+        assert tracks and {v.status for v in memory.objects() if v.label == "book"} == {"tentative"}
+    with RobotMemory.open(path, read_only=True) as memory:
+        would = memory.would_forget(label="book")
+    with RobotMemory.open(path) as memory:
+        assert memory.would_forget(label="book") == would
+        assert memory.forget(label="book") == would and tracks <= set(would.ids) and would.rows["observations"] > 0
