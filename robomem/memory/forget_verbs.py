@@ -33,7 +33,7 @@ class ForgetVerbs(ToldVerbs, TierVerbs):
             try:
                 with self.store.together():
                     done = eraser.erase(name, self.store.resolve(int(id or 0)), region, world)
-                    self._untell(eraser.untold, world)
+                    self._untell(eraser.untold)
                     self._live.save()
             except BaseException:
                 self._take_up_again()

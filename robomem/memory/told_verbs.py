@@ -115,11 +115,15 @@ class ToldVerbs(Keeping):
             assert done is not None  # one stands
             said = _as_said(done.told)
             self.store.flush()  # what is held back must be a row before rows are changed
-            world = self._live.as_saved()  # not restored for good: whoever only asks is answered from the rows before and after
+            world = self._seen_world()
             with self.store.together():
                 self.store.put(table.TOLD, list(done.put))
                 row = self._unsay(ident, [said], world)
             return said, row[0]
+
+    def _seen_world(self) -> WorldModel | None:
+        """The world that knows what was seen, not restored for good: whoever only asks is answered from the rows before and after."""
+        return self._live.as_saved()
 
     def _unsay(self, ident: int, words: Sequence[Correction], world: WorldModel | None) -> Located:
         """Words on an object, newest first, that hold no more by the told rows: stays, caches and the object's row follow."""
@@ -137,7 +141,7 @@ class ToldVerbs(Keeping):
             self._history.reload()
         return self._refresh(row)
 
-    def _untell(self, gone: Sequence[Row], world: WorldModel | None) -> None:
+    def _untell(self, gone: Sequence[Row]) -> None:
         """Told rows of objects that stay were erased, since they name what is forgotten: what held by them holds no more."""
         for ident in dict.fromkeys(int(row[0]) for row in gone if row[0] in self.store.objects()):
             mine = [row for row in reversed(gone) if row[0] == ident and not is_withdrawn(row)]
@@ -145,7 +149,7 @@ class ToldVerbs(Keeping):
                 self.store.put(table.TOLD, released(self._told_rows(ident), row))
             held = self._recorder.corrections.get(ident)
             if held is not None and any(row[1] == held.stamp_ns for row in mine):
-                self._unsay(ident, [_as_said(row) for row in mine], world)
+                self._unsay(ident, [_as_said(row) for row in mine], self._seen_world())
 
     def _reopen(self, ident: int, said: Correction, world: WorldModel | None) -> None:
         """The stay that only the word had begun was none; the one before goes on, unless the thing has been missed since."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,10 @@ from robomem.errors import InvalidInputError, StoreError
 from robomem.memory.answer import ask
 from robomem.memory.corrections import ELSEWHERE_SIGHTINGS
 from robomem.memory.exchange import import_graph
+from robomem.memory.hub import MemoryHub
 from robomem.memory.questions import graph_from_rows
 from robomem.memory.robot_memory import RobotMemory
+from robomem.memory.spatial import Sighting
 from robomem.memory.telling import read_undo
 from robomem.memory.told_graph import with_told
 from robomem.memory.told_report import told_lines
@@ -304,3 +307,23 @@ def test_an_undo_does_not_age_what_was_believed(tmp_path: Path, awake: bool) -> 
         memory.undo_correction(ident)
         assert ask(memory, f"where is #{ident}").text == asked
     assert recalled(path, ident) == before
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_a_hub_goes_by_its_rows_and_not_by_an_old_snapshot(tmp_path: Path, forgotten: bool) -> None:
+    path = tmp_path / "home.db"
+    with RobotMemory.open(path) as memory:
+        home = Watched(memory, MUG, BOOK)
+        home.around(COUNTER, frames=6)
+        home.around(DESK, frames=6)
+        ident, book, desk = memory.find("mug").id or 0, memory.find("book").id or 0, memory.find("book").place_id or 0
+    with MemoryHub.open(path) as hub:
+        now = hub.now_ns() + 5 * S
+        view, place = hub.store.objects()[ident]
+        moved = replace(view, position=hub.store.objects()[book][0].position + 0.2, last_seen_ns=now)
+        hub._history.update([Sighting(moved, place, moved=True, observations=(1,))], now)  # newer than the snapshot
+        hub.store.put_objects([(moved, place)])
+        hub.correct(ident, place=desk, label="teapot")
+        _ = hub.forget(id=desk) if forgotten else hub.undo_correction(ident)
+        assert hub.told_place(ident) is None
+        assert hub.store.objects()[ident][0].position == pytest.approx(moved.position)
