@@ -265,7 +265,7 @@ class Packer:
                 self._loose = len(rows)
                 return done
             last = rows[-1][0]
-            if not self._pack(last, rows):
+            if not self._pack(last, rows, keep=True):
                 return done
             self._store.database.execute("INSERT INTO blocks (last, packed) VALUES (?, 1)", (last,))
             self._last = last
@@ -287,13 +287,16 @@ class Packer:
                 if rows:
                     run("UPDATE blocks SET packed = 0 WHERE last = ?", (following,))
                 continue
-            if not self._pack(last, rows):
+            if not self._pack(last, rows, keep=False):
                 return done
             run("UPDATE blocks SET packed = 1 WHERE last = ?", (last,))
         return blocks
 
-    def _pack(self, last: int, rows: Sequence[Row]) -> bool:
-        """Write the packs of one block; False if there is no room for them."""
+    def _pack(self, last: int, rows: Sequence[Row], keep: bool) -> bool:
+        """Write the packs of one block; False if there is no room for them.
+
+        `keep`: in memory, too. Not those of a block that rows went out of: it is the oldest one, made anew with every group.
+        """
         packs = [(dim, entries.take(part)) for dim, entries in by_length(rows) for part in split(entries.positions, PACK_ROWS)]
         data = [(last, dim, seal(encode(pack), last, dim)) for dim, pack in packs]
         size = sum(len(row[2]) + BOX_BYTES for row in data)
@@ -305,7 +308,7 @@ class Packer:
         database.executemany("INSERT INTO packs (id, block, dim, data) VALUES (?, ?, ?, ?)", rows)
         boxes = [(first + k, *box(pack, self._epoch_ns)) for k, (_, pack) in enumerate(packs)]
         database.executemany("INSERT INTO pack_boxes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", boxes)
-        for at in range(0, len(rows), PART):
+        for at in range(0, len(rows) if keep else 0, PART):
             self._reader.cache.keep(rows[at : at + PART])
         return True
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from robomem.memory import packs
 from robomem.memory.database import Row
 from robomem.memory.pack import Entries, approximate, decode, encode, seal
 from robomem.memory.pack_cache import PackCache
@@ -157,5 +158,18 @@ def test_where_the_note_of_ids_is_lost_packs_get_ids_far_from_all_that_were() ->
     put(s, rng, np.arange(101, 133))
     s.flush()
     assert s.query("SELECT max(id) FROM packs")[0][0] > highest + 1000 and s.get_meta("next_pack").isdigit()
+    check(s, rng)
+    s.close()
+
+
+def test_a_store_that_lives_at_its_bound_keeps_no_packs_of_what_it_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest block is made anew with every group: its packs would fill the memory with what is no more."""
+    monkeypatch.setattr(packs, "BLOCK_ROWS", 64)
+    s, rng = store(max_observations=160), np.random.default_rng(4)
+    for i in range(1, 800, 2):
+        put(s, rng, np.arange(i, i + 2))
+        s.flush()
+    made, new = s.query("SELECT max(id) FROM packs")[0][0], 800 // 64 * 16  # of a new block each sixteen packs of up to five
+    assert made > 2 * new and len(s.packs.cache._slots) <= new
     check(s, rng)
     s.close()

@@ -122,7 +122,7 @@ def test_a_file_at_its_bound_loses_no_row_to_packs(tmp_path: Path) -> None:
 def test_a_fault_while_packing_costs_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
     s, rng = store(), np.random.default_rng(0)
 
-    def broken(self: packs.Packer, last: int, rows: object) -> bool:
+    def broken(self: packs.Packer, last: int, rows: object, keep: bool) -> bool:
         raise StoreError("a page of the index cannot be read")
 
     with monkeypatch.context() as patch:
