@@ -50,9 +50,8 @@ def changed(q: Asked) -> Answer:
     who = NOBODY if q.reading.asked == "who" else ""
     if not told:
         return Answer(f"{who}Nothing that I noticed changed{where}{_when(q)}.{first}", events=tuple(first_seen))
-    ids = _evidence(told)
-    text = f"{who}{len(told)} {'change' if len(told) == 1 else 'changes'}{where}: {_lines(q, told)}.{first}{wording.evidence(ids[:10])}"
-    return Answer(text, evidence=ids, events=tuple(told))
+    text = f"{who}{len(told)} {'change' if len(told) == 1 else 'changes'}{where}: {_lines(q, told)}.{first}{_shown_evidence(told)}"
+    return Answer(text, evidence=_evidence(told), events=tuple(told))
 
 
 def _of_kinds(q: Asked, area: Area, where: str, told: Sequence[Event], first_seen: Sequence[Event]) -> Answer:
@@ -81,8 +80,8 @@ def _of_kinds(q: Asked, area: Area, where: str, told: Sequence[Event], first_see
         text += f" Besides, {len(others)} other {'change' if len(others) == 1 else 'changes'}: {_lines(q, others, OTHERS)}."
     if q.when is not None and not q.when.first:
         others += place_new  # of a time that is said they are changes
-    ids = _evidence([*asked, *others])
-    return Answer(text + wording.evidence(_evidence(asked or others)[:10]), evidence=ids, events=(*asked, *others), others=len(others))
+    ids = _evidence(asked or others)
+    return Answer(text + _shown_evidence(asked or others), evidence=ids, events=(*asked, *others), others=len(others))
 
 
 def _fits(q: Asked, e: Event, area: Area) -> bool:
@@ -165,6 +164,11 @@ def _since_then(q: Asked, e: Event) -> str:
 
 def _when(q: Asked) -> str:
     return f" {q.when.said}" if q.when else ""
+
+
+def _shown_evidence(events: Sequence[Event]) -> str:
+    """Of the changes that are told in words: the newest."""
+    return wording.evidence(_evidence(events[-wording.MAX_LINES :])[:10])
 
 
 def _evidence(events: Sequence[Event]) -> tuple[int, ...]:

@@ -99,8 +99,9 @@ def state(q: Asked) -> Answer:
         f"{'' if n in ('open', 'on') else n + ' '}{STATE_WORDS.get((n.rpartition('.')[2], v), v)} ({p:.0%})" for n, (v, p) in asked.items()
     )
     lead = f"{who[:1].upper()}{who[1:]} {'was' if q.when is not None else 'is'} {parts}{when}"
-    text = f"{lead}: seen {wording.ago(min(view.last_seen_ns, at), q.now_ns)}.{wording.evidence(recall.evidence)}"
-    return Answer(text, recall, recall.evidence, state=asked[main][0], confidence=asked[main][1])
+    ids = recall.evidence if q.when is None else tuple(q.memory.evidence_of(recall.id, 5, at))  # of then, not of now
+    text = f"{lead}: seen {wording.ago(min(view.last_seen_ns, at), q.now_ns)}.{wording.evidence(ids)}"
+    return Answer(text, recall, ids, state=asked[main][0], confidence=asked[main][1])
 
 
 def _states_at(q: Asked, view: ObjectView, at_ns: int) -> dict[str, tuple[str, float]]:

@@ -163,6 +163,10 @@ def test_states_now_and_then(home: HandHome):
     home.tell(60 * S, (7,), (Event(900, 60 * S, "state_changed", 7, {"open": "false"}, {"open": "true"}, (), 0.98, "fridge"),))
     assert fridge.states and "open (90%)" in ask(home.memory, "is the fridge open").text
     assert ask(home.memory, "was the fridge open 70 seconds ago").state == "false"
+    home.see_again(7, 80 * S)
+    then = home.memory.now_ns() - 30 * S
+    was, now = (ask(home.memory, f"{x} the fridge open{y}").evidence for x, y in (("was", " 30 seconds ago"), ("is", "")))
+    assert was == tuple(home.memory.evidence_of(7, 5, then)) and now == tuple(home.memory.evidence_of(7, 5)) and was != now
     assert ask(home.memory, "was the fridge open 10 seconds ago").state == "true"
     early = ask(home.memory, "was the fridge open 2 hours ago")
     off = ask(home.memory, "is the fridge on")

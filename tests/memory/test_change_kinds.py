@@ -71,6 +71,8 @@ def test_other_kinds_are_told_beside_it_and_kept_apart(eventful: HandHome) -> No
     told = answer_json(eventful.memory, ask(eventful.memory, "did anything vanish"))
     assert [e["label"] for e in told["changes"]] == ["book"] and [e["label"] for e in told["other_changes"]] == ["mug", "mug"]
     assert "Besides, 2 other changes: the mug" in told["text"]
+    book = next(e for e in eventful.memory.changes(kind="removed"))
+    assert set(told["evidence"]) == set(book.evidence)  # of what is said to have vanished, not of the rest
     everything = answer_json(eventful.memory, ask(eventful.memory, "what changed"))
     assert len(everything["changes"]) == 3 and everything["other_changes"] == []
 
