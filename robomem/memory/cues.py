@@ -112,6 +112,11 @@ KINDS = {
     r"somewhere else|elsewhere",
     "state_changed": r"opened|closed|shut|switched",
 }
+# what did not change, or what the robot itself moved
+STAYED = (
+    r"(?:what|which) .*\b(?:not|never) (?:been )?(?:mov\w*|chang\w*|shift\w*|touch\w*)|"
+    r"(?:what|which) .*\b(?:did|have) you (?:take|taken|bring|brought|carry|carried)"
+)
 # state changes by name: (state, value)
 TURNED = {
     "opened": ("open", "true"),

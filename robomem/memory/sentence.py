@@ -240,8 +240,8 @@ def _changes(q: _Parts) -> Reading | None:
         thing, at = None, at or thing
     if thing is not None and not _is_anything(thing.words) and (thing.known or not q.says(cues.WHAT_CHANGED)):
         return None
-    if q.says(r"(?:what|which) .*(?:not|never|did you|have you) .*") and q.says(r"not|never|take|taken|bring|brought|carry|carried"):
-        return None  # what stayed, or what the robot itself did
+    if q.says(cues.STAYED):
+        return None
     cued = q.says(f"{cues.CHANGE}|{cues.BACK}|{cues.NO_THING}") and q.says(
         r"what|which|anything|something|everything|nothing|things?|stuff|any|anyone|anybody|somebody|someone|changes?|is|has|have|did|list|"
         r"report|tell|differences"

@@ -108,6 +108,8 @@ def test_a_room_before_a_piece_of_furniture_tells_which(said: str, place: str, r
         ("When did I get the mug from you?", "did_task"),
         ("When did the dining table last have the mug on it?", "when_last_at"),
         ("Find me the mug, will you?", "where_is"),
+        ("what is not where it was this morning", "changes"),
+        ("which things are not where they were since yesterday", "changes"),
         ("Would you say anything has changed in the study since yesterday at noon, and what?", "changes"),
         ("The lamp wasn't on yesterday at 14:30, was it?", "state"),
         ("Where would the mug typically be around 16:00?", "usually"),
