@@ -42,13 +42,14 @@ REPLIES: dict[str, Callable[[Asked], Answer]] = {
     "how_many": replies_what.how_many,
     "moved": replies_deeds.moved,
     "state": replies_deeds.state,
+    "turned": replies_deeds.turned,
     "did_do": replies_deeds.did_do,
     "did_task": replies_deeds.did_task,
     "usually": replies_habits.usually,
     "will_be": replies_habits.will_be,
 }
 
-OF_A_TIME = ("changes", "contents", "how_many", "is_at", "moved", "state")  # the others say themselves what they do not know
+OF_A_TIME = ("changes", "contents", "how_many", "is_at", "moved", "state", "turned")  # the others say themselves what they do not know
 
 __all__ = ["REPLIES", "Answer", "ask"]
 

@@ -125,6 +125,14 @@ TURNED = {
     "switched off|turned off": ("on", "false"),
     r"switched(?! (?:on|off))": ("on", ""),
 }
+# the same where one thing is named, and the time of it is asked for
+TURNS = {
+    r"opened|(?:did|has|have) (?:\w+ ){1,5}open|been open": ("open", "true"),
+    r"closed|shut|(?:did|has|have) (?:\w+ ){1,5}(?:close|shut)": ("open", "false"),
+    r"(?:switched|turned) on|(?:been|come|came|go|went) on$": ("on", "true"),
+    r"(?:switched|turned) off|(?:been|go|went) off$": ("on", "false"),
+}
+TURNED_WHEN = r"(?:since )?when|what time|how long (?:ago|has|have)|last time"
 # what speaks for a change only where no thing is named
 NO_THING = r"(?:got|get|been|was|were) (?:lost|shut)|stolen|arrived?|showed up|opened|closed|switched"
 # changes of any kind

@@ -73,8 +73,17 @@ def _one_moved(q: Asked, recall: Recall) -> Answer:
         return Answer(f"I cannot say: I last saw {who} {ago} and have not looked since.", recall, recall.evidence, known=False)
     spot = wording.placed(wording.spot(recall.place, None), recall.p_still_there)
     be = "is" if recall.p_still_there >= wording.LIKELY else "was"
-    text = f"No, I have not seen {who} move {said}: it {be} {spot}.{wording.evidence(recall.evidence)}"
+    text = f"No, I have not seen {who} move {said}: it {be} {spot}.{_namesakes(q, recall, since, until)}{wording.evidence(recall.evidence)}"
     return Answer(text, recall, recall.evidence, yes=False, confidence=recall.p_still_there)
+
+
+def _namesakes(q: Asked, recall: Recall, since_ns: int, until_ns: int) -> str:
+    """What moved that goes by the same name: whoever asked may have meant that one, or it is the same thing under another id."""
+    if q.reading.what.startswith("#"):
+        return ""
+    rows = [e for e in noticed.changes(q, since_ns, until_ns) if e.label == recall.label and e.object_id != recall.id and e.kind in MOVES]
+    lines = "; ".join(wording.change(e, noticed.place_before(q, e), q.now_ns) for e in rows[-2:])
+    return f" But {lines}." if rows else ""
 
 
 def state(q: Asked) -> Answer:
@@ -102,6 +111,28 @@ def state(q: Asked) -> Answer:
     ids = recall.evidence if q.when is None else tuple(q.memory.evidence_of(recall.id, 5, at))  # of then, not of now
     text = f"{lead}: seen {wording.ago(min(view.last_seen_ns, at), q.now_ns)}.{wording.evidence(ids)}"
     return Answer(text, recall, ids, state=asked[main][0], confidence=asked[main][1])
+
+
+def turned(q: Asked) -> Answer:
+    """When a door was last opened or shut, or a thing switched; of a time, whether it was."""
+    recall = q.memory.find(q.reading.what)
+    if not recall.found or recall.id is None:
+        return Answer(wording.whereabouts(recall, "", q.now_ns, ()), recall, known=False)
+    name, value = q.reading.turned
+    since, until = (q.when.from_ns, q.when.to_ns) if q.when is not None and not q.when.first else (0, q.now_ns)
+    rows = [e for e in q.memory.changes(since, until) if e.object_id == recall.id and e.kind == "state_changed"]
+    rows = [e for e in rows if any(k.rpartition(".")[2] == name and str(v) == value for k, v in e.after.items())]
+    who, verb = wording.name(recall, q.color(recall)), wording.TURNED[name, value]
+    said = f" {q.when.said}" if q.when is not None else ""
+    if not rows:
+        text = f"I have not noticed that {who} {verb}{said}."
+        return Answer(text, recall, known=q.when is not None, yes=False if q.when is not None else None, confidence=0.5)
+    last = rows[-1]
+    before = [e.stamp_ns for e in rows[:-1]][-2:]
+    more = f"; before that {', '.join(q.clock(t) for t in before)}" if before else ""
+    text = f"{who[:1].upper()}{who[1:]} {verb} {wording.ago(last.stamp_ns, q.now_ns)} ({q.clock(last.stamp_ns)}), as I noticed{more}."
+    ids = tuple(dict.fromkeys(i for e in rows[-3:] for i in e.evidence))
+    return Answer(text + wording.evidence(ids[:10]), recall, ids, events=tuple(rows), yes=True, stamp_ns=last.stamp_ns)
 
 
 def _states_at(q: Asked, view: ObjectView, at_ns: int) -> dict[str, tuple[str, float]]:

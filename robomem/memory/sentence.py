@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from robomem.clock import NS_PER_S
 from robomem.memory import cues, phrases, timewords
 from robomem.memory.phrases import Phrase
 from robomem.memory.query import ANYTHING, COLOR_SPELLINGS, COLORS, clean_words
@@ -173,6 +174,17 @@ def _did_do(q: _Parts) -> Reading | None:
     ):
         return None
     return Reading("did_do", when=q.when) if q.thing is None or not q.thing.known or q.thing.words == "robot" else None
+
+
+def _when_turned(q: _Parts) -> Reading | None:
+    """ "When was the fridge opened", "how long has the lamp been on", "was the fridge opened today": the change, not the state."""
+    if q.thing is None or not q.thing.known or q.says("you|see|saw|seen|where|what is|which"):
+        return None
+    named = [turn for cue, turn in cues.TURNS.items() if q.says(cue)]
+    span = q.when is not None and q.when.to_ns - q.when.from_ns > 60 * NS_PER_S and q.says("opened|(?:did|has) .* open")
+    if len(named) != 1 or not (q.says(cues.TURNED_WHEN) or span):
+        return None
+    return Reading("turned", q.subject, when=q.when, turned=named[0])
 
 
 def _since(q: _Parts) -> Reading | None:
@@ -363,5 +375,5 @@ def _is_anything(words: str) -> bool:
 
 _RULES: tuple[Callable[[_Parts], Reading | None], ...] = (
     _will_be, _rooms, _how_many, _did_task, _did_do,
-    _since, _when_last, _usually, _state, _changes, _contents, _moved, _is_at, _back, _ever, _where,
+    _when_turned, _since, _when_last, _usually, _state, _changes, _contents, _moved, _is_at, _back, _ever, _where,
 )  # fmt: skip

@@ -102,6 +102,17 @@ def test_what_is_said(lived: HandHome, sentence: str, said: str):
     assert ("Evidence" in answer.text) <= bool(answer.evidence)
 
 
+def test_another_of_the_same_name_that_moved_is_not_passed_over(home: HandHome):
+    home.put(1, "mug", "counter", 1 * S)
+    home.put(2, "mug", "desk", 2 * S)
+    home.put(2, "mug", "shelf", 50 * S, moved=True)
+    home.lose(2, 70 * S)  # the one that is left is meant, as far as memory can tell
+    home.see_again(1, 90 * S)
+    answer = ask(home.memory, "did the mug move since one minute ago")
+    assert answer.yes is False and re.search(r"No, .*\(#1\).* But .*the mug \(#2\) .*", answer.text), answer.text
+    assert "#2" not in ask(home.memory, "did #1 move since one minute ago").text
+
+
 def test_what_is_inside_is_not_on_it(home: HandHome):
     home.put(1, "mug", "counter", 1 * S)
     home.put(2, "can", "counter", 2 * S)

@@ -101,6 +101,26 @@ def test_the_state_that_is_named_is_the_one_that_is_told(home: HandHome, clock: 
         assert len(answer.events) - answer.others == n, answer.text
 
 
+@pytest.mark.parametrize(
+    ("sentence", "yes", "said"),
+    [
+        ("when was the fridge opened", True, r"^The fridge \(#7\) was opened 80 s ago \(.*\), as I noticed\."),
+        ("when was the fridge last shut", True, r"was shut 40 s ago"),
+        ("how long has the fridge been open", True, r"was opened 80 s ago"),
+        ("was the fridge opened today", True, r"was opened 80 s ago"),
+        ("when was the lamp switched on", None, r"^I have not noticed that the lamp \(#8\) was switched on\.$"),
+        ("how long has the lamp been on the counter", None, r"^The lamp \(#8\) has been on the counter"),
+    ],
+)
+def test_when_a_door_was_opened(home: HandHome, sentence: str, yes: bool | None, said: str) -> None:
+    home.put(7, "fridge", "counter", 1 * S, kind="furniture", states={"open": ("false", 0.9)})
+    home.put(8, "lamp", "counter", 2 * S)
+    home.tell(20 * S, (7,), (Event(900, 20 * S, "state_changed", 7, {"open": "false"}, {"open": "true"}, (), 0.98, "fridge"),))
+    home.tell(60 * S, (7,), (Event(901, 60 * S, "state_changed", 7, {"open": "true"}, {"open": "false"}, (), 0.98, "fridge"),))
+    answer = ask(home.memory, sentence)
+    assert answer.yes is yes and re.search(said, answer.text), answer.text
+
+
 def test_two_kinds_at_once_are_both_listed(eventful: HandHome) -> None:
     answer = ask(eventful.memory, "what's gone from the kitchen, and what's been added?")
     assert {e.label for e in answer.events[: len(answer.events) - answer.others]} == {"mug", "can"}
